@@ -1,0 +1,83 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+  name: "palimpsest",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "palimpsest", targets: ["PalimpsestCLI"]),
+    .library(name: "Palimpsest", targets: ["Palimpsest"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
+  ],
+  targets: [
+    // MARK: System libraries (shims only)
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .systemLibrary(
+      name: "CLAPACKE", pkgConfig: "lapacke",
+      providers: [.apt(["liblapacke-dev"]), .brew(["openblas"])]),
+    .systemLibrary(
+      name: "CZlib", pkgConfig: "zlib",
+      providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(
+      name: "CSodium", pkgConfig: "libsodium",
+      providers: [.apt(["libsodium-dev"]), .brew(["libsodium"])]),
+
+    // MARK: Libraries, arrows down only
+    .target(name: "CKernels"),
+    .target(
+      name: "TensorCore",
+      dependencies: [
+        "COpenBLAS", "CLAPACKE", "CKernels",
+        .product(name: "RealModule", package: "swift-numerics"),
+      ]),
+    .target(name: "Autodiff", dependencies: ["TensorCore"]),
+    .target(name: "Formats", dependencies: ["TensorCore", "CZlib", "CSodium"]),
+    .target(
+      name: "Training",
+      dependencies: [
+        "Autodiff", "Formats", .product(name: "Logging", package: "swift-log"),
+      ]),
+    .target(
+      name: "Influence",
+      dependencies: ["Training", .product(name: "HeapModule", package: "swift-collections")]),
+    .target(name: "Reporting", dependencies: ["Influence"]),
+    .target(
+      name: "Palimpsest",
+      dependencies: ["TensorCore", "Autodiff", "Formats", "Training", "Influence", "Reporting"]),
+    .executableTarget(
+      name: "PalimpsestCLI",
+      dependencies: [
+        "Palimpsest",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+
+    // MARK: Tests
+    .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
+    .testTarget(name: "AutodiffTests", dependencies: ["Autodiff"]),
+    .testTarget(name: "FormatsTests", dependencies: ["Formats"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+    .testTarget(name: "InfluenceTests", dependencies: ["Influence"]),
+    .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
+    .testTarget(
+      name: "PalimpsestCLITests", dependencies: ["PalimpsestCLI", "Palimpsest"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system && target.name != "CKernels" {
+  target.swiftSettings =
+    (target.swiftSettings ?? []) + [
+      .enableUpcomingFeature("ExistentialAny"),
+      .enableUpcomingFeature("InternalImportsByDefault"),
+      .enableUpcomingFeature("MemberImportVisibility"),
+      .treatAllWarnings(as: .error),
+    ]
+}

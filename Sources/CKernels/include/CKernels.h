@@ -1,0 +1,65 @@
+// Bulk loops over contiguous scalars that must use the widest vectors of the machine.
+//
+// SwiftPM compiles Swift for the oldest processor of an architecture, and a library may not change
+// that. These loops are compiled once for each level of x86-64 and the loader picks the one that
+// fits; elsewhere the compiler's default is used. Every function exists for float (_f32) and double
+// (_f64). Pointers of one call do not overlap, except that an output may be exactly an input.
+#ifndef PALIMPSEST_CKERNELS_H
+#define PALIMPSEST_CKERNELS_H
+#include <stddef.h>
+#include <stdint.h>
+
+// Elementwise functions of one argument.
+enum {
+  KERNEL_NEGATE, KERNEL_EXP, KERNEL_LOG, KERNEL_TANH, KERNEL_SIGMOID, KERNEL_RELU, KERNEL_STEP,
+  KERNEL_ERF, KERNEL_SQRT, KERNEL_RECIPROCAL, KERNEL_SQUARE, KERNEL_COPY,
+};
+// Elementwise functions of two arguments.
+enum { KERNEL_ADD, KERNEL_SUBTRACT, KERNEL_MULTIPLY, KERNEL_DIVIDE };
+
+#define DECLARE(T, S)                                                                              \
+  /* y[i] = f(x[i]) */                                                                             \
+  void kernel_map_##S(int f, ptrdiff_t n, const T *x, T *y);                                       \
+  /* z[i] = f(x[i * sx], y[i * sy]) with sx, sy either 0 (one scalar) or 1 */                      \
+  void kernel_zip_##S(int f, ptrdiff_t n, const T *x, ptrdiff_t sx, const T *y, ptrdiff_t sy,      \
+                      T *z);                                                                       \
+  /* y[i] = a * x[i] + b */                                                                        \
+  void kernel_affine_##S(ptrdiff_t n, T a, const T *x, T b, T *y);                                 \
+  /* y[i] += a * x[i], one rounding on machines with a fused multiply-add */                       \
+  void kernel_axpy_##S(ptrdiff_t n, T a, const T *x, T *y);                                        \
+  /* z[i] += (x[i] + c) * y[i] */                                                                  \
+  void kernel_multiply_add_##S(ptrdiff_t n, const T *x, T c, const T *y, T *z);                    \
+  /* Sums in a fixed order: sixteen interleaved partial sums, then a tree. */                      \
+  T kernel_sum_##S(ptrdiff_t n, const T *x);                                                       \
+  T kernel_dot_##S(ptrdiff_t n, const T *x, const T *y);                                           \
+  /* The largest element, -infinity where n = 0; NaN where any is NaN. */                          \
+  T kernel_max_##S(ptrdiff_t n, const T *x);                                                       \
+  /* 0 where any element is NaN or infinite, else 1. */                                            \
+  int kernel_all_finite_##S(ptrdiff_t n, const T *x);                                              \
+  /* y[r] = log of the sum of exp x[r, :] for a row-major [rows, columns]. */                      \
+  void kernel_log_sum_exp_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, T *y);                \
+  /* y[r, :] = softmax of x[r, :] */                                                               \
+  void kernel_softmax_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, T *y);                    \
+  /* y[r] = -log softmax(x[r, :])[label[r]]; 0 where the label is negative. */                     \
+  void kernel_cross_entropy_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x,                     \
+                                const int32_t *labels, T *y);                                      \
+  /* y[r, :] = softmax(x[r, :]) - onehot(label[r]), the entry of the label as minus the sum of the */\
+  /* others, so that no digit cancels; a row of zeros where the label is negative. */              \
+  void kernel_cross_entropy_gradient_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x,            \
+                                         const int32_t *labels, T *y);                             \
+  /* y[c, r] = x[r, c] with row strides ldx, ldy. */                                               \
+  void kernel_transpose_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, ptrdiff_t ldx, T *y,    \
+                            ptrdiff_t ldy);                                                        \
+  /* Nonzeros of x[r, :] (row stride ldx) to index/value; row r is start[r] ..< start[r + 1]. */   \
+  /* index and value have room for rows * columns + 16. Returns the number of nonzeros. */         \
+  ptrdiff_t kernel_compress_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, ptrdiff_t ldx,      \
+                                int32_t *index, T *value, ptrdiff_t *start);                       \
+  /* y[r, 0 ..< n] = sum over the nonzeros of row r of value * b[index, 0 ..< n] */                \
+  void kernel_sparse_product_##S(ptrdiff_t rows, ptrdiff_t n, const int32_t *index,                \
+                                 const T *value, const ptrdiff_t *start, const T *b,               \
+                                 ptrdiff_t ldb, T *y, ptrdiff_t ldy);
+
+DECLARE(float, f32)
+DECLARE(double, f64)
+#undef DECLARE
+#endif

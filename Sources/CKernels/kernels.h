@@ -1,0 +1,298 @@
+// The loops of CKernels.h for one scalar type T; float.c and double.c say which.
+#include <math.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__clang__)
+#define WIDE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define WIDE
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+// MARK: exp and tanh without branches, so that they vectorise
+
+INLINE T NAME(power_of_two)(I n) {  // n within the exponent's range
+  I bits = (n + EXPONENT_BIAS) << MANTISSA_BITS;
+  T y;
+  memcpy(&y, &bits, sizeof y);
+  return y;
+}
+
+// The nearest integer to x as a float and as an integer; |x| is far below 2^22.
+INLINE T NAME(nearest)(T x, I *n) {
+  T shifted = x + ROUNDER;
+  I bits, bias;
+  T rounder = ROUNDER;
+  memcpy(&bits, &shifted, sizeof bits);
+  memcpy(&bias, &rounder, sizeof bias);
+  *n = bits - bias;
+  return shifted - ROUNDER;
+}
+
+INLINE T NAME(exponential)(T x) {
+  T z = x > EXP_HIGH ? EXP_HIGH : x;
+  z = z < EXP_LOW ? EXP_LOW : z;
+  I n;
+  T k = NAME(nearest)(z * LOG2_E, &n);
+  T r = (z - k * LN2_HIGH) - k * LN2_LOW;
+  T e = 1 + EXPM1_POLYNOMIAL(r);
+  I half = n >> 1;  // two factors, so that denormal results are reached
+  T y = e * NAME(power_of_two)(half) * NAME(power_of_two)(n - half);
+  y = x > EXP_HIGH ? (T)INFINITY : y;
+  return x != x ? x : y;
+}
+
+INLINE T NAME(hyperbolic_tangent)(T x) {
+  T a = x < 0 ? -x : x;
+  a = a > TANH_LIMIT ? TANH_LIMIT : a;
+  I n;
+  T z = 2 * a;
+  T k = NAME(nearest)(z * LOG2_E, &n);
+  T r = (z - k * LN2_HIGH) - k * LN2_LOW;
+  T p = NAME(power_of_two)(n);
+  T m = p * EXPM1_POLYNOMIAL(r) + (p - 1);  // exp(2a) - 1 without cancellation
+  T y = m / (m + 2);
+  y = x < 0 ? -y : y;
+  return x != x ? x : y;
+}
+
+// MARK: Elementwise
+
+#define LOOP(expression)                                                                           \
+  for (ptrdiff_t i = 0; i < n; i++) {                                                              \
+    T v = x[i];                                                                                    \
+    y[i] = (expression);                                                                           \
+  }                                                                                                \
+  break;
+
+WIDE void NAME(kernel_map)(int f, ptrdiff_t n, const T *x, T *y) {
+  switch (f) {
+  case KERNEL_NEGATE: LOOP(-v)
+  case KERNEL_EXP: LOOP(NAME(exponential)(v))
+  case KERNEL_LOG: LOOP(MATH(log)(v))
+  case KERNEL_TANH: LOOP(NAME(hyperbolic_tangent)(v))
+  case KERNEL_SIGMOID: LOOP(1 / (1 + NAME(exponential)(-v)))
+  case KERNEL_RELU: LOOP(v < 0 ? 0 : v) /* NaN stays NaN */
+  case KERNEL_STEP: LOOP(v != v ? v : (v > 0 ? (T)1 : (T)0))
+  case KERNEL_ERF: LOOP(MATH(erf)(v))
+  case KERNEL_SQRT: LOOP(MATH(sqrt)(v))
+  case KERNEL_RECIPROCAL: LOOP(1 / v)
+  case KERNEL_SQUARE: LOOP(v * v)
+  case KERNEL_COPY: memmove(y, x, n * sizeof(T)); break;
+  }
+}
+#undef LOOP
+
+#define ZIP(operator)                                                                              \
+  if (sx && sy) {                                                                                  \
+    for (ptrdiff_t i = 0; i < n; i++) z[i] = x[i] operator y[i];                                   \
+  } else if (sx) {                                                                                 \
+    T b = *y;                                                                                      \
+    for (ptrdiff_t i = 0; i < n; i++) z[i] = x[i] operator b;                                      \
+  } else if (sy) {                                                                                 \
+    T a = *x;                                                                                      \
+    for (ptrdiff_t i = 0; i < n; i++) z[i] = a operator y[i];                                      \
+  } else {                                                                                         \
+    T c = *x operator *y;                                                                          \
+    for (ptrdiff_t i = 0; i < n; i++) z[i] = c;                                                    \
+  }                                                                                                \
+  break;
+
+WIDE void NAME(kernel_zip)(int f, ptrdiff_t n, const T *x, ptrdiff_t sx, const T *y, ptrdiff_t sy,
+                           T *z) {
+  switch (f) {
+  case KERNEL_ADD: ZIP(+)
+  case KERNEL_SUBTRACT: ZIP(-)
+  case KERNEL_MULTIPLY: ZIP(*)
+  case KERNEL_DIVIDE: ZIP(/)
+  }
+}
+#undef ZIP
+
+WIDE void NAME(kernel_affine)(ptrdiff_t n, T a, const T *x, T b, T *y) {
+  for (ptrdiff_t i = 0; i < n; i++) y[i] = a * x[i] + b;
+}
+
+WIDE void NAME(kernel_axpy)(ptrdiff_t n, T a, const T *x, T *y) {
+  for (ptrdiff_t i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+WIDE void NAME(kernel_multiply_add)(ptrdiff_t n, const T *x, T c, const T *y, T *restrict z) {
+  for (ptrdiff_t i = 0; i < n; i++) z[i] += (x[i] + c) * y[i];
+}
+
+// MARK: Reductions in a fixed order
+
+INLINE T NAME(tree)(const T *s) {
+  T a[8], b[4];
+  for (int i = 0; i < 8; i++) a[i] = s[i] + s[i + 8];
+  for (int i = 0; i < 4; i++) b[i] = a[i] + a[i + 4];
+  return (b[0] + b[2]) + (b[1] + b[3]);
+}
+
+WIDE T NAME(kernel_sum)(ptrdiff_t n, const T *x) {
+  T s[16] = {0};
+  ptrdiff_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (int l = 0; l < 16; l++) s[l] += x[i + l];
+  for (int l = 0; i < n; i++, l++) s[l] += x[i];
+  return NAME(tree)(s);
+}
+
+WIDE T NAME(kernel_dot)(ptrdiff_t n, const T *x, const T *y) {
+  T s[16] = {0};
+  ptrdiff_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (int l = 0; l < 16; l++) s[l] += x[i + l] * y[i + l];
+  for (int l = 0; i < n; i++, l++) s[l] += x[i] * y[i];
+  return NAME(tree)(s);
+}
+
+INLINE T NAME(largest)(ptrdiff_t n, const T *x) {
+  T m = (T)-INFINITY, nan = 0;
+  for (ptrdiff_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
+  for (ptrdiff_t i = 0; i < n; i++) nan = x[i] != x[i] ? x[i] : nan;
+  return nan != nan ? nan : m;
+}
+
+WIDE T NAME(kernel_max)(ptrdiff_t n, const T *x) { return NAME(largest)(n, x); }
+
+WIDE int NAME(kernel_all_finite)(ptrdiff_t n, const T *x) {
+  int bad = 0;
+  for (ptrdiff_t i = 0; i < n; i++) {
+    T d = x[i] - x[i];  // NaN for NaN and for the infinities
+    bad |= d != 0;
+  }
+  return !bad;
+}
+
+// MARK: Rows of logits
+
+// e[c] = exp(x[c] - shift); returns their sum in the order of the columns.
+INLINE T NAME(exponentials)(ptrdiff_t columns, const T *x, T shift, T *e) {
+  for (ptrdiff_t c = 0; c < columns; c++) e[c] = NAME(exponential)(x[c] - shift);
+  T sum = 0;
+  for (ptrdiff_t c = 0; c < columns; c++) sum += e[c];
+  return sum;
+}
+
+WIDE void NAME(kernel_log_sum_exp)(ptrdiff_t rows, ptrdiff_t columns, const T *x, T *y) {
+  for (ptrdiff_t r = 0; r < rows; r++, x += columns) {
+    T m = NAME(largest)(columns, x);
+    if (m == (T)-INFINITY) {
+      y[r] = m;
+      continue;
+    }
+    T sum = 0, e[64];
+    for (ptrdiff_t c = 0; c < columns; c += 64)
+      sum += NAME(exponentials)(columns - c < 64 ? columns - c : 64, x + c, m, e);
+    y[r] = m + MATH(log)(sum);
+  }
+}
+
+WIDE void NAME(kernel_softmax)(ptrdiff_t rows, ptrdiff_t columns, const T *x, T *y) {
+  for (ptrdiff_t r = 0; r < rows; r++, x += columns, y += columns) {
+    T sum = NAME(exponentials)(columns, x, NAME(largest)(columns, x), y);
+    for (ptrdiff_t c = 0; c < columns; c++) y[c] /= sum;
+  }
+}
+
+WIDE void NAME(kernel_cross_entropy)(ptrdiff_t rows, ptrdiff_t columns, const T *x,
+                                     const int32_t *labels, T *y) {
+  for (ptrdiff_t r = 0; r < rows; r++, x += columns) {
+    ptrdiff_t l = labels[r];
+    if (l < 0) {
+      y[r] = 0;
+      continue;
+    }
+    // log(1 + sum of the others' exp(x[c] - shift) / exp(x[l] - shift)): exact to the last digits
+    // both where the label's logit is the largest and where it is far below it.
+    T m = NAME(largest)(columns, x), others = 0, e[64];
+    for (ptrdiff_t c = 0; c < columns; c += 64) {
+      ptrdiff_t n = columns - c < 64 ? columns - c : 64;
+      for (ptrdiff_t i = 0; i < n; i++) e[i] = NAME(exponential)(x[c + i] - m);
+      if (l >= c && l < c + n) e[l - c] = 0;
+      for (ptrdiff_t i = 0; i < n; i++) others += e[i];
+    }
+    T own = NAME(exponential)(x[l] - m);
+    y[r] = x[l] == m ? MATH(log1p)(others) : (m - x[l]) + MATH(log)(others + own);
+  }
+}
+
+WIDE void NAME(kernel_cross_entropy_gradient)(ptrdiff_t rows, ptrdiff_t columns, const T *x,
+                                              const int32_t *labels, T *y) {
+  for (ptrdiff_t r = 0; r < rows; r++, x += columns, y += columns) {
+    ptrdiff_t l = labels[r];
+    if (l < 0) {
+      memset(y, 0, columns * sizeof(T));
+      continue;
+    }
+    T sum = NAME(exponentials)(columns, x, NAME(largest)(columns, x), y);
+    y[l] = 0;
+    T others = 0;
+    for (ptrdiff_t c = 0; c < columns; c++) {
+      y[c] /= sum;
+      others += y[c];
+    }
+    y[l] = -others;
+  }
+}
+
+// MARK: Layout and sparse rows
+
+WIDE void NAME(kernel_transpose)(ptrdiff_t rows, ptrdiff_t columns, const T *restrict x,
+                                 ptrdiff_t ldx, T *restrict y, ptrdiff_t ldy) {
+  for (ptrdiff_t r0 = 0; r0 < rows; r0 += 16) {
+    ptrdiff_t r1 = r0 + 16 < rows ? r0 + 16 : rows;
+    for (ptrdiff_t c0 = 0; c0 < columns; c0 += 16) {
+      ptrdiff_t c1 = c0 + 16 < columns ? c0 + 16 : columns;
+      for (ptrdiff_t c = c0; c < c1; c++)
+        for (ptrdiff_t r = r0; r < r1; r++) y[c * ldy + r] = x[r * ldx + c];
+    }
+  }
+}
+
+WIDE ptrdiff_t NAME(kernel_compress)(ptrdiff_t rows, ptrdiff_t columns, const T *restrict x,
+                                     ptrdiff_t ldx, int32_t *restrict index, T *restrict value,
+                                     ptrdiff_t *restrict start) {
+  ptrdiff_t n = 0;
+  for (ptrdiff_t r = 0; r < rows; r++, x += ldx) {
+    start[r] = n;
+    for (ptrdiff_t c = 0; c < columns; c++) {
+      index[n] = (int32_t)c;
+      value[n] = x[c];
+      n += x[c] != 0;
+    }
+  }
+  start[rows] = n;
+  return n;
+}
+
+// One row times a panel of b, the panel's sums held in registers.
+INLINE void NAME(panel_product)(ptrdiff_t n, const int32_t *index, const T *value, ptrdiff_t count,
+                                const T *restrict b, ptrdiff_t ldb, T *restrict y) {
+  T s[PANEL] = {0};
+  for (ptrdiff_t k = 0; k < count; k++) {
+    T v = value[k];
+    const T *row = b + index[k] * ldb;
+    for (ptrdiff_t j = 0; j < n; j++) s[j] += v * row[j];
+  }
+  for (ptrdiff_t j = 0; j < n; j++) y[j] = s[j];
+}
+
+WIDE void NAME(kernel_sparse_product)(ptrdiff_t rows, ptrdiff_t n, const int32_t *index,
+                                      const T *value, const ptrdiff_t *start, const T *b,
+                                      ptrdiff_t ldb, T *y, ptrdiff_t ldy) {
+  for (ptrdiff_t j = 0; j < n; j += PANEL) {
+    ptrdiff_t width = n - j < PANEL ? n - j : PANEL;
+    for (ptrdiff_t r = 0; r < rows; r++) {
+      const int32_t *i = index + start[r];
+      const T *v = value + start[r];
+      ptrdiff_t count = start[r + 1] - start[r];
+      if (width == PANEL)
+        NAME(panel_product)(PANEL, i, v, count, b + j, ldb, y + r * ldy + j);
+      else
+        NAME(panel_product)(width, i, v, count, b + j, ldb, y + r * ldy + j);
+    }
+  }
+}

@@ -1,0 +1,232 @@
+internal import CKernels
+internal import CLAPACKE
+internal import COpenBLAS
+public import RealModule
+
+extension Double: TensorScalar {
+  // MARK: BLAS
+
+  public static func gemm(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double,
+    _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, _ beta: Double,
+    _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+  ) {
+    BLASThreads.fixToOne()
+    cblas_dgemm(
+      CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
+      transposeB ? CblasTrans : CblasNoTrans, blasInt(m), blasInt(n), blasInt(k), alpha, a,
+      blasInt(max(lda, 1)), b, blasInt(max(ldb, 1)), beta, c, blasInt(max(ldc, 1)))
+  }
+
+  public static func gemv(
+    _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int,
+    _ x: UnsafePointer<Double>, _ beta: Double, _ y: UnsafeMutablePointer<Double>
+  ) {
+    BLASThreads.fixToOne()
+    cblas_dgemv(
+      CblasRowMajor, transpose ? CblasTrans : CblasNoTrans, blasInt(m), blasInt(n), alpha, a,
+      blasInt(max(lda, 1)), x, 1, beta, y, 1)
+  }
+
+  public static func syrk(
+    _ transpose: Bool, _ n: Int, _ k: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int,
+    _ beta: Double, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+  ) {
+    BLASThreads.fixToOne()
+    cblas_dsyrk(
+      CblasRowMajor, CblasLower, transpose ? CblasTrans : CblasNoTrans, blasInt(n), blasInt(k),
+      alpha, a, blasInt(max(lda, 1)), beta, c, blasInt(max(ldc, 1)))
+  }
+
+  public static func trsm(
+    _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Double, _ l: UnsafePointer<Double>, _ ldl: Int,
+    _ b: UnsafeMutablePointer<Double>, _ ldb: Int
+  ) {
+    BLASThreads.fixToOne()
+    cblas_dtrsm(
+      CblasRowMajor, CblasLeft, CblasLower, transpose ? CblasTrans : CblasNoTrans, CblasNonUnit,
+      blasInt(m), blasInt(n), alpha, l, blasInt(max(ldl, 1)), b, blasInt(max(ldb, 1)))
+  }
+
+  public static func ger(
+    _ m: Int, _ n: Int, _ alpha: Double, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>,
+    _ a: UnsafeMutablePointer<Double>, _ lda: Int
+  ) {
+    BLASThreads.fixToOne()
+    cblas_dger(CblasRowMajor, blasInt(m), blasInt(n), alpha, x, 1, y, 1, a, blasInt(max(lda, 1)))
+  }
+
+  // MARK: LAPACK
+  //
+  // Square symmetric matrices are passed as column-major with the triangle named the other way
+  // round: LAPACKE would otherwise transpose them into a copy.
+
+  public static func potrf(_ n: Int, _ a: UnsafeMutablePointer<Double>) -> Int {
+    BLASThreads.fixToOne()
+    return Int(LAPACKE_dpotrf(LAPACK_COL_MAJOR, upper, blasInt(n), a, blasInt(max(n, 1))))
+  }
+
+  public static func pocon(_ n: Int, _ l: UnsafePointer<Double>, _ norm: Double) -> Double {
+    BLASThreads.fixToOne()
+    var rcond: Double = 0
+    let info = LAPACKE_dpocon(
+      LAPACK_COL_MAJOR, upper, blasInt(n), l, blasInt(max(n, 1)), norm, &rcond)
+    precondition(info == 0, "LAPACK pocon: argument \(-info)")
+    return rcond
+  }
+
+  public static func syevd(
+    _ n: Int, _ a: UnsafeMutablePointer<Double>, _ w: UnsafeMutablePointer<Double>
+  ) -> Int {
+    BLASThreads.fixToOne()
+    return Int(
+      LAPACKE_dsyevd(LAPACK_COL_MAJOR, vectors, upper, blasInt(n), a, blasInt(max(n, 1)), w))
+  }
+
+  public static func gesdd(
+    _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ s: UnsafeMutablePointer<Double>,
+    _ u: UnsafeMutablePointer<Double>, _ vt: UnsafeMutablePointer<Double>
+  ) -> Int {
+    BLASThreads.fixToOne()
+    return Int(
+      LAPACKE_dgesdd(
+        LAPACK_ROW_MAJOR, thin, blasInt(m), blasInt(n), a, blasInt(max(n, 1)), s, u,
+        blasInt(max(min(m, n), 1)), vt, blasInt(max(n, 1))))
+  }
+
+  public static func getrf(
+    _ n: Int, _ a: UnsafeMutablePointer<Double>, _ pivots: inout [Int32]
+  ) -> Int {
+    BLASThreads.fixToOne()
+    return Int(
+      LAPACKE_dgetrf(LAPACK_ROW_MAJOR, blasInt(n), blasInt(n), a, blasInt(max(n, 1)), &pivots))
+  }
+
+  public static func gecon(_ n: Int, _ lu: UnsafePointer<Double>, _ norm: Double) -> Double {
+    BLASThreads.fixToOne()
+    var rcond: Double = 0
+    let info = LAPACKE_dgecon(
+      LAPACK_ROW_MAJOR, oneNorm, blasInt(n), lu, blasInt(max(n, 1)), norm, &rcond)
+    precondition(info >= 0, "LAPACK gecon: argument \(-info)")
+    return rcond
+  }
+
+  public static func getrs(
+    _ n: Int, _ columns: Int, _ lu: UnsafePointer<Double>, _ pivots: [Int32],
+    _ b: UnsafeMutablePointer<Double>
+  ) -> Int {
+    BLASThreads.fixToOne()
+    return Int(
+      LAPACKE_dgetrs(
+        LAPACK_ROW_MAJOR, notTransposed, blasInt(n), blasInt(columns), lu, blasInt(max(n, 1)),
+        pivots, b, blasInt(max(columns, 1))))
+  }
+
+  // MARK: Kernels
+
+  public static func map(
+    _ function: UnaryFunction, _ count: Int, _ x: UnsafePointer<Double>,
+    _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_map_f64(function.rawValue, count, x, y)
+  }
+
+  public static func zip(
+    _ function: BinaryFunction, _ count: Int, _ x: UnsafePointer<Double>, _ xVaries: Bool,
+    _ y: UnsafePointer<Double>, _ yVaries: Bool, _ z: UnsafeMutablePointer<Double>
+  ) {
+    kernel_zip_f64(function.rawValue, count, x, xVaries ? 1 : 0, y, yVaries ? 1 : 0, z)
+  }
+
+  public static func affine(
+    _ count: Int, _ a: Double, _ x: UnsafePointer<Double>, _ b: Double,
+    _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_affine_f64(count, a, x, b, y)
+  }
+
+  public static func axpy(
+    _ count: Int, _ a: Double, _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_axpy_f64(count, a, x, y)
+  }
+
+  public static func multiplyAdd(
+    _ count: Int, _ x: UnsafePointer<Double>, _ c: Double, _ y: UnsafePointer<Double>,
+    _ z: UnsafeMutablePointer<Double>
+  ) {
+    kernel_multiply_add_f64(count, x, c, y, z)
+  }
+
+  public static func sum(_ count: Int, _ x: UnsafePointer<Double>) -> Double {
+    kernel_sum_f64(count, x)
+  }
+
+  public static func dot(_ count: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>)
+    -> Double
+  {
+    kernel_dot_f64(count, x, y)
+  }
+
+  public static func maximum(_ count: Int, _ x: UnsafePointer<Double>) -> Double {
+    kernel_max_f64(count, x)
+  }
+
+  public static func allFinite(_ x: UnsafeBufferPointer<Double>) -> Bool {
+    guard let base = x.baseAddress else { return true }
+    return kernel_all_finite_f64(x.count, base) != 0
+  }
+
+  public static func logSumExp(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_log_sum_exp_f64(rows, columns, x, y)
+  }
+
+  public static func softmax(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_softmax_f64(rows, columns, x, y)
+  }
+
+  public static func crossEntropy(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Double>, _ labels: UnsafePointer<Int32>,
+    _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_cross_entropy_f64(rows, columns, x, labels, y)
+  }
+
+  public static func crossEntropyGradient(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Double>, _ labels: UnsafePointer<Int32>,
+    _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_cross_entropy_gradient_f64(rows, columns, x, labels, y)
+  }
+
+  public static func transpose(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Double>, _ ldx: Int,
+    _ y: UnsafeMutablePointer<Double>, _ ldy: Int
+  ) {
+    kernel_transpose_f64(rows, columns, x, ldx, y, ldy)
+  }
+
+  public static func compress(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Double>, _ ldx: Int,
+    _ index: UnsafeMutablePointer<Int32>, _ value: UnsafeMutablePointer<Double>,
+    _ start: UnsafeMutablePointer<Int>
+  ) -> Int {
+    kernel_compress_f64(rows, columns, x, ldx, index, value, start)
+  }
+
+  public static func sparseProduct(
+    _ rows: Int, _ n: Int, _ index: UnsafePointer<Int32>, _ value: UnsafePointer<Double>,
+    _ start: UnsafePointer<Int>, _ b: UnsafePointer<Double>, _ ldb: Int,
+    _ y: UnsafeMutablePointer<Double>, _ ldy: Int
+  ) {
+    kernel_sparse_product_f64(rows, n, index, value, start, b, ldb, y, ldy)
+  }
+
+  public static func cast<Other: TensorScalar>(_ values: [Double]) -> [Other] {
+    values.map { Other($0) }
+  }
+}

@@ -1,0 +1,232 @@
+internal import CKernels
+internal import CLAPACKE
+internal import COpenBLAS
+public import RealModule
+
+extension Float: TensorScalar {
+  // MARK: BLAS
+
+  public static func gemm(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Float,
+    _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
+    _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+  ) {
+    BLASThreads.fixToOne()
+    cblas_sgemm(
+      CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
+      transposeB ? CblasTrans : CblasNoTrans, blasInt(m), blasInt(n), blasInt(k), alpha, a,
+      blasInt(max(lda, 1)), b, blasInt(max(ldb, 1)), beta, c, blasInt(max(ldc, 1)))
+  }
+
+  public static func gemv(
+    _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int,
+    _ x: UnsafePointer<Float>, _ beta: Float, _ y: UnsafeMutablePointer<Float>
+  ) {
+    BLASThreads.fixToOne()
+    cblas_sgemv(
+      CblasRowMajor, transpose ? CblasTrans : CblasNoTrans, blasInt(m), blasInt(n), alpha, a,
+      blasInt(max(lda, 1)), x, 1, beta, y, 1)
+  }
+
+  public static func syrk(
+    _ transpose: Bool, _ n: Int, _ k: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int,
+    _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+  ) {
+    BLASThreads.fixToOne()
+    cblas_ssyrk(
+      CblasRowMajor, CblasLower, transpose ? CblasTrans : CblasNoTrans, blasInt(n), blasInt(k),
+      alpha, a, blasInt(max(lda, 1)), beta, c, blasInt(max(ldc, 1)))
+  }
+
+  public static func trsm(
+    _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Float, _ l: UnsafePointer<Float>, _ ldl: Int,
+    _ b: UnsafeMutablePointer<Float>, _ ldb: Int
+  ) {
+    BLASThreads.fixToOne()
+    cblas_strsm(
+      CblasRowMajor, CblasLeft, CblasLower, transpose ? CblasTrans : CblasNoTrans, CblasNonUnit,
+      blasInt(m), blasInt(n), alpha, l, blasInt(max(ldl, 1)), b, blasInt(max(ldb, 1)))
+  }
+
+  public static func ger(
+    _ m: Int, _ n: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>,
+    _ a: UnsafeMutablePointer<Float>, _ lda: Int
+  ) {
+    BLASThreads.fixToOne()
+    cblas_sger(CblasRowMajor, blasInt(m), blasInt(n), alpha, x, 1, y, 1, a, blasInt(max(lda, 1)))
+  }
+
+  // MARK: LAPACK
+  //
+  // Square symmetric matrices are passed as column-major with the triangle named the other way
+  // round: LAPACKE would otherwise transpose them into a copy.
+
+  public static func potrf(_ n: Int, _ a: UnsafeMutablePointer<Float>) -> Int {
+    BLASThreads.fixToOne()
+    return Int(LAPACKE_spotrf(LAPACK_COL_MAJOR, upper, blasInt(n), a, blasInt(max(n, 1))))
+  }
+
+  public static func pocon(_ n: Int, _ l: UnsafePointer<Float>, _ norm: Float) -> Float {
+    BLASThreads.fixToOne()
+    var rcond: Float = 0
+    let info = LAPACKE_spocon(
+      LAPACK_COL_MAJOR, upper, blasInt(n), l, blasInt(max(n, 1)), norm, &rcond)
+    precondition(info == 0, "LAPACK pocon: argument \(-info)")
+    return rcond
+  }
+
+  public static func syevd(
+    _ n: Int, _ a: UnsafeMutablePointer<Float>, _ w: UnsafeMutablePointer<Float>
+  ) -> Int {
+    BLASThreads.fixToOne()
+    return Int(
+      LAPACKE_ssyevd(LAPACK_COL_MAJOR, vectors, upper, blasInt(n), a, blasInt(max(n, 1)), w))
+  }
+
+  public static func gesdd(
+    _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Float>, _ s: UnsafeMutablePointer<Float>,
+    _ u: UnsafeMutablePointer<Float>, _ vt: UnsafeMutablePointer<Float>
+  ) -> Int {
+    BLASThreads.fixToOne()
+    return Int(
+      LAPACKE_sgesdd(
+        LAPACK_ROW_MAJOR, thin, blasInt(m), blasInt(n), a, blasInt(max(n, 1)), s, u,
+        blasInt(max(min(m, n), 1)), vt, blasInt(max(n, 1))))
+  }
+
+  public static func getrf(
+    _ n: Int, _ a: UnsafeMutablePointer<Float>, _ pivots: inout [Int32]
+  ) -> Int {
+    BLASThreads.fixToOne()
+    return Int(
+      LAPACKE_sgetrf(LAPACK_ROW_MAJOR, blasInt(n), blasInt(n), a, blasInt(max(n, 1)), &pivots))
+  }
+
+  public static func gecon(_ n: Int, _ lu: UnsafePointer<Float>, _ norm: Float) -> Float {
+    BLASThreads.fixToOne()
+    var rcond: Float = 0
+    let info = LAPACKE_sgecon(
+      LAPACK_ROW_MAJOR, oneNorm, blasInt(n), lu, blasInt(max(n, 1)), norm, &rcond)
+    precondition(info >= 0, "LAPACK gecon: argument \(-info)")
+    return rcond
+  }
+
+  public static func getrs(
+    _ n: Int, _ columns: Int, _ lu: UnsafePointer<Float>, _ pivots: [Int32],
+    _ b: UnsafeMutablePointer<Float>
+  ) -> Int {
+    BLASThreads.fixToOne()
+    return Int(
+      LAPACKE_sgetrs(
+        LAPACK_ROW_MAJOR, notTransposed, blasInt(n), blasInt(columns), lu, blasInt(max(n, 1)),
+        pivots, b, blasInt(max(columns, 1))))
+  }
+
+  // MARK: Kernels
+
+  public static func map(
+    _ function: UnaryFunction, _ count: Int, _ x: UnsafePointer<Float>,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_map_f32(function.rawValue, count, x, y)
+  }
+
+  public static func zip(
+    _ function: BinaryFunction, _ count: Int, _ x: UnsafePointer<Float>, _ xVaries: Bool,
+    _ y: UnsafePointer<Float>, _ yVaries: Bool, _ z: UnsafeMutablePointer<Float>
+  ) {
+    kernel_zip_f32(function.rawValue, count, x, xVaries ? 1 : 0, y, yVaries ? 1 : 0, z)
+  }
+
+  public static func affine(
+    _ count: Int, _ a: Float, _ x: UnsafePointer<Float>, _ b: Float,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_affine_f32(count, a, x, b, y)
+  }
+
+  public static func axpy(
+    _ count: Int, _ a: Float, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_axpy_f32(count, a, x, y)
+  }
+
+  public static func multiplyAdd(
+    _ count: Int, _ x: UnsafePointer<Float>, _ c: Float, _ y: UnsafePointer<Float>,
+    _ z: UnsafeMutablePointer<Float>
+  ) {
+    kernel_multiply_add_f32(count, x, c, y, z)
+  }
+
+  public static func sum(_ count: Int, _ x: UnsafePointer<Float>) -> Float {
+    kernel_sum_f32(count, x)
+  }
+
+  public static func dot(_ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>)
+    -> Float
+  {
+    kernel_dot_f32(count, x, y)
+  }
+
+  public static func maximum(_ count: Int, _ x: UnsafePointer<Float>) -> Float {
+    kernel_max_f32(count, x)
+  }
+
+  public static func allFinite(_ x: UnsafeBufferPointer<Float>) -> Bool {
+    guard let base = x.baseAddress else { return true }
+    return kernel_all_finite_f32(x.count, base) != 0
+  }
+
+  public static func logSumExp(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_log_sum_exp_f32(rows, columns, x, y)
+  }
+
+  public static func softmax(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_softmax_f32(rows, columns, x, y)
+  }
+
+  public static func crossEntropy(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Float>, _ labels: UnsafePointer<Int32>,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_cross_entropy_f32(rows, columns, x, labels, y)
+  }
+
+  public static func crossEntropyGradient(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Float>, _ labels: UnsafePointer<Int32>,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_cross_entropy_gradient_f32(rows, columns, x, labels, y)
+  }
+
+  public static func transpose(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Float>, _ ldx: Int,
+    _ y: UnsafeMutablePointer<Float>, _ ldy: Int
+  ) {
+    kernel_transpose_f32(rows, columns, x, ldx, y, ldy)
+  }
+
+  public static func compress(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Float>, _ ldx: Int,
+    _ index: UnsafeMutablePointer<Int32>, _ value: UnsafeMutablePointer<Float>,
+    _ start: UnsafeMutablePointer<Int>
+  ) -> Int {
+    kernel_compress_f32(rows, columns, x, ldx, index, value, start)
+  }
+
+  public static func sparseProduct(
+    _ rows: Int, _ n: Int, _ index: UnsafePointer<Int32>, _ value: UnsafePointer<Float>,
+    _ start: UnsafePointer<Int>, _ b: UnsafePointer<Float>, _ ldb: Int,
+    _ y: UnsafeMutablePointer<Float>, _ ldy: Int
+  ) {
+    kernel_sparse_product_f32(rows, n, index, value, start, b, ldb, y, ldy)
+  }
+
+  public static func cast<Other: TensorScalar>(_ values: [Float]) -> [Other] {
+    values.map { Other($0) }
+  }
+}

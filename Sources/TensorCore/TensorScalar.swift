@@ -1,0 +1,132 @@
+public import RealModule
+
+/// The two scalar types of the library, and the door from them to BLAS, LAPACK and the kernels.
+///
+/// Only `Float` and `Double` conform. The requirements work in bulk on contiguous memory, so that
+/// generic code pays one dispatch for many elements. They check nothing: the callers in this module
+/// do (``MatrixProduct``, ``Tensor``), and every other module goes through those.
+public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendable {
+  // MARK: BLAS, row-major
+
+  /// C = alpha · op(A) · op(B) + beta · C. `[m, n]`, inner extent k, row strides `ld…`.
+  static func gemm(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Self,
+    _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int, _ beta: Self,
+    _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
+
+  /// y = alpha · op(A) · x + beta · y for A `[m, n]`.
+  static func gemv(
+    _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int,
+    _ x: UnsafePointer<Self>, _ beta: Self, _ y: UnsafeMutablePointer<Self>)
+
+  /// The lower triangle of C = alpha · A · Aᵀ + beta · C (or Aᵀ · A) for C `[n, n]`.
+  static func syrk(
+    _ transpose: Bool, _ n: Int, _ k: Int, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int,
+    _ beta: Self, _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
+
+  /// B = alpha · op(L)⁻¹ · B for a lower triangle L `[m, m]` and B `[m, n]`.
+  static func trsm(
+    _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Self, _ l: UnsafePointer<Self>, _ ldl: Int,
+    _ b: UnsafeMutablePointer<Self>, _ ldb: Int)
+
+  /// A += alpha · x · yᵀ for A `[m, n]`.
+  static func ger(
+    _ m: Int, _ n: Int, _ alpha: Self, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>,
+    _ a: UnsafeMutablePointer<Self>, _ lda: Int)
+
+  // MARK: LAPACK, each returning LAPACK's `info`
+
+  /// Cholesky: the lower triangle of A `[n, n]` becomes L.
+  static func potrf(_ n: Int, _ a: UnsafeMutablePointer<Self>) -> Int
+  /// The reciprocal condition number (1-norm) of L·Lᵀ, given the norm of the matrix.
+  static func pocon(_ n: Int, _ l: UnsafePointer<Self>, _ norm: Self) -> Self
+  /// Symmetric eigenvalues, ascending; row i of A becomes the eigenvector of value i.
+  static func syevd(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ w: UnsafeMutablePointer<Self>)
+    -> Int
+  /// Thin SVD of A `[m, n]`, destroyed: U `[m, r]`, s `[r]`, Vᵀ `[r, n]`, r = min(m, n).
+  static func gesdd(
+    _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Self>, _ s: UnsafeMutablePointer<Self>,
+    _ u: UnsafeMutablePointer<Self>, _ vt: UnsafeMutablePointer<Self>
+  ) -> Int
+  /// LU with partial pivoting of A `[n, n]`.
+  static func getrf(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ pivots: inout [Int32]) -> Int
+  /// The reciprocal condition number (1-norm) from the LU factors, given the norm of the matrix.
+  static func gecon(_ n: Int, _ lu: UnsafePointer<Self>, _ norm: Self) -> Self
+  /// Solves with the LU factors, B `[n, columns]` in place.
+  static func getrs(
+    _ n: Int, _ columns: Int, _ lu: UnsafePointer<Self>, _ pivots: [Int32],
+    _ b: UnsafeMutablePointer<Self>
+  ) -> Int
+
+  // MARK: Kernels
+
+  /// y = f(x), elementwise; y may be x.
+  static func map(
+    _ function: UnaryFunction, _ count: Int, _ x: UnsafePointer<Self>,
+    _ y: UnsafeMutablePointer<Self>)
+  /// z = f(x, y), elementwise; an operand with `false` beside it is one scalar.
+  static func zip(
+    _ function: BinaryFunction, _ count: Int, _ x: UnsafePointer<Self>, _ xVaries: Bool,
+    _ y: UnsafePointer<Self>, _ yVaries: Bool, _ z: UnsafeMutablePointer<Self>)
+  /// y = a · x + b.
+  static func affine(
+    _ count: Int, _ a: Self, _ x: UnsafePointer<Self>, _ b: Self, _ y: UnsafeMutablePointer<Self>)
+  /// y += a · x.
+  static func axpy(
+    _ count: Int, _ a: Self, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+  /// z += (x + c) · y.
+  static func multiplyAdd(
+    _ count: Int, _ x: UnsafePointer<Self>, _ c: Self, _ y: UnsafePointer<Self>,
+    _ z: UnsafeMutablePointer<Self>)
+  /// The sum in a fixed order, the same for any alignment.
+  static func sum(_ count: Int, _ x: UnsafePointer<Self>) -> Self
+  /// The inner product in a fixed order.
+  static func dot(_ count: Int, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>) -> Self
+  /// The largest element; −∞ of nothing, NaN where one is NaN.
+  static func maximum(_ count: Int, _ x: UnsafePointer<Self>) -> Self
+  /// Whether no element is NaN or infinite.
+  static func allFinite(_ x: UnsafeBufferPointer<Self>) -> Bool
+  /// log Σ exp of each row of x `[rows, columns]`.
+  static func logSumExp(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+  /// softmax of each row; y may be x.
+  static func softmax(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+  /// −log softmax(x)[label] of each row; 0 where the label is negative.
+  static func crossEntropy(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>, _ labels: UnsafePointer<Int32>,
+    _ y: UnsafeMutablePointer<Self>)
+  /// softmax(x) − onehot(label) of each row without cancellation; 0 where the label is negative.
+  static func crossEntropyGradient(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>, _ labels: UnsafePointer<Int32>,
+    _ y: UnsafeMutablePointer<Self>)
+  /// y `[columns, rows]` = xᵀ with row strides.
+  static func transpose(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>, _ ldx: Int,
+    _ y: UnsafeMutablePointer<Self>, _ ldy: Int)
+  /// The nonzeros of each row; `index` and `value` hold rows · columns + 16, `start` rows + 1.
+  static func compress(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>, _ ldx: Int,
+    _ index: UnsafeMutablePointer<Int32>, _ value: UnsafeMutablePointer<Self>,
+    _ start: UnsafeMutablePointer<Int>
+  ) -> Int
+  /// y `[rows, n]` = S · b for the compressed rows S and b `[columns, n]`.
+  static func sparseProduct(
+    _ rows: Int, _ n: Int, _ index: UnsafePointer<Int32>, _ value: UnsafePointer<Self>,
+    _ start: UnsafePointer<Int>, _ b: UnsafePointer<Self>, _ ldb: Int,
+    _ y: UnsafeMutablePointer<Self>, _ ldy: Int)
+  /// The values in another precision, rounded.
+  static func cast<Other: TensorScalar>(_ values: [Self]) -> [Other]
+}
+
+/// Elementwise functions of one argument that have a kernel.
+public enum UnaryFunction: Int32, Sendable, CaseIterable {
+  /// The raw values are those of `CKernels.h`.
+  case negate, exp, log, tanh, sigmoid, relu, step, erf, sqrt, reciprocal, square, copy
+}
+
+/// Elementwise functions of two arguments that have a kernel.
+public enum BinaryFunction: Int32, Sendable, CaseIterable {
+  /// The raw values are those of `CKernels.h`.
+  case add, subtract, multiply, divide
+}
