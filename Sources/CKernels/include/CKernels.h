@@ -59,6 +59,15 @@ enum { KERNEL_ADD, KERNEL_SUBTRACT, KERNEL_MULTIPLY, KERNEL_DIVIDE };
                                  const T *value, const ptrdiff_t *start, const T *b,               \
                                  ptrdiff_t ldb, T *y, ptrdiff_t ldy);
 
+// Tells the processor that the caller waits in a loop.
+static inline void kernel_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 DECLARE(float, f32)
 DECLARE(double, f64)
 #undef DECLARE

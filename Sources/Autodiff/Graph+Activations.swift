@@ -1,0 +1,34 @@
+import TensorCore
+
+/// Functions made of primitives: they need no rules of their own.
+extension Graph {
+  /// x · Φ(x), the exact Gaussian error linear unit (Hendrycks & Gimpel 2016, eq. 1).
+  public mutating func gelu(_ x: NodeID) -> NodeID {
+    let erf = unary(.erf, affine(x, scale: 0.7071067811865476, offset: 0))
+    return multiply(x, affine(erf, scale: 0.5, offset: 0.5))
+  }
+
+  /// The form of GELU with tanh (Hendrycks & Gimpel 2016, section 2).
+  public mutating func geluTanh(_ x: NodeID) -> NodeID {
+    // √(2/π) (x + 0.044715 x³)
+    let cubic = affine(
+      unary(.square, x), scale: 0.7978845608028654 * 0.044715, offset: 0.7978845608028654)
+    let tanh = unary(.tanh, multiply(x, cubic))
+    return multiply(x, affine(tanh, scale: 0.5, offset: 0.5))
+  }
+
+  /// x · sigmoid(x).
+  public mutating func silu(_ x: NodeID) -> NodeID { multiply(x, unary(.sigmoid, x)) }
+
+  /// log softmax over the last axis.
+  public mutating func logSoftmax(_ x: NodeID) -> NodeID {
+    let total = logSumExp(x)
+    return subtract(x, column(total, of: total))
+  }
+
+  /// The mean over axes counted from the end.
+  public mutating func mean(_ x: NodeID, axes: [Int]) -> NodeID {
+    let count = axes.reduce(1) { $0 * shape(x)[$1] }
+    return affine(sum(x, axes: axes), scale: 1 / Double(max(count, 1)), offset: 0)
+  }
+}

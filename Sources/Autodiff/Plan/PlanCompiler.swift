@@ -1,0 +1,233 @@
+import TensorCore
+
+/// Turns a graph into a ``Plan``: what is needed, in which order, where in memory, what is fused.
+struct PlanCompiler<Scalar: TensorScalar> {
+  private typealias Chain = FusedChain<Scalar>
+
+  private let graph: Graph
+  private let outputs: [NodeID]
+  private let needed: [Bool]
+  /// The slot of each node; a reshape has its operand's.
+  private var slots: [NodeID: Int] = [:]
+  private var slotCount = 0
+
+  /// One step before memory is placed: its nodes, in order.
+  private struct Group {
+    var nodes: [NodeID]
+    var columns = 1
+    var isChain: Bool
+  }
+
+  init(_ graph: Graph, outputs: [NodeID]) {
+    var graph = graph
+    // Every output owns its memory: leaves, reshapes and repeats are copied.
+    var owners: Set<NodeID> = []
+    self.outputs = outputs.enumerated().map { position, id in
+      let isOwn = !(graph[id].primitive is any Leaf) && !(graph[id].primitive is Reshape)
+      if isOwn, owners.insert(id).inserted { return id }
+      return graph.add(OutputCopy(position: position), id)
+    }
+    self.graph = graph
+    needed = graph.ancestors(of: self.outputs)
+  }
+
+  /// The node whose memory a node's value lies in.
+  private func root(_ id: NodeID) -> NodeID {
+    var id = id
+    while graph[id].primitive is Reshape { id = graph[id].operands[0] }
+    return id
+  }
+
+  private func slot(_ id: NodeID) -> Int { slots[root(id)] ?? 0 }
+
+  func plan() -> Plan<Scalar> {
+    var copy = self
+    return copy.compile()
+  }
+
+  private mutating func compile() -> Plan<Scalar> {
+    var inputs: [String: (slot: Int, shape: Shape)] = [:]
+    var indexInputs: [String: (slot: Int, shape: Shape)] = [:]
+    var constantNodes: [(NodeID, Double)] = []
+    var bound: Set<Int> = []
+    var work: [NodeID] = []
+    for index in graph.nodes.indices where needed[index] {
+      let id = NodeID(index: index)
+      let node = graph[id]
+      if node.primitive is Reshape { continue }
+      slots[id] = slotCount
+      switch node.primitive {
+      case let input as Input:
+        inputs[input.label] = (slotCount, input.shape)
+        bound.insert(slotCount)
+      case let input as IndexInput:
+        indexInputs[input.label] = (slotCount, input.shape)
+        bound.insert(slotCount)
+      case let constant as Constant: constantNodes.append((id, constant.value))
+      default: work.append(id)
+      }
+      slotCount += 1
+    }
+    let groups = fuse(work)
+    let (places, arenaCount, inScratch) = place(groups, constants: constantNodes.map(\.0), bound)
+    var slotList: [Int] = []
+    var scratchCount = 0
+    let steps = groups.map { group -> Plan<Scalar>.Step in
+      if group.isChain {
+        let chain = chain(group, inScratch)
+        scratchCount = max(scratchCount, chain.scratchCount)
+        return .chain(chain)
+      }
+      let id = group.nodes[0]
+      let node = graph[id]
+      let start = slotList.count
+      slotList += node.operands.map { slot($0) }
+      let kernel = node.primitive.kernel(
+        node.operands.map { graph.shape($0) }, node.shape, Scalar.self)
+      return .kernel(kernel, slots: start, result: slot(id))
+    }
+    return Plan(
+      steps: steps, slotList: slotList, places: places, arenaCount: arenaCount,
+      scratchCount: scratchCount,
+      constants: constantNodes.map { (slot($0.0), $0.1, graph.shape($0.0).count) },
+      inputs: inputs, indexInputs: indexInputs, outputSlots: outputs.map { slot($0) },
+      outputShapes: outputs.map { graph.shape($0) })
+  }
+
+  // MARK: Fusion
+
+  /// Groups maximal runs of elementwise nodes of one shape.
+  private func fuse(_ work: [NodeID]) -> [Group] {
+    var groups: [Group] = []
+    for id in work {
+      guard let columns = chainColumns(id) else {
+        groups.append(Group(nodes: [id], isChain: false))
+        continue
+      }
+      if let last = groups.last, last.isChain, graph.shape(last.nodes[0]) == graph.shape(id),
+        columns == 1 || last.columns == 1 || columns == last.columns
+      {
+        groups[groups.count - 1].nodes.append(id)
+        groups[groups.count - 1].columns = max(columns, last.columns)
+      } else {
+        groups.append(Group(nodes: [id], columns: columns, isChain: true))
+      }
+    }
+    return groups
+  }
+
+  /// The row length that a node needs as part of a chain, 1 for any; nil where it cannot be one.
+  private func chainColumns(_ id: NodeID) -> Int? {
+    let node = graph[id]
+    guard node.primitive.elementwise != nil else { return nil }
+    var columns = 1
+    for operand in node.operands {
+      guard let access = chainAccess(graph.shape(operand), node.shape) else { return nil }
+      if access.columns > 1 {
+        guard columns == 1 || columns == access.columns else { return nil }
+        columns = access.columns
+      }
+    }
+    return columns
+  }
+
+  private func chain(_ group: Group, _ inScratch: [NodeID: Int]) -> Chain {
+    let shape = graph.shape(group.nodes[0])
+    let operand = { (id: NodeID, isResult: Bool) -> Chain.Operand in
+      if let chunk = inScratch[root(id)] { return .init(access: .scratch, index: chunk) }
+      let access: Chain.Access
+      switch isResult ? .full : chainAccess(graph.shape(id), shape)?.access {
+      case .scalar: access = .scalar
+      case .row: access = .row
+      case .column: access = .column
+      default: access = .full
+      }
+      return .init(access: access, index: slot(id))
+    }
+    var chunks = 0
+    let operations = group.nodes.compactMap { id -> Chain.Operation? in
+      let node = graph[id]
+      guard let function = node.primitive.elementwise else { return nil }
+      var (scale, offset) = (1.0, 0.0)
+      if case .affine(let s, let o) = function { (scale, offset) = (s, o) }
+      if let chunk = inScratch[id] { chunks = max(chunks, chunk + 1) }
+      let x = operand(node.operands[0], false)
+      return Chain.Operation(
+        function: function, scale: Scalar(scale), offset: Scalar(offset), x: x,
+        y: node.operands.count > 1 ? operand(node.operands[1], false) : x,
+        result: operand(id, true))
+    }
+    return Chain(
+      operations, count: shape.count, columns: group.columns, scratchChunks: chunks)
+  }
+
+  // MARK: Memory
+
+  /// Places values in the arena; values that only their own chain reads get a scratch chunk.
+  private func place(
+    _ groups: [Group], constants: [NodeID], _ bound: Set<Int>
+  ) -> (places: [Int?], arenaCount: Int, inScratch: [NodeID: Int]) {
+    var lastUse: [NodeID: Int] = [:]
+    var firstGroup: [NodeID: Int] = [:]
+    for (number, group) in groups.enumerated() {
+      for id in group.nodes {
+        firstGroup[id] = number
+        lastUse[id] = number
+        for operand in graph[id].operands { lastUse[root(operand)] = number }
+      }
+    }
+    for output in outputs { lastUse[root(output)] = groups.count }
+    var inScratch: [NodeID: Int] = [:]
+    for (number, group) in groups.enumerated() where group.isChain {
+      var chunk = 0
+      for id in group.nodes where lastUse[id] == number && !isReadThroughReshape(id, group) {
+        inScratch[id] = chunk
+        chunk += 1
+      }
+    }
+    var allocation = BufferAllocation()
+    var places = [Int?](repeating: 0, count: slotCount)
+    for slot in bound { places[slot] = nil }
+    for id in constants { places[slot(id)] = allocation.take(graph.shape(id).count) }
+    var dying: [Int: [NodeID]] = [:]
+    for (id, group) in lastUse where firstGroup[id] != nil { dying[group, default: []].append(id) }
+    for (number, group) in groups.enumerated() {
+      for id in group.nodes where inScratch[id] == nil {
+        places[slot(id)] = allocation.take(graph.shape(id).count)
+      }
+      for id in (dying[number] ?? []).sorted() where inScratch[id] == nil {
+        allocation.give(places[slot(id)] ?? 0, graph.shape(id).count)
+      }
+    }
+    return (places, allocation.size, inScratch)
+  }
+
+  /// Whether a later node of the chain reads this value under another shape, which needs memory.
+  private func isReadThroughReshape(_ id: NodeID, _ group: Group) -> Bool {
+    group.nodes.contains { graph[$0].operands.contains { $0 != id && root($0) == id } }
+  }
+}
+
+/// A copy that gives an output memory of its own.
+private struct OutputCopy: Primitive {
+  static let name = "output-copy"
+  static let examples: [PrimitiveExample] = []
+  let position: Int
+
+  func shape(of operands: [Shape]) -> Shape { operands[0] }
+
+  func jvp(
+    _ graph: inout Graph, operands: [NodeID], result: NodeID, tangents: [NodeID?]
+  ) -> NodeID? { tangents[0] }
+
+  func vjp(
+    _ graph: inout Graph, operands: [NodeID], result: NodeID, cotangent: NodeID, operand: Int
+  ) -> NodeID? { cotangent }
+
+  func kernel<Scalar: TensorScalar>(
+    _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
+  ) -> Kernel<Scalar> {
+    let count = result.count
+    return { $0.result.update(from: $0[0], count: count) }
+  }
+}

@@ -1,0 +1,137 @@
+public import TensorCore
+
+/// An elementwise function of two arguments with broadcasting, aligned at the last axis.
+public struct Binary: Primitive {
+  /// The name of the primitive.
+  public static let name = "binary"
+  /// Which function.
+  public let function: BinaryFunction
+
+  /// The elementwise function.
+  public init(_ function: BinaryFunction) { self.function = function }
+
+  /// Equal shapes, a row, a column, a scalar, and both operands broadcasting.
+  public static var examples: [PrimitiveExample] {
+    let shapes: [[Shape]] = [
+      [[2, 3], [2, 3]], [[2, 3], [3]], [[3], [2, 3]], [[2, 3], [2, 1]], [[], [2, 3]],
+      [[2, 1], [1, 3]], [[2, 1, 3], [2, 4, 3]],
+    ]
+    return BinaryFunction.allCases.flatMap { function in
+      shapes.map { PrimitiveExample(Binary(function), $0, domain: 0.5...2) }
+    }
+  }
+
+  /// The broadcast of both shapes.
+  public func shape(of operands: [Shape]) throws(GraphError) -> Shape {
+    guard let shape = operands[0].broadcast(with: operands[1]) else {
+      throw .shapes(primitive: "\(function)", operands: operands, expected: "broadcastable shapes")
+    }
+    return shape
+  }
+
+  /// The product and quotient rules.
+  public func jvp(
+    _ graph: inout Graph, operands: [NodeID], result: NodeID, tangents: [NodeID?]
+  ) -> NodeID? {
+    var terms: [NodeID] = []
+    for (operand, tangent) in tangents.enumerated() {
+      guard let tangent else { continue }
+      // Axes in front of the tangent must not meet axes of the value.
+      let aligned = graph.aligned(
+        tangent, from: graph.shape(operands[operand]), rank: graph.shape(result).rank)
+      terms.append(
+        graph.filled(
+          times(&graph, aligned, operands, result, operand), to: graph.shape(result)))
+    }
+    return graph.sum(of: terms)
+  }
+
+  /// The same, summed over the axes along which the operand was broadcast.
+  public func vjp(
+    _ graph: inout Graph, operands: [NodeID], result: NodeID, cotangent: NodeID, operand: Int
+  ) -> NodeID? {
+    let product = times(&graph, cotangent, operands, result, operand)
+    return graph.sum(product, to: graph.shape(operands[operand]))
+  }
+
+  /// ∂f/∂operand · v.
+  private func times(
+    _ g: inout Graph, _ v: NodeID, _ operands: [NodeID], _ result: NodeID, _ operand: Int
+  ) -> NodeID {
+    switch (function, operand) {
+    case (.add, _), (.subtract, 0): return v
+    case (.subtract, _): return g.negate(v)
+    case (.multiply, 0), (.multiply, _):
+      return g.multiply(v, operands[1 - operand])
+    case (.divide, 0): return g.divide(v, operands[1])
+    case (.divide, _): return g.negate(g.multiply(v, g.divide(result, operands[1])))
+    }
+  }
+
+  /// The function itself.
+  public var elementwise: ElementwiseFunction? { .binary(function) }
+
+  /// A broadcast row is a bias: its gradient for one example is the sum of the cotangent's rows.
+  public func factor(_ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int) -> Factor?
+  {
+    let own = graph.shape(operands[operand])
+    let result = graph.shape(cotangent)
+    guard function == .add, own.rank == 1, own[0] == result[-1], result.rank >= 2 else {
+      return nil
+    }
+    return Factor(parameter: operands[operand], form: .bias, cotangent: cotangent)
+  }
+
+  /// Runs of the last axes that are contiguous in both operands go to the bulk kernel.
+  public func kernel<Scalar: TensorScalar>(
+    _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
+  ) -> Kernel<Scalar> {
+    let function = function
+    let loop = StridedLoop(over: result, operands)
+    let (count, varies) = (loop.innerCount, loop.innerVaries)
+    return { operands in
+      let (x, y, z) = (operands[0], operands[1], operands.result)
+      loop.forEach { index, offsets in
+        Scalar.zip(
+          function, count, x + offsets.0, varies[0], y + offsets.1, varies[1],
+          z + index * count)
+      }
+    }
+  }
+}
+
+extension Graph {
+  /// x + y, broadcasting.
+  public mutating func add(_ x: NodeID, _ y: NodeID) -> NodeID {
+    if isConstant(x, 0, asLargeAs: y) { return y }
+    if isConstant(y, 0, asLargeAs: x) { return x }
+    return add(Binary(.add), x, y)
+  }
+
+  /// x − y, broadcasting.
+  public mutating func subtract(_ x: NodeID, _ y: NodeID) -> NodeID {
+    isConstant(y, 0, asLargeAs: x) ? x : add(Binary(.subtract), x, y)
+  }
+
+  /// x · y, broadcasting.
+  public mutating func multiply(_ x: NodeID, _ y: NodeID) -> NodeID {
+    if isConstant(x, 1, asLargeAs: y) { return y }
+    if isConstant(y, 1, asLargeAs: x) { return x }
+    return add(Binary(.multiply), x, y)
+  }
+
+  /// x / y, broadcasting.
+  public mutating func divide(_ x: NodeID, _ y: NodeID) -> NodeID { add(Binary(.divide), x, y) }
+
+  /// The sum of terms of one shape in their order; nil of none.
+  mutating func sum(of terms: [NodeID]) -> NodeID? {
+    guard var total = terms.first else { return nil }
+    for term in terms.dropFirst() { total = add(total, term) }
+    return total
+  }
+
+  /// Whether x is this constant and leaves y's shape alone when they meet.
+  private func isConstant(_ x: NodeID, _ value: Double, asLargeAs y: NodeID) -> Bool {
+    constantValue(x) == value && shape(x).broadcast(with: shape(y)) == shape(y)
+  }
+}

@@ -1,0 +1,81 @@
+public import TensorCore
+
+/// Repeats the trailing axes of shape `from` to the shape `to` by broadcasting.
+public struct Broadcast: Primitive {
+  /// The name of the primitive.
+  public static let name = "broadcast"
+  /// A row, a column, a scalar, and an axis carried in front.
+  public static let examples = [
+    PrimitiveExample(Broadcast(from: [3], to: [2, 3]), [[3]]),
+    PrimitiveExample(Broadcast(from: [2, 1], to: [2, 3]), [[2, 1]]),
+    PrimitiveExample(Broadcast(from: [], to: [2, 3]), [[]]),
+    PrimitiveExample(Broadcast(from: [3], to: [2, 3]), [[4, 3]]),
+  ]
+  /// The trailing axes of the operand.
+  public let from: Shape
+  /// What they become.
+  public let to: Shape
+
+  /// The axes in front, then `to`.
+  public func shape(of operands: [Shape]) throws(GraphError) -> Shape {
+    guard operands[0].rank >= from.rank, operands[0].suffix(from.rank) == from,
+      from.broadcast(with: to) == to
+    else {
+      throw .shapes(primitive: Self.name, operands: operands, expected: "[…] + \(from), into \(to)")
+    }
+    return operands[0].dropLast(from.rank).appending(to)
+  }
+
+  /// The same on the tangent.
+  public func jvp(
+    _ graph: inout Graph, operands: [NodeID], result: NodeID, tangents: [NodeID?]
+  ) -> NodeID? { tangents[0].map { graph.add(self, $0) } }
+
+  /// The sum over what was repeated.
+  public func vjp(
+    _ graph: inout Graph, operands: [NodeID], result: NodeID, cotangent: NodeID, operand: Int
+  ) -> NodeID? {
+    // The repeated axes stand at the end, so that axes in front stay apart.
+    let padded = Shape([Int](repeating: 1, count: to.rank - from.rank) + from.extents)
+    let axes = (1...max(to.rank, 1)).filter { $0 <= to.rank && padded[-$0] != to[-$0] }
+    let summed = graph.sum(cotangent, axes: axes.map { -$0 }, keepsAxes: true)
+    return graph.reshape(summed, from: padded, to: from)
+  }
+
+  /// Copies runs.
+  public func kernel<Scalar: TensorScalar>(
+    _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
+  ) -> Kernel<Scalar> {
+    let front = operands[0].dropLast(from.rank)
+    let padded = Shape([Int](repeating: 1, count: to.rank - from.rank) + from.extents)
+    let loop = StridedLoop(over: result, [front.appending(padded)])
+    let (count, varies) = (loop.innerCount, loop.innerVaries[0])
+    return { operands in
+      let (x, y) = (operands[0], operands.result)
+      loop.forEach { index, offsets in
+        if varies {
+          (y + index * count).update(from: x + offsets.0, count: count)
+        } else {
+          (y + index * count).update(repeating: x[offsets.0], count: count)
+        }
+      }
+    }
+  }
+}
+
+extension Graph {
+  /// x with its last axes repeated until they are `shape`.
+  mutating func filled(_ x: NodeID, to shape: Shape) -> NodeID {
+    let trailing = self.shape(x).suffix(shape.rank)
+    return trailing == shape ? x : broadcast(x, from: trailing, to: shape)
+  }
+
+  /// x with its trailing axes `from` repeated to `to`.
+  public mutating func broadcast(_ x: NodeID, from: Shape, to: Shape) -> NodeID {
+    if from == to { return x }
+    if let value = constantValue(x) {
+      return constant(value, shape(x).dropLast(from.rank).appending(to))
+    }
+    return add(Broadcast(from: from, to: to), x)
+  }
+}

@@ -1,0 +1,50 @@
+public import Autodiff
+public import TensorCore
+
+/// The graph of a model and one number per item (a loss or a measure) for a batch of B items.
+///
+/// Bound by these labels: `inputs` `[B] + inputShape`, `targets` (labels `[B]` or numbers), and the
+/// parameters under their names in the layout.
+public struct ItemGraph: Sendable {
+  /// The label of the items' inputs.
+  public static let inputsLabel = "inputs"
+  /// The label of the items' targets.
+  public static let targetsLabel = "targets"
+
+  /// The graph, to be extended by derivatives.
+  public var graph = Graph()
+  /// The parameters in the order of the layout.
+  public let parameters: [NodeID]
+  /// The model's outputs `[B] + outputShape`.
+  public let outputs: NodeID
+  /// The measure of each item, `[B]`.
+  public let values: NodeID
+
+  /// The graph of a measure of a model trained with a loss.
+  public init(
+    _ model: any Model, loss: Loss, measure: Measure = .loss, batch: Int
+  ) {
+    let inputs = graph.input(Self.inputsLabel, Shape([batch]).appending(model.inputShape))
+    let targets =
+      loss.takesLabels
+      ? graph.indexInput(Self.targetsLabel, [batch])
+      : graph.input(Self.targetsLabel, Shape([batch]).appending(model.outputShape))
+    var parameters: [NodeID] = []
+    for entry in model.layout.entries { parameters.append(graph.input(entry.name, entry.shape)) }
+    self.parameters = parameters
+    outputs = model.outputs(&graph, inputs: inputs, parameters: parameters)
+    values = measure.perItem(&graph, outputs: outputs, targets: targets, loss: loss)
+  }
+}
+
+extension Workspace {
+  /// Reads every parameter of a layout from one flat vector `[P]`.
+  ///
+  /// The vector must outlive the runs.
+  public func bind(_ layout: ParameterLayout, of plan: Plan<Scalar>, to flat: UnsafePointer<Scalar>)
+  {
+    for entry in layout.entries {
+      if let slot = plan.input(entry.name) { bind(slot, to: flat + entry.offset) }
+    }
+  }
+}

@@ -1,0 +1,19 @@
+/// The kinds of models that can be built here.
+public enum ModelRegistry {
+  /// A new kind adds one line here.
+  public static let all: [ModelKind] = [
+    MLP.kind
+  ]
+
+  /// Makes the model that a text such as `mlp:64-32-10:tanh` describes.
+  ///
+  /// - Throws: ``ModelError`` that names the part it could not read.
+  public static func model(_ specification: String) throws -> any Model {
+    let parts = specification.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let kind = all.first(where: { $0.name == parts[0] }) else {
+      let names = all.map { "\($0.name) (\($0.example))" }.joined(separator: ", ")
+      throw ModelError(description: "model \"\(specification)\" is of no known kind: \(names)")
+    }
+    return try kind.make(specification)
+  }
+}
