@@ -1,5 +1,5 @@
 public import Autodiff
-public import TensorCore
+import TensorCore
 
 /// The graph of a model and one number per item (a loss or a measure) for a batch of B items.
 ///

@@ -1,5 +1,5 @@
 public import Autodiff
-public import TensorCore
+import TensorCore
 
 /// What training lowers, item by item; the definitions are PyTorch's.
 public enum Loss: String, CaseIterable, Sendable {

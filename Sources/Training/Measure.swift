@@ -1,5 +1,5 @@
 public import Autodiff
-public import TensorCore
+import TensorCore
 
 /// What is asked of a query's output: one differentiable number, in nats or in units of the logit.
 public enum Measure: String, CaseIterable, Sendable {
