@@ -34,6 +34,7 @@ extension ScoreEngine {
       var current = side
       let workers = makeWorkers(side.count)
       let panel = AlignedBuffer<Scalar>(side.count * rounds.size, filledWith: 0)
+      let places = AlignedBuffer<Int32>(pool.threads * (rounds.size + 1), filledWith: 0)
       for number in 0..<rounds.number {
         let round = rounds[number]
         if let bounds {
@@ -58,11 +59,11 @@ extension ScoreEngine {
             // Each block holds different queries.
             nonisolated(unsafe) let collectors = collectors
             let blocks = Blocks(active.count, size: 16)
-            pool.run(blocks.number) { block, _ in
+            pool.run(blocks.number) { block, thread in
               for row in blocks[block] {
                 collectors[active[row]].take(
-                  UnsafeBufferPointer(start: scores.base + row * width, count: width),
-                  numbers: numbers)
+                  scores.base + row * width, numbers: numbers,
+                  places: places.base + thread * (rounds.size + 1))
               }
             }
           }

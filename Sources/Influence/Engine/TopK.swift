@@ -63,11 +63,17 @@ struct TopCollector {
   }
 
   /// Takes the scores of a row of items, `numbers[i]` being the item of score i.
+  ///
+  /// `places` is memory for one more than the row holds.
   mutating func take<Scalar: TensorScalar>(
-    _ scores: UnsafeBufferPointer<Scalar>, numbers: UnsafeBufferPointer<Int>
+    _ scores: UnsafePointer<Scalar>, numbers: UnsafeBufferPointer<Int>,
+    places: UnsafeMutablePointer<Int32>
   ) {
-    for (score, number) in zip(scores, numbers) {
-      let score = Double(score)
+    let candidates = Scalar.findOutside(
+      numbers.count, scores, low: -opponents.threshold, high: supporters.threshold, places)
+    for candidate in 0..<candidates {
+      let place = Int(places[candidate])
+      let (score, number) = (Double(scores[place]), numbers[place])
       if score >= supporters.threshold { supporters.insert(score, number) }
       if -score >= opponents.threshold { opponents.insert(-score, number) }
     }
