@@ -95,10 +95,13 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   ///
   /// - Parameter panel: Receives the rows (queries) and columns (items) of a panel and its scores,
   ///   row-major. Panels do not overlap and cover the matrix.
+  /// - Returns: The measure of each query at the last checkpoint.
+  @discardableResult
   public func forEachPanel(
     progress: (Double) -> Void = { _ in },
     _ panel: (Range<Int>, Range<Int>, UnsafeBufferPointer<Scalar>) throws -> Void
-  ) throws {
+  ) throws -> [Double] {
+    var measured: [Double] = []
     let panels = Blocks(problem.items.count, size: estimate.panelItems)
     try forEachQueryChunk { side, pointers, rows in
       let workers = makeWorkers(side.count)
@@ -118,7 +121,9 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
             + Double(rows.count) * Double(columns.upperBound))
             / max(Double(problem.queries.count) * Double(problem.items.count), 1))
       }
+      measured += side.values.map { Double($0) }
     }
+    return measured
   }
 
   // MARK: Parts
