@@ -62,7 +62,8 @@ let package = Package(
     // MARK: Tests
     .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
     .testTarget(name: "AutodiffTests", dependencies: ["Autodiff"]),
-    .testTarget(name: "FormatsTests", dependencies: ["Formats"]),
+    .testTarget(
+      name: "FormatsTests", dependencies: ["Formats", "TensorCore"], exclude: ["Goldens"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
     .testTarget(name: "InfluenceTests", dependencies: ["Influence"]),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),

@@ -1,0 +1,151 @@
+/// A cursor over the fields of a table.
+struct CSVScanner {
+  private let bytes: [UInt8]
+  private let source: ByteSource
+  private let delimiter: UInt8
+  private var position = 0
+  private var line = 1
+  private var lineStart = 0
+  private var column = 1
+
+  private enum End { case field, line }
+
+  init(_ bytes: [UInt8], _ source: ByteSource, _ delimiter: UInt8) {
+    self.bytes = bytes
+    self.source = source
+    self.delimiter = delimiter
+    if bytes.starts(with: [0xef, 0xbb, 0xbf]) { position = 3 }
+  }
+
+  /// Whether only blank lines are left.
+  var isAtEnd: Bool {
+    bytes[position...].first { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") } == nil
+  }
+
+  /// The names of the columns.
+  mutating func header() throws(FormatError) -> [String] {
+    if bytes.starts(with: [0xff, 0xfe]) || bytes.starts(with: [0xfe, 0xff]) {
+      throw malformed(found: "UTF-16", expected: "UTF-8", remedy: "save it as UTF-8")
+    }
+    guard !isAtEnd else {
+      throw malformed(found: "an empty file", expected: "a line of column names")
+    }
+    var names: [String] = []
+    var end = End.field
+    while end == .field {
+      column = names.count + 1
+      guard names.count < CSV.mostColumns else {
+        throw malformed(found: "more columns", expected: "at most \(CSV.mostColumns)")
+      }
+      let field: ArraySlice<UInt8>
+      (field, end) = try next()
+      guard let name = String(validating: field, as: UTF8.self), !field.contains(0) else {
+        throw malformed(found: "bytes that are not text", expected: "UTF-8")
+      }
+      names.append(name)
+    }
+    if names.allSatisfy({ CSVScanner.number(Array($0.utf8)[...]) != nil }) {
+      throw malformed(
+        at: .line(1, column: 1),
+        found: "the number \(FormatError.quoted(names[0]))", expected: "a column name",
+        remedy: "put a line of column names first")
+    }
+    return names
+  }
+
+  /// Appends the numbers of a line.
+  mutating func row(of count: Int, into values: inout [Double]) throws(FormatError) {
+    for index in 1...count {
+      column = index
+      let place = place
+      let (value, end) = try number()
+      guard (end == .line) == (index == count) else {
+        throw malformed(
+          at: place,
+          found: end == .line ? "the end of the line" : "another field after it",
+          expected: "\(count) fields as in the first line")
+      }
+      values.append(value)
+    }
+  }
+
+  /// The next field as a number.
+  private mutating func number() throws(FormatError) -> (Double, End) {
+    let place = place
+    let (field, end) = try next()
+    guard let value = CSVScanner.number(field) else {
+      let text = FormatError.quoted(String(decoding: field.prefix(100), as: UTF8.self))
+      throw malformed(
+        at: place, found: field.isEmpty ? "an empty field" : text, expected: "a number",
+        remedy: field.isEmpty ? "write nan for a missing value" : "")
+    }
+    return (value, end)
+  }
+
+  /// The next field without its quotation marks, and what ends it.
+  private mutating func next() throws(FormatError) -> (ArraySlice<UInt8>, End) {
+    if position < bytes.count, bytes[position] == UInt8(ascii: "\"") { return try quoted() }
+    let start = position
+    while position < bytes.count {
+      let byte = bytes[position]
+      if byte == delimiter || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") { break }
+      position += 1
+    }
+    let field = bytes[start..<position]
+    return (field, try endOfField())
+  }
+
+  private mutating func quoted() throws(FormatError) -> (ArraySlice<UInt8>, End) {
+    let place = place
+    var field: [UInt8] = []
+    position += 1
+    while position < bytes.count, position - lineStart <= CSV.longestLine {
+      let byte = bytes[position]
+      position += 1
+      if byte != UInt8(ascii: "\"") {
+        field.append(byte)
+      } else if position < bytes.count, bytes[position] == byte {
+        field.append(byte)
+        position += 1
+      } else {
+        return (field[...], try endOfField())
+      }
+    }
+    throw malformed(
+      at: place, found: "a quotation mark without its pair", expected: "another",
+      remedy: "double a quotation mark inside a field")
+  }
+
+  private mutating func endOfField() throws(FormatError) -> End {
+    guard position - lineStart <= CSV.longestLine else {
+      throw malformed(found: "a longer line", expected: "at most \(CSV.longestLine) bytes")
+    }
+    guard position < bytes.count else { return .line }
+    let byte = bytes[position]
+    if byte == delimiter {
+      position += 1
+      return .field
+    }
+    guard byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") else {
+      throw malformed(
+        found: "text after a quotation mark", expected: "the end of the field",
+        remedy: "double a quotation mark inside a field")
+    }
+    position += 1
+    if byte == UInt8(ascii: "\r"), position < bytes.count, bytes[position] == UInt8(ascii: "\n") {
+      position += 1
+    }
+    line += 1
+    lineStart = position
+    return .line
+  }
+
+  private var place: FormatError.Place { .line(line, column: column) }
+
+  private func malformed(
+    at place: FormatError.Place? = nil, found: String, expected: String, remedy: String = ""
+  ) -> FormatError {
+    source.malformed(
+      at: place ?? self.place, found: found, expected: expected, remedy: remedy)
+  }
+}

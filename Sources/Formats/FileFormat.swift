@@ -1,0 +1,13 @@
+/// A kind of file that holds arrays.
+public struct FileFormat: Sendable {
+  /// What people call it, lower case.
+  public let name: String
+  /// The ends of its files' names, without the dot, lower case.
+  public let extensions: [String]
+  /// One line about it.
+  public let summary: String
+  /// Whether a source begins like such a file; always false where the format has no mark.
+  public let recognises: @Sendable (ByteSource) throws(FormatError) -> Bool
+  /// Reads all arrays, or refuses with the reason.
+  public let read: @Sendable (ByteSource) throws(FormatError) -> [NamedArray]
+}

@@ -1,0 +1,46 @@
+import Foundation
+
+/// Paths that a file names, kept inside a folder.
+public enum ContainedPath {
+  /// The real path of something inside a folder.
+  ///
+  /// - Parameters:
+  ///   - relative: The path that was read, relative to the folder.
+  ///   - folder: The folder that it must not leave, by `..` or by a symbolic link.
+  ///   - file: The file in which the path was read, for the error.
+  /// - Returns: An absolute path without links.
+  /// - Throws: `FormatError` of kind `malformed` where the path leads out, of kind `missing` where
+  ///   there is nothing.
+  public static func resolve(
+    _ relative: String, inside folder: String, namedBy file: String
+  ) throws(FormatError) -> String {
+    func refused(_ reason: String) -> FormatError {
+      FormatError(
+        .malformed, file: file, found: "the path \(FormatError.quoted(relative)), which \(reason)",
+        expected: "a path inside the folder \(FormatError.quoted(folder))",
+        remedy: "put a copy of the file there")
+    }
+    guard !relative.isEmpty, !relative.utf8.contains(0) else { throw refused("names no file") }
+    guard !relative.utf8.starts(with: "/".utf8) else { throw refused("is absolute") }
+    let steps = relative.utf8.split(separator: UInt8(ascii: "/"))
+    guard !steps.contains(where: { $0.elementsEqual("..".utf8) }) else {
+      throw refused("has a step upwards")
+    }
+
+    let root = try real(folder, namedBy: file)
+    let resolved = try real(folder + "/" + relative, namedBy: file)
+    let prefix = root == "/" ? root : root + "/"
+    guard resolved.utf8.starts(with: prefix.utf8) else { throw refused("is a link that leads out") }
+    return resolved
+  }
+
+  private static func real(_ path: String, namedBy file: String) throws(FormatError) -> String {
+    guard let resolved = realpath(path.isEmpty ? "." : path, nil) else {
+      throw FormatError(
+        .missing, file: path, found: "cannot be opened: \(lastFailure)",
+        remedy: "\(FormatError.quoted(file)) names it")
+    }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+}

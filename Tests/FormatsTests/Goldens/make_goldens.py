@@ -1,0 +1,86 @@
+"""Writes ../Goldens.swift: the bytes that numpy, safetensors and gzip make of small arrays.
+
+Needs numpy, safetensors and ml_dtypes. Run it in this folder and compare the change before it is kept.
+"""
+
+import base64
+import gzip
+import io
+import struct
+
+import ml_dtypes
+import numpy as np
+from numpy.lib import format as npy
+from safetensors.numpy import save
+
+
+def npy_bytes(array, version=None):
+    file = io.BytesIO()
+    npy.write_array(file, array, version=version, allow_pickle=True)
+    return file.getvalue()
+
+
+def idx_bytes(code, array):
+    big = array.astype(array.dtype.newbyteorder(">"))
+    return struct.pack(">HBB", 0, code, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape) + big.tobytes()
+
+
+# The same six numbers in every type: what a reader must return is 0 1 2 3 4 100.
+six = np.array([[0, 1, 2], [3, 4, 100]])
+cube = np.arange(24).reshape(2, 3, 4)
+goldens = []
+for code in ["|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8", ">i2", ">u4", ">f4", ">f8"]:
+    name = {"|": "", "<": "Little", ">": "Big"}[code[0]]
+    goldens.append((f"npy{code[1:].upper()}{name}", f"np.array([[0, 1, 2], [3, 4, 100]], '{code}')", npy_bytes(six.astype(code))))
+goldens += [
+    ("npyBool", "np.array([True, False, True])", npy_bytes(np.array([True, False, True]))),
+    ("npyVersion2", "six as <f4, version 2.0", npy_bytes(six.astype("<f4"), (2, 0))),
+    ("npyVersion3", "six as <f4, version 3.0", npy_bytes(six.astype("<f4"), (3, 0))),
+    ("npyFortran", "np.asfortranarray(np.arange(24.0, dtype='<f4').reshape(2, 3, 4))", npy_bytes(np.asfortranarray(cube.astype("<f4")))),
+    ("npyFortranBig", "the same as >i2", npy_bytes(np.asfortranarray(cube.astype(">i2")))),
+    ("npyScalar", "np.array(2.5)", npy_bytes(np.array(2.5))),
+    ("npyVector", "np.array([1.5, -2.0, 3.25], '<f4')", npy_bytes(np.array([1.5, -2.0, 3.25], "<f4"))),
+    ("npyEmpty", "np.zeros((0, 3), '<f4')", npy_bytes(np.zeros((0, 3), "<f4"))),
+    ("npyHalves", "np.array([1, -2, 65504, 2**-24, 2**-14, 0, -0.0, inf, -inf, nan], '<f2')",
+     npy_bytes(np.array([1, -2, 65504, 2**-24, 2**-14, 0, -0.0, np.inf, -np.inf, np.nan], "<f2"))),
+    ("npyObject", "np.array([{}, 1], dtype=object)", npy_bytes(np.array([{}, 1], dtype=object))),
+    ("npyStructured", "np.zeros(2, [('a', '<f4')])", npy_bytes(np.zeros(2, [("a", "<f4")]))),
+    ("npyText", "np.array(['ab'])", npy_bytes(np.array(["ab"]))),
+    ("npyComplex", "np.array([1j])", npy_bytes(np.array([1j]))),
+]
+tensors = {
+    "layer.weight": np.array([[1, 2], [3, 4], [5, 6]], "<f4"),
+    "layer.bias": np.array([0.5, -0.5, 0.25], "<f4"),
+    "double": np.array(-1.5, "<f8"),
+    "half": np.array([1, 0.5], "<f2"),
+    "brain": np.array([1, -3, 0.15625], ml_dtypes.bfloat16),
+    "steps": np.array([7, -9], "<i8"),
+    "mask": np.array([True, False, True]),
+    "empty": np.zeros((0, 4), "<f4"),
+    "byte": np.array([255], "u1"),
+}
+goldens += [
+    ("safetensors", "one array of each common type, with metadata", save(tensors, metadata={"made by": "a \"test\"\n"})),
+    ("safetensorsNone", "no arrays", save({})),
+    ("idxBytes", "six as unsigned bytes", idx_bytes(8, six.astype("u1"))),
+    ("idxShorts", "six as 16-bit integers", idx_bytes(11, six.astype("i2"))),
+    ("idxInts", "six as 32-bit integers", idx_bytes(12, six.astype("i4"))),
+    ("idxFloats", "six as floats", idx_bytes(13, six.astype("f4"))),
+    ("idxDoubles", "six as doubles", idx_bytes(14, six.astype("f8"))),
+    ("idxCompressed", "idxBytes with gzip", gzip.compress(idx_bytes(8, six.astype("u1")), mtime=0)),
+    ("idxZeros", "a million zeros with gzip, in a header that says six",
+     gzip.compress(idx_bytes(8, six.astype("u1"))[:12] + bytes(1_000_000), mtime=0)),
+]
+
+with open("../Goldens.swift", "w") as out:
+    out.write("// Written by Goldens/make_goldens.py.\n\n")
+    out.write(f"/// Small files made by numpy {np.__version__} and the safetensors library, in base64.\n")
+    out.write("enum Golden {\n")
+    for name, comment, data in goldens:
+        text = base64.b64encode(data).decode()
+        lines = [text[i:i + 90] for i in range(0, len(text), 90)]
+        out.write(f"  /// {comment}\n  static let {name} = \"\"\"\n")
+        out.write("".join(f"    {line}\n" for line in lines) + "    \"\"\"\n")
+    names = ", ".join(f'("{n}", {n})' for n, _, _ in goldens)
+    out.write("  /// All of them by name.\n  static let all: [(name: String, text: String)] = [\n")
+    out.write("".join(f'    ("{n}", {n}),\n' for n, _, _ in goldens) + "  ]\n}\n")
