@@ -51,9 +51,14 @@ INLINE T NAME(hyperbolic_tangent)(T x) {
   T r = (z - k * LN2_HIGH) - k * LN2_LOW;
   T p = NAME(power_of_two)(n);
   T m = p * EXPM1_POLYNOMIAL(r) + (p - 1);  // exp(2a) - 1 without cancellation
-  T y = m / (m + 2);
-  y = x < 0 ? -y : y;
+  T y = MATH(copysign)(m / (m + 2), x);  // -0 stays -0
   return x != x ? x : y;
+}
+
+// From exp(-|x|), which cannot overflow: the tail reaches the denormals.
+INLINE T NAME(logistic)(T x) {
+  T e = NAME(exponential)(x < 0 ? x : -x);
+  return (x < 0 ? e : 1) / (1 + e);
 }
 
 // MARK: Elementwise
@@ -71,7 +76,7 @@ WIDE void NAME(kernel_map)(int f, ptrdiff_t n, const T *x, T *y) {
   case KERNEL_EXP: LOOP(NAME(exponential)(v))
   case KERNEL_LOG: LOOP(MATH(log)(v))
   case KERNEL_TANH: LOOP(NAME(hyperbolic_tangent)(v))
-  case KERNEL_SIGMOID: LOOP(1 / (1 + NAME(exponential)(-v)))
+  case KERNEL_SIGMOID: LOOP(NAME(logistic)(v))
   case KERNEL_RELU: LOOP(v < 0 ? 0 : v) /* NaN stays NaN */
   case KERNEL_STEP: LOOP(v != v ? v : (v > 0 ? (T)1 : (T)0))
   case KERNEL_ERF: LOOP(MATH(erf)(v))
@@ -100,6 +105,7 @@ WIDE void NAME(kernel_map)(int f, ptrdiff_t n, const T *x, T *y) {
 
 WIDE void NAME(kernel_zip)(int f, ptrdiff_t n, const T *x, ptrdiff_t sx, const T *y, ptrdiff_t sy,
                            T *z) {
+  if (n == 0) return;  // a scalar operand may not be there
   switch (f) {
   case KERNEL_ADD: ZIP(+)
   case KERNEL_SUBTRACT: ZIP(-)
@@ -130,14 +136,20 @@ INLINE T NAME(tree)(const T *s) {
   return (b[0] + b[2]) + (b[1] + b[3]);
 }
 
-WIDE T NAME(kernel_sum)(ptrdiff_t n, const T *x) {
+INLINE T NAME(total)(ptrdiff_t n, const T *x) {
   T s[16] = {0};
   ptrdiff_t i = 0;
+  if (n < 16) {
+    for (; i < n; i++) s[0] += x[i];
+    return s[0];
+  }
   for (; i + 16 <= n; i += 16)
     for (int l = 0; l < 16; l++) s[l] += x[i + l];
   for (int l = 0; i < n; i++, l++) s[l] += x[i];
   return NAME(tree)(s);
 }
+
+WIDE T NAME(kernel_sum)(ptrdiff_t n, const T *x) { return NAME(total)(n, x); }
 
 WIDE T NAME(kernel_dot)(ptrdiff_t n, const T *x, const T *y) {
   T s[16] = {0};
@@ -148,11 +160,21 @@ WIDE T NAME(kernel_dot)(ptrdiff_t n, const T *x, const T *y) {
   return NAME(tree)(s);
 }
 
+// The larger of two; once m is NaN it stays so.
+INLINE T NAME(larger)(T m, T x) { return ((x > m) | (x != x)) ? x : m; }
+
 INLINE T NAME(largest)(ptrdiff_t n, const T *x) {
-  T m = (T)-INFINITY, nan = 0;
-  for (ptrdiff_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
-  for (ptrdiff_t i = 0; i < n; i++) nan = x[i] != x[i] ? x[i] : nan;
-  return nan != nan ? nan : m;
+  T m = (T)-INFINITY;
+  ptrdiff_t i = 0;
+  if (n >= 16) {
+    T s[16];
+    for (int l = 0; l < 16; l++) s[l] = x[l];
+    for (i = 16; i + 16 <= n; i += 16)
+      for (int l = 0; l < 16; l++) s[l] = NAME(larger)(s[l], x[i + l]);
+    for (int l = 0; l < 16; l++) m = NAME(larger)(m, s[l]);
+  }
+  for (; i < n; i++) m = NAME(larger)(m, x[i]);
+  return m;
 }
 
 WIDE T NAME(kernel_max)(ptrdiff_t n, const T *x) { return NAME(largest)(n, x); }
@@ -168,18 +190,16 @@ WIDE int NAME(kernel_all_finite)(ptrdiff_t n, const T *x) {
 
 // MARK: Rows of logits
 
-// e[c] = exp(x[c] - shift); returns their sum in the order of the columns.
+// e[c] = exp(x[c] - shift); returns their sum.
 INLINE T NAME(exponentials)(ptrdiff_t columns, const T *x, T shift, T *e) {
   for (ptrdiff_t c = 0; c < columns; c++) e[c] = NAME(exponential)(x[c] - shift);
-  T sum = 0;
-  for (ptrdiff_t c = 0; c < columns; c++) sum += e[c];
-  return sum;
+  return NAME(total)(columns, e);
 }
 
 WIDE void NAME(kernel_log_sum_exp)(ptrdiff_t rows, ptrdiff_t columns, const T *x, T *y) {
   for (ptrdiff_t r = 0; r < rows; r++, x += columns) {
     T m = NAME(largest)(columns, x);
-    if (m == (T)-INFINITY) {
+    if (m - m != 0) {  // infinite or NaN
       y[r] = m;
       continue;
     }
@@ -212,7 +232,7 @@ WIDE void NAME(kernel_cross_entropy)(ptrdiff_t rows, ptrdiff_t columns, const T 
       ptrdiff_t n = columns - c < 64 ? columns - c : 64;
       for (ptrdiff_t i = 0; i < n; i++) e[i] = NAME(exponential)(x[c + i] - m);
       if (l >= c && l < c + n) e[l - c] = 0;
-      for (ptrdiff_t i = 0; i < n; i++) others += e[i];
+      others += NAME(total)(n, e);
     }
     T own = NAME(exponential)(x[l] - m);
     y[r] = x[l] == m ? MATH(log1p)(others) : (m - x[l]) + MATH(log)(others + own);
@@ -229,12 +249,8 @@ WIDE void NAME(kernel_cross_entropy_gradient)(ptrdiff_t rows, ptrdiff_t columns,
     }
     T sum = NAME(exponentials)(columns, x, NAME(largest)(columns, x), y);
     y[l] = 0;
-    T others = 0;
-    for (ptrdiff_t c = 0; c < columns; c++) {
-      y[c] /= sum;
-      others += y[c];
-    }
-    y[l] = -others;
+    for (ptrdiff_t c = 0; c < columns; c++) y[c] /= sum;
+    y[l] = -NAME(total)(columns, y);
   }
 }
 

@@ -8,6 +8,10 @@ public enum NumericError: Error, Equatable, Sendable, CustomStringConvertible {
   case singular(reciprocalCondition: Double)
   /// The iteration stopped short of its tolerance; `residual` is relative to the right-hand side.
   case notConverged(iterations: Int, residual: Double)
+  /// The matrix has a direction p, met at this iteration, with pᵀAp / pᵀp = `curvature` ≤ 0.
+  case negativeCurvature(curvature: Double, iteration: Int)
+  /// LAPACK's iteration for these did not converge; with finite input this is hardly ever seen.
+  case decompositionFailed(what: String)
   /// The value at this flat index is NaN or infinite.
   case notFinite(what: String, index: Int)
 
@@ -20,6 +24,11 @@ public enum NumericError: Error, Equatable, Sendable, CustomStringConvertible {
       "the matrix is singular to working precision (reciprocal condition \(rcond)); add damping"
     case .notConverged(let iterations, let residual):
       "no convergence after \(iterations) iterations (relative residual \(residual))"
+    case .negativeCurvature(let curvature, let iteration):
+      "the matrix is not positive definite: curvature \(curvature) along the direction of "
+        + "iteration \(iteration); add damping"
+    case .decompositionFailed(let what):
+      "the iteration for the \(what) of a matrix did not converge"
     case .notFinite(let what, let index):
       "\(what) has a value that is NaN or infinite, at flat index \(index)"
     }

@@ -40,6 +40,17 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
   /// The extent of an axis; negative axes count from the end, -1 being the last.
   public subscript(axis: Int) -> Int { extents[axis < 0 ? rank + axis : axis] }
 
+  /// How many elements apart neighbours along each axis are stored.
+  ///
+  /// - Precondition: `count > 0`.
+  var strides: [Int] {
+    var strides = [Int](repeating: 1, count: rank)
+    for axis in extents.indices.dropLast().reversed() {
+      strides[axis] = strides[axis + 1] * extents[axis + 1]
+    }
+    return strides
+  }
+
   /// `[2, 3]`.
   public var description: String { "[\(extents.map(String.init).joined(separator: ", "))]" }
 

@@ -1,3 +1,6 @@
+// The requirements are documented at the protocol.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 internal import CKernels
 internal import CLAPACKE
 internal import COpenBLAS
@@ -58,8 +61,9 @@ extension Double: TensorScalar {
 
   // MARK: LAPACK
   //
-  // Square symmetric matrices are passed as column-major with the triangle named the other way
-  // round: LAPACKE would otherwise transpose them into a copy.
+  // LAPACKE would transpose row-major matrices into a copy. Symmetric matrices are passed as
+  // column-major with the triangle named the other way round; for the singular values the matrix
+  // is passed as its transpose, whose U and Vᵀ are Vᵀ and U.
 
   public static func potrf(_ n: Int, _ a: UnsafeMutablePointer<Double>) -> Int {
     BLASThreads.fixToOne()
@@ -90,8 +94,8 @@ extension Double: TensorScalar {
     BLASThreads.fixToOne()
     return Int(
       LAPACKE_dgesdd(
-        LAPACK_ROW_MAJOR, thin, blasInt(m), blasInt(n), a, blasInt(max(n, 1)), s, u,
-        blasInt(max(min(m, n), 1)), vt, blasInt(max(n, 1))))
+        LAPACK_COL_MAJOR, thin, blasInt(n), blasInt(m), a, blasInt(max(n, 1)), s, vt,
+        blasInt(max(n, 1)), u, blasInt(max(min(m, n), 1))))
   }
 
   public static func getrf(

@@ -29,16 +29,18 @@ enum { KERNEL_ADD, KERNEL_SUBTRACT, KERNEL_MULTIPLY, KERNEL_DIVIDE };
   void kernel_axpy_##S(ptrdiff_t n, T a, const T *x, T *y);                                        \
   /* z[i] += (x[i] + c) * y[i] */                                                                  \
   void kernel_multiply_add_##S(ptrdiff_t n, const T *x, T c, const T *y, T *z);                    \
-  /* Sums in a fixed order: sixteen interleaved partial sums, then a tree. */                      \
+  /* Sums in a fixed order: sixteen interleaved partial sums, then a tree; fewer than sixteen */   \
+  /* elements one after the other (sum only). */                                                   \
   T kernel_sum_##S(ptrdiff_t n, const T *x);                                                       \
   T kernel_dot_##S(ptrdiff_t n, const T *x, const T *y);                                           \
   /* The largest element, -infinity where n = 0; NaN where any is NaN. */                          \
   T kernel_max_##S(ptrdiff_t n, const T *x);                                                       \
   /* 0 where any element is NaN or infinite, else 1. */                                            \
   int kernel_all_finite_##S(ptrdiff_t n, const T *x);                                              \
-  /* y[r] = log of the sum of exp x[r, :] for a row-major [rows, columns]. */                      \
+  /* y[r] = log of the sum of exp x[r, :] for a row-major [rows, columns]. No overflow; a row */   \
+  /* without columns gives -infinity, one with +infinity or NaN that same value. */                \
   void kernel_log_sum_exp_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, T *y);                \
-  /* y[r, :] = softmax of x[r, :] */                                                               \
+  /* y[r, :] = softmax of x[r, :]; NaN where the largest logit is infinite. */                     \
   void kernel_softmax_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, T *y);                    \
   /* y[r] = -log softmax(x[r, :])[label[r]]; 0 where the label is negative. */                     \
   void kernel_cross_entropy_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x,                     \

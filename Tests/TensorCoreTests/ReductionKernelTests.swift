@@ -1,0 +1,87 @@
+import TensorCore
+import Testing
+
+@Suite struct ReductionKernelTests {
+  static let lengths = [0, 1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100]
+
+  @Test(arguments: precisions) func `sums of any length`(type: any TensorScalar.Type) {
+    func body<Scalar: TensorScalar>(_: Scalar.Type) {
+      for count in Self.lengths {
+        let x: Tensor<Scalar> = random([count], seed: 1),
+          y: Tensor<Scalar> = random([count], seed: 2)
+        let sum = x.scalars.reduce(0.0) { $0 + Double($1) }
+        let dot = zip(x.scalars, y.scalars).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+        // No term exceeds 1 and each takes part in at most count additions.
+        let bound = Double(count * count + 1) * Double(Scalar.ulpOfOne)
+        #expect(abs(Double(Scalar.sum(count, x.scalars)) - sum) <= bound)
+        #expect(abs(Double(Scalar.dot(count, x.scalars, y.scalars)) - dot) <= bound)
+        #expect(Scalar.maximum(count, x.scalars) == x.scalars.max() ?? -.infinity)
+      }
+    }
+    body(type)
+  }
+
+  @Test(arguments: precisions) func `a NaN or infinity is found wherever it stands`(
+    type: any TensorScalar.Type
+  ) {
+    func body<Scalar: TensorScalar>(_: Scalar.Type) {
+      for count in Self.lengths {
+        let x: Tensor<Scalar> = random([count])
+        #expect(x.firstNonFinite == nil)
+        for place in 0..<count {
+          var marked = x.scalars
+          marked[place] = .nan
+          #expect(Scalar.maximum(count, marked).isNaN)
+          #expect(Scalar.sum(count, marked).isNaN)
+          #expect(Scalar.dot(count, marked, x.scalars).isNaN)
+          #expect(Tensor([count], marked).firstNonFinite == place)
+          marked[place] = -.infinity
+          #expect(Tensor([count], marked).firstNonFinite == place)
+          #expect(Scalar.sum(count, marked) == -.infinity)
+          marked[place] = .infinity
+          #expect(Scalar.maximum(count, marked) == .infinity)
+          marked[place] = 7
+          #expect(Scalar.maximum(count, marked) == 7)
+        }
+      }
+    }
+    body(type)
+  }
+
+  @Test(arguments: precisions) func `the bits do not depend on alignment`(
+    type: any TensorScalar.Type
+  ) {
+    func body<Scalar: TensorScalar>(_: Scalar.Type) {
+      let x: Tensor<Scalar> = random([100])
+      let sum = Scalar.sum(100, x.scalars), dot = Scalar.dot(100, x.scalars, x.scalars)
+      for offset in 0..<16 {
+        let moved = [Scalar](repeating: 0, count: offset) + x.scalars
+        moved.withUnsafeBufferPointer { buffer in
+          guard let base = buffer.baseAddress else { return }
+          #expect(Scalar.sum(100, base + offset) == sum)
+          #expect(Scalar.dot(100, base + offset, base + offset) == dot)
+        }
+      }
+    }
+    body(type)
+  }
+
+  @Test(arguments: precisions) func `fused updates`(type: any TensorScalar.Type) {
+    func body<Scalar: TensorScalar>(_: Scalar.Type) {
+      for count in Self.lengths {
+        // Multiples of 1/8 make every result exact, fused or not.
+        let x = (0..<count).map { Scalar($0 % 9) / 8 - 0.5 }, y = (0..<count).map { Scalar($0 % 5) }
+        var z = y
+        Scalar.affine(count, 2, x, -1, &z)
+        #expect(z == x.map { 2 * $0 - 1 })
+        z = y
+        Scalar.axpy(count, -3, x, &z)
+        #expect(z == zip(x, y).map { $1 - 3 * $0 })
+        z = y
+        Scalar.multiplyAdd(count, x, 0.5, y, &z)
+        #expect(z == zip(x, y).map { $1 + ($0 + 0.5) * $1 })
+      }
+    }
+    body(type)
+  }
+}
