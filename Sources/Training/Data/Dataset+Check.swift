@@ -6,10 +6,14 @@ extension Dataset {
 
   /// Checks that the items fit a model and a loss.
   ///
-  /// - Parameter name: What errors call the data.
+  /// - Parameters:
+  ///   - name: What errors call the inputs.
+  ///   - targetsName: What errors call the targets; `name` where nil.
   /// - Throws: ``TrainingError/data(_:)`` with the first item at fault, counted from 0.
   /// - Complexity: one pass at the speed of memory.
-  public func check(_ model: any Model, loss: Loss, name: String) throws(TrainingError) {
+  public func check(
+    _ model: any Model, loss: Loss, name: String, targetsName: String? = nil
+  ) throws(TrainingError) {
     guard count > 0 else { throw .data("\(name): found no items, expected at least one") }
     let expected = Shape([count]).appending(model.inputShape)
     guard inputs.shape == expected else {
@@ -23,8 +27,8 @@ extension Dataset {
           + "\(index % model.inputShape.count), expected a finite number")
     }
     switch targets {
-    case .labels(let labels): try check(labels, model, loss, name)
-    case .values(let values): try check(values, model, loss, name)
+    case .labels(let labels): try check(labels, model, loss, targetsName ?? name)
+    case .values(let values): try check(values, model, loss, targetsName ?? name)
     }
   }
 
@@ -37,11 +41,9 @@ extension Dataset {
           + "\(loss.rawValue) compares with")
     }
     let classes = model.outputShape[-1]
-    let fault = labels.firstIndex { $0 != Self.noLabel && !(0..<classes).contains(Int($0)) }
-    if let fault {
-      throw .data(
-        "\(name): item \(fault): found the label \(labels[fault]), expected 0 to \(classes - 1), "
-          + "or \(Self.noLabel) for none")
+    let isClass = { (label: Int32) in label >= 0 && Int(label) < classes || label == Self.noLabel }
+    if let fault = labels.firstIndex(where: { !isClass($0) }) {
+      throw .label(fault, labels[fault], classes: classes, name)
     }
   }
 

@@ -80,6 +80,9 @@ public struct WeightDecay: Equatable, Sendable {
   /// Where it enters.
   public var kind: Kind
 
+  var isValid: Bool { rate >= 0 && rate.isFinite }
+  static let range = "a number from 0"
+
   /// A decay of this rate.
   public init(_ rate: Double, _ kind: Kind) {
     self.rate = rate

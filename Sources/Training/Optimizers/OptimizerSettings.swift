@@ -33,6 +33,11 @@ public struct OptimizerSettings: Equatable, Sendable {
         name: "optimizer", found: "\"\(name)\"",
         expected: OptimizerRegistry.all.map { $0.name }.joined(separator: ", "))
     }
+    self.init(rule)
+  }
+
+  /// An optimizer with its standard constants.
+  public init(_ rule: any Optimizer.Type) {
     self.rule = rule
     weightDecay = WeightDecay(0, rule.defaultDecay)
   }
@@ -65,9 +70,9 @@ public struct OptimizerSettings: Equatable, Sendable {
       throw .setting(
         name: "\(name) \(constant.rawValue)", found: "\(self[constant])", expected: constant.range)
     }
-    guard weightDecay.rate >= 0, weightDecay.rate.isFinite else {
+    guard weightDecay.isValid else {
       throw .setting(
-        name: "weight decay", found: "\(weightDecay.rate)", expected: "a number from 0")
+        name: "weight decay", found: "\(weightDecay.rate)", expected: WeightDecay.range)
     }
     if let clipNorm, !(clipNorm > 0 && clipNorm.isFinite) {
       throw .setting(name: "clip norm", found: "\(clipNorm)", expected: "a number above 0")
