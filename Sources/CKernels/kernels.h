@@ -127,7 +127,28 @@ WIDE void NAME(kernel_multiply_add)(ptrdiff_t n, const T *x, T c, const T *y, T 
   for (ptrdiff_t i = 0; i < n; i++) z[i] += (x[i] + c) * y[i];
 }
 
+WIDE void NAME(kernel_multiply_by_sum)(ptrdiff_t n, const T *x, T c, T *restrict z) {
+  for (ptrdiff_t i = 0; i < n; i++) z[i] *= x[i] + c;
+}
+
+WIDE void NAME(kernel_scale_rows)(ptrdiff_t rows, ptrdiff_t columns, const T *a, T *y) {
+  for (ptrdiff_t r = 0; r < rows; r++, y += columns)
+    for (ptrdiff_t c = 0; c < columns; c++) y[c] *= a[r];
+}
+
 // MARK: Reductions in a fixed order
+
+WIDE void NAME(kernel_add_square_norms)(ptrdiff_t rows, ptrdiff_t columns, const T *x, double *y) {
+  for (ptrdiff_t r = 0; r < rows; r++, x += columns) {
+    double s[16] = {0}, sum = 0;
+    ptrdiff_t c = 0;
+    for (; c + 16 <= columns; c += 16)
+      for (int l = 0; l < 16; l++) s[l] += (double)x[c + l] * (double)x[c + l];
+    for (int l = 0; c < columns; c++, l++) s[l] += (double)x[c] * (double)x[c];
+    for (int l = 0; l < 16; l++) sum += s[l];
+    y[r] += sum;
+  }
+}
 
 INLINE T NAME(tree)(const T *s) {
   T a[8], b[4];

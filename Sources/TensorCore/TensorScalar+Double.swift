@@ -162,6 +162,24 @@ extension Double: TensorScalar {
     kernel_multiply_add_f64(count, x, c, y, z)
   }
 
+  public static func multiplyBySum(
+    _ count: Int, _ x: UnsafePointer<Double>, _ c: Double, _ z: UnsafeMutablePointer<Double>
+  ) {
+    kernel_multiply_by_sum_f64(count, x, c, z)
+  }
+
+  public static func addSquareNorms(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_add_square_norms_f64(rows, columns, x, y)
+  }
+
+  public static func scaleRows(
+    _ rows: Int, _ columns: Int, _ a: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_scale_rows_f64(rows, columns, a, y)
+  }
+
   public static func sum(_ count: Int, _ x: UnsafePointer<Double>) -> Double {
     kernel_sum_f64(count, x)
   }

@@ -162,6 +162,24 @@ extension Float: TensorScalar {
     kernel_multiply_add_f32(count, x, c, y, z)
   }
 
+  public static func multiplyBySum(
+    _ count: Int, _ x: UnsafePointer<Float>, _ c: Float, _ z: UnsafeMutablePointer<Float>
+  ) {
+    kernel_multiply_by_sum_f32(count, x, c, z)
+  }
+
+  public static func addSquareNorms(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_add_square_norms_f32(rows, columns, x, y)
+  }
+
+  public static func scaleRows(
+    _ rows: Int, _ columns: Int, _ a: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_scale_rows_f32(rows, columns, a, y)
+  }
+
   public static func sum(_ count: Int, _ x: UnsafePointer<Float>) -> Float {
     kernel_sum_f32(count, x)
   }

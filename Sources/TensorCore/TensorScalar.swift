@@ -78,6 +78,15 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
   static func multiplyAdd(
     _ count: Int, _ x: UnsafePointer<Self>, _ c: Self, _ y: UnsafePointer<Self>,
     _ z: UnsafeMutablePointer<Self>)
+  /// z *= x + c.
+  static func multiplyBySum(
+    _ count: Int, _ x: UnsafePointer<Self>, _ c: Self, _ z: UnsafeMutablePointer<Self>)
+  /// y[r] += |x[r, :]|² in double precision, so that small gradients do not underflow.
+  static func addSquareNorms(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Double>)
+  /// y[r, :] *= a[r].
+  static func scaleRows(
+    _ rows: Int, _ columns: Int, _ a: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
   /// The sum in a fixed order, the same for any alignment.
   static func sum(_ count: Int, _ x: UnsafePointer<Self>) -> Self
   /// The inner product in a fixed order.

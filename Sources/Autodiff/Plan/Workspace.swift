@@ -8,7 +8,8 @@ public final class Workspace<Scalar: TensorScalar>: @unchecked Sendable {
   let indexTable: UnsafeMutablePointer<UnsafePointer<Int32>>
   let slots: UnsafeMutablePointer<Int>
   let scratch: UnsafeMutablePointer<Scalar>
-  private let arena: UnsafeMutablePointer<Scalar>
+  private let arena: AlignedBuffer<Scalar>
+  private let scratchMemory: AlignedBuffer<Scalar>
   private let plan: Plan<Scalar>
   private var unbound: Set<Int>
   private var owned: [Int: UnsafeMutableRawPointer] = [:]
@@ -16,8 +17,9 @@ public final class Workspace<Scalar: TensorScalar>: @unchecked Sendable {
   init(_ plan: Plan<Scalar>) {
     self.plan = plan
     let count = plan.places.count
-    arena = Self.allocate(plan.arenaCount)
-    scratch = Self.allocate(plan.scratchCount)
+    arena = AlignedBuffer(plan.arenaCount, filledWith: 0)
+    scratchMemory = AlignedBuffer(plan.scratchCount, filledWith: 0)
+    scratch = scratchMemory.base
     table = .allocate(capacity: max(count, 1))
     indexTable = .allocate(capacity: max(count, 1))
     slots = .allocate(capacity: max(plan.slotList.count, 1))
@@ -26,7 +28,7 @@ public final class Workspace<Scalar: TensorScalar>: @unchecked Sendable {
     let noIndices = UnsafePointer(UnsafeMutablePointer<Int32>.allocate(capacity: 1))
     owned[-1] = UnsafeMutableRawPointer(mutating: noIndices)
     for (slot, place) in plan.places.enumerated() {
-      table[slot] = arena + (place ?? 0)
+      table[slot] = arena.base + (place ?? 0)
       indexTable[slot] = noIndices
       if place == nil { unbound.insert(slot) }
     }
@@ -37,19 +39,9 @@ public final class Workspace<Scalar: TensorScalar>: @unchecked Sendable {
 
   deinit {
     for memory in owned.values { memory.deallocate() }
-    arena.deallocate()
-    scratch.deallocate()
     table.deallocate()
     indexTable.deallocate()
     slots.deallocate()
-  }
-
-  private static func allocate(_ count: Int) -> UnsafeMutablePointer<Scalar> {
-    let memory = UnsafeMutableRawPointer.allocate(
-      byteCount: max(count, 1) * MemoryLayout<Scalar>.stride, alignment: 64
-    ).bindMemory(to: Scalar.self, capacity: max(count, 1))
-    memory.initialize(repeating: 0, count: max(count, 1))
-    return memory
   }
 
   func checkBound() {

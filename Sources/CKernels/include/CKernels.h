@@ -29,6 +29,12 @@ enum { KERNEL_ADD, KERNEL_SUBTRACT, KERNEL_MULTIPLY, KERNEL_DIVIDE };
   void kernel_axpy_##S(ptrdiff_t n, T a, const T *x, T *y);                                        \
   /* z[i] += (x[i] + c) * y[i] */                                                                  \
   void kernel_multiply_add_##S(ptrdiff_t n, const T *x, T c, const T *y, T *z);                    \
+  /* z[i] *= x[i] + c */                                                                           \
+  void kernel_multiply_by_sum_##S(ptrdiff_t n, const T *x, T c, T *z);                             \
+  /* y[r] += sum of x[r, c]^2 in double, for a row-major [rows, columns]. */                       \
+  void kernel_add_square_norms_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, double *y);      \
+  /* y[r, :] *= a[r] */                                                                            \
+  void kernel_scale_rows_##S(ptrdiff_t rows, ptrdiff_t columns, const T *a, T *y);                 \
   /* Sums in a fixed order: sixteen interleaved partial sums, then a tree; fewer than sixteen */   \
   /* elements one after the other (sum only). */                                                   \
   T kernel_sum_##S(ptrdiff_t n, const T *x);                                                       \

@@ -1,0 +1,111 @@
+import Autodiff
+import TensorCore
+import Training
+
+/// Items in memory for the length of a computation.
+struct ItemPointers<Scalar: TensorScalar> {
+  let inputs: UnsafePointer<Scalar>
+  let labels: UnsafePointer<Int32>?
+  let values: UnsafePointer<Scalar>?
+  let count: Int
+}
+
+extension Dataset {
+  /// Calls the body with pointers to the items.
+  func withPointers<Result>(_ body: (ItemPointers<Scalar>) throws -> Result) rethrows -> Result {
+    try inputs.scalars.withUnsafeBufferPointer { inputs in
+      try targetPointers { labels, values in
+        // An empty array may have no address; nothing is read through this one then.
+        let nothing = AlignedBuffer<Scalar>(0, filledWith: 0)
+        defer { withExtendedLifetime(nothing) {} }
+        return try body(
+          ItemPointers(
+            inputs: inputs.baseAddress ?? UnsafePointer(nothing.base), labels: labels,
+            values: values, count: count))
+      }
+    }
+  }
+
+  private func targetPointers<Result>(
+    _ body: (UnsafePointer<Int32>?, UnsafePointer<Scalar>?) throws -> Result
+  ) rethrows -> Result {
+    switch targets {
+    case .labels(let labels):
+      try labels.withUnsafeBufferPointer { try body($0.baseAddress, nil) }
+    case .values(let values):
+      try values.scalars.withUnsafeBufferPointer { try body(nil, $0.baseAddress) }
+    }
+  }
+}
+
+/// One thread's memory for running a ``FactorPlan``.
+final class FactorWorker<Scalar: TensorScalar> {
+  let plan: FactorPlan<Scalar>
+  private let workspace: Workspace<Scalar>
+  // A short batch is filled up with empty items in these.
+  private lazy var paddedInputs = AlignedBuffer<Scalar>(
+    plan.batch * plan.inputCount, filledWith: 0)
+  private lazy var paddedLabels = AlignedBuffer<Int32>(plan.batch, filledWith: -100)
+  private lazy var paddedValues = AlignedBuffer<Scalar>(
+    plan.batch * plan.targetCount, filledWith: 0)
+  private var currentInputs: UnsafePointer<Scalar>?
+
+  init(_ plan: FactorPlan<Scalar>) {
+    self.plan = plan
+    workspace = plan.plan.makeWorkspace()
+  }
+
+  /// Runs the items of a range, at most a batch of them, at the given parameters.
+  ///
+  /// The items' memory must outlive the use of the factors.
+  func run(_ items: ItemPointers<Scalar>, _ range: Range<Int>, at parameters: UnsafePointer<Scalar>)
+  {
+    let (inputCount, targetCount) = (plan.inputCount, plan.targetCount)
+    var inputs = items.inputs + range.lowerBound * inputCount
+    var labels = items.labels.map { $0 + range.lowerBound }
+    var values = items.values.map { $0 + range.lowerBound * targetCount }
+    if range.count < plan.batch {
+      inputs = fill(paddedInputs, from: inputs, range.count * inputCount, with: 0)
+      labels = labels.map { fill(paddedLabels, from: $0, range.count, with: -100) }
+      values = values.map { fill(paddedValues, from: $0, range.count * targetCount, with: 0) }
+    }
+    currentInputs = inputs
+    if let slot = plan.plan.input(ItemGraph.inputsLabel) { workspace.bind(slot, to: inputs) }
+    if let labels, let slot = plan.plan.indexInput(ItemGraph.targetsLabel) {
+      workspace.bind(slot, to: labels)
+    }
+    if let values, let slot = plan.plan.input(ItemGraph.targetsLabel) {
+      workspace.bind(slot, to: values)
+    }
+    workspace.bind(plan.layout, of: plan.plan, to: parameters)
+    plan.plan.run(workspace)
+  }
+
+  private func fill<Element>(
+    _ memory: AlignedBuffer<Element>, from source: UnsafePointer<Element>, _ count: Int,
+    with filler: Element
+  ) -> UnsafePointer<Element> {
+    memory.base.update(from: source, count: count)
+    (memory.base + count).update(repeating: filler, count: memory.count - count)
+    return UnsafePointer(memory.base)
+  }
+
+  /// The rows of a source after a run, `[B, …]`.
+  func rows(_ source: FactorSource) -> UnsafePointer<Scalar> {
+    let rows: UnsafePointer<Scalar>? =
+      switch source {
+      case .inputs: currentInputs
+      case .output(let output): workspace.output(output).baseAddress
+      }
+    guard let rows else { preconditionFailure("factors are read before a batch has run") }
+    return rows
+  }
+
+  /// The rows of an output, to be scaled in place before they are used.
+  func mutableRows(_ source: FactorSource) -> UnsafeMutablePointer<Scalar> {
+    UnsafeMutablePointer(mutating: rows(source))
+  }
+
+  /// The measure of each item of the batch.
+  var values: UnsafePointer<Scalar> { rows(.output(plan.valuesOutput)) }
+}

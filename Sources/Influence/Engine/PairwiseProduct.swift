@@ -1,0 +1,234 @@
+import Autodiff
+import TensorCore
+
+/// One thread's memory for inner products of a block of items with all queries.
+final class PairwiseWorker<Scalar: TensorScalar> {
+  /// Queries of one tile: with 256 items it keeps both products in the second-level cache.
+  static var tile: Int { 512 }
+
+  let factors: FactorWorker<Scalar>
+  let paths: [ProductPath]
+  /// The scores of the block, `[Q, B]`.
+  let scores: AlignedBuffer<Scalar>
+  private let first: AlignedBuffer<Scalar>
+  private let second: AlignedBuffer<Scalar>
+  /// A · Aqᵀ of the inputs `[Q, B]`, shared by all checkpoints.
+  private let inputGram: AlignedBuffer<Scalar>?
+  private let gradients: AlignedBuffer<Scalar>
+  private let norms: AlignedBuffer<Double>
+  private let itemWeights: AlignedBuffer<Scalar>
+  private var sparse: SparseRows<Scalar>?
+
+  init(
+    _ plan: FactorPlan<Scalar>, paths: [ProductPath], queries: Int, checkpoints: Int,
+    hasSparseInputs: Bool
+  ) {
+    factors = plan.makeWorker()
+    self.paths = paths
+    let batch = plan.batch
+    scores = AlignedBuffer(queries * batch, filledWith: 0)
+    let tile = min(Self.tile, max(queries, 1))
+    first = AlignedBuffer(tile * batch, filledWith: 0)
+    second = AlignedBuffer(tile * batch, filledWith: 0)
+    inputGram = checkpoints > 1 ? AlignedBuffer(queries * batch, filledWith: 0) : nil
+    let largest = zip(plan.terms, paths).map { term, path in
+      switch path {
+      case .ghost: 0
+      case .materialized: batch * term.gradientCount
+      case .contraction: Self.contractionCount(term, batch)
+      }
+    }
+    gradients = AlignedBuffer(largest.max() ?? 0, filledWith: 0)
+    norms = AlignedBuffer(batch * plan.terms.count, filledWith: 0)
+    itemWeights = AlignedBuffer(batch, filledWith: 1)
+    sparse = hasSparseInputs ? SparseRows(rows: batch, columns: plan.inputCount) : nil
+  }
+
+  /// Elements of memory that a worker takes besides the plan's.
+  static func memoryCount(
+    _ plan: FactorPlan<Scalar>, paths: [ProductPath], queries: Int, checkpoints: Int
+  ) -> Int {
+    let largest = zip(plan.terms, paths).map { term, path in
+      path == .ghost ? 0 : max(plan.batch * term.gradientCount, contractionCount(term, plan.batch))
+    }
+    return queries * plan.batch * (checkpoints > 1 ? 2 : 1) + 2 * tile * plan.batch
+      + (largest.max() ?? 0) + 3 * plan.batch * plan.inputCount + plan.plan.workspaceCount
+  }
+
+  private static func contractionCount(_ term: FactorTerm, _ batch: Int) -> Int {
+    batch * (term.uses.map(\.positions).max() ?? 1) * term.outputs
+  }
+
+  /// Scores a block of items against every query into ``scores``.
+  ///
+  /// - Returns: Whether all scores are finite.
+  func run(
+    _ items: ItemPointers<Scalar>, _ range: Range<Int>, _ queries: QuerySide<Scalar>,
+    checkpoints: [(parameters: UnsafePointer<Scalar>, weight: WeightedCheckpoint<Scalar>.Weight)],
+    isCosine: Bool
+  ) -> Bool {
+    let plan = factors.plan
+    if queries.count == 0 { return true }
+    sparse?.load(items.inputs + range.lowerBound * plan.inputCount, rows: range.count)
+    let tiles = Blocks(queries.count, size: Self.tile)
+    for (number, checkpoint) in checkpoints.enumerated() {
+      factors.run(items, range, at: checkpoint.parameters)
+      weigh(range, checkpoint.weight, isCosine: isCosine)
+      // The first product overwrites the scores, the others add to them.
+      var isFirst = number == 0
+      for index in plan.terms.indices where paths[index] == .materialized {
+        let term = plan.terms[index]
+        for row in 0..<plan.batch {
+          factors.materialize(term, row: row, into: gradients.base + row * term.gradientCount)
+        }
+        for tile in 0..<tiles.number {
+          product(term, queries.terms[number][index], tiles[tile], isFirst: isFirst)
+        }
+        isFirst = false
+      }
+      for tile in 0..<tiles.number {
+        var isFirst = isFirst
+        for index in plan.terms.indices where paths[index] != .materialized {
+          let (term, kept) = (plan.terms[index], queries.terms[number][index])
+          if paths[index] == .ghost {
+            ghost(
+              term, kept, queries, tiles[tile], checkpoint: number, isFirst: isFirst)
+          } else {
+            contraction(term, kept, tiles[tile], isFirst: isFirst)
+          }
+          isFirst = false
+        }
+      }
+    }
+    return Scalar.allFinite(
+      UnsafeBufferPointer(start: scores.base, count: queries.count * plan.batch))
+  }
+
+  /// Scales the cotangents of the batch by the items' weights.
+  private func weigh(
+    _ range: Range<Int>, _ weight: WeightedCheckpoint<Scalar>.Weight, isCosine: Bool
+  ) {
+    let plan = factors.plan
+    if isCosine {
+      factors.termNorms(range.count, into: norms.base)
+      factors.cosineWeights(range.count, norms.base, into: itemWeights.base)
+    } else if case .perItem(let weights) = weight {
+      for row in 0..<range.count {
+        itemWeights.base[row] = Scalar(weights[range.lowerBound + row])
+      }
+    } else {
+      return
+    }
+    (itemWeights.base + range.count).update(repeating: 0, count: plan.batch - range.count)
+    var scaled: Set<FactorSource> = []
+    for use in plan.terms.flatMap(\.uses) where scaled.insert(use.cotangent).inserted {
+      let rows = factors.mutableRows(use.cotangent)
+      let width = plan.terms.first { $0.uses.contains(use) }.map { $0.outputs * use.positions } ?? 0
+      Scalar.scaleRows(plan.batch, width, itemWeights.base, rows)
+    }
+  }
+
+  private func rows(_ tile: Range<Int>) -> UnsafeMutablePointer<Scalar> {
+    scores.base + tile.lowerBound * factors.plan.batch
+  }
+
+  /// scores += (Aq Aᵀ + 1) ⊙ (Dq Dᵀ) for one tile of queries.
+  private func ghost(
+    _ term: FactorTerm, _ kept: QueryTerm<Scalar>, _ queries: QuerySide<Scalar>,
+    _ tile: Range<Int>, checkpoint: Int, isFirst: Bool
+  ) {
+    guard let cotangents = kept.cotangent else { return }
+    let batch = factors.plan.batch
+    let use = term.uses[0]
+    let count = tile.count * batch
+    let target = rows(tile)
+    let products = isFirst ? target : second.base
+    multiply(
+      cotangents.base + tile.lowerBound * term.outputs, factors.rows(use.cotangent),
+      queries: tile.count, inner: term.outputs, into: products)
+    guard let activation = use.activation else {
+      if !isFirst { Scalar.axpy(count, 1, products, target) }
+      return
+    }
+    var gram = first.base
+    if activation == .inputs, let inputGram {
+      gram = inputGram.base + tile.lowerBound * batch
+    }
+    if activation != .inputs || inputGram == nil || checkpoint == 0 {
+      if activation == .inputs, let sparse, let transposed = queries.transposedInputs {
+        sparse.product(transposed.base, columns: tile, ldb: queries.count, batch: batch, into: gram)
+      } else {
+        let own = kept.activation ?? queries.inputs
+        multiply(
+          own.base + tile.lowerBound * term.inputs, factors.rows(activation), queries: tile.count,
+          inner: term.inputs, into: gram)
+      }
+    }
+    let one: Scalar = term.hasBias ? 1 : 0
+    if isFirst {
+      Scalar.multiplyBySum(count, gram, one, target)
+    } else {
+      Scalar.multiplyAdd(count, gram, one, products, target)
+    }
+  }
+
+  /// scores += Gq Gᵀ for one tile of queries, the items' gradients being in `gradients`.
+  private func product(
+    _ term: FactorTerm, _ kept: QueryTerm<Scalar>, _ tile: Range<Int>, isFirst: Bool
+  ) {
+    guard let own = kept.gradient else { return }
+    multiply(
+      own.base + tile.lowerBound * term.gradientCount, gradients.base, queries: tile.count,
+      inner: term.gradientCount, beta: isFirst ? 0 : 1, into: rows(tile))
+  }
+
+  /// scores[q, i] += Σ_t δ_t · (G_q a_t + b_q), one query at a time.
+  private func contraction(
+    _ term: FactorTerm, _ kept: QueryTerm<Scalar>, _ tile: Range<Int>, isFirst: Bool
+  ) {
+    guard let own = kept.gradient else { return }
+    let batch = factors.plan.batch
+    let (inputs, outputs) = (term.inputs, term.outputs)
+    if isFirst { rows(tile).update(repeating: 0, count: tile.count * batch) }
+    for query in tile {
+      let gradient = own.base + query * term.gradientCount
+      let bias = gradient + outputs * inputs
+      let target = scores.base + query * batch
+      for use in term.uses {
+        let width = use.positions * outputs
+        let pushed = gradients.base
+        if let activation = use.activation {
+          MatrixProduct.gemm(
+            UnsafeBufferPointer(
+              start: factors.rows(activation), count: batch * use.positions * inputs),
+            UnsafeBufferPointer(start: gradient, count: outputs * inputs), transposeB: true,
+            m: batch * use.positions, n: outputs, k: inputs,
+            into: UnsafeMutableBufferPointer(start: pushed, count: batch * width))
+        } else {
+          pushed.update(repeating: 0, count: batch * width)
+        }
+        if term.hasBias || use.activation == nil {
+          for row in 0..<batch * use.positions {
+            Scalar.axpy(outputs, 1, bias, pushed + row * outputs)
+          }
+        }
+        let cotangents = factors.rows(use.cotangent)
+        for item in 0..<batch {
+          target[item] += Scalar.dot(width, pushed + item * width, cotangents + item * width)
+        }
+      }
+    }
+  }
+
+  /// C `[queries, B]` = X `[queries, inner]` · Yᵀ for Y `[B, inner]`.
+  private func multiply(
+    _ x: UnsafePointer<Scalar>, _ y: UnsafePointer<Scalar>, queries: Int, inner: Int,
+    beta: Scalar = 0, into c: UnsafeMutablePointer<Scalar>
+  ) {
+    let batch = factors.plan.batch
+    MatrixProduct.gemm(
+      UnsafeBufferPointer(start: x, count: queries * inner),
+      UnsafeBufferPointer(start: y, count: batch * inner), transposeB: true, m: queries, n: batch,
+      k: inner, beta: beta, into: UnsafeMutableBufferPointer(start: c, count: queries * batch))
+  }
+}

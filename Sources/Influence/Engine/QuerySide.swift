@@ -1,0 +1,227 @@
+import TensorCore
+import Training
+
+/// One term of the queries' gradients at one checkpoint, kept for the whole computation.
+struct QueryTerm<Scalar: TensorScalar> {
+  /// a `[Q, I]` where the path is ghost and a is not the queries' own input.
+  var activation: AlignedBuffer<Scalar>?
+  /// δ `[Q, O]`, scaled by the query's weight, where the path is ghost.
+  var cotangent: AlignedBuffer<Scalar>?
+  /// `[Q, O·I + O]`: weights, then biases; on the other paths.
+  var gradient: AlignedBuffer<Scalar>?
+}
+
+/// The queries' gradients at every checkpoint, as the paths want them.
+struct QuerySide<Scalar: TensorScalar> {
+  /// The number of query rows Q.
+  let count: Int
+  /// The queries' inputs `[Q, I]`.
+  let inputs: AlignedBuffer<Scalar>
+  /// By checkpoint, then by term.
+  let terms: [[QueryTerm<Scalar>]]
+  /// The queries' inputs transposed, `[I, Q]`, where the items' inputs are sparse.
+  let transposedInputs: AlignedBuffer<Scalar>?
+  /// The measure of each query at the last checkpoint, `[Q]`.
+  let values: [Scalar]
+  /// |∇f_q|² by checkpoint, query and term, `[C, Q, terms]`, without weights.
+  let squareNorms: AlignedBuffer<Double>
+
+  /// The same for some of the queries.
+  func gathering(_ chosen: [Int], _ plan: FactorPlan<Scalar>) -> QuerySide {
+    func rows(_ memory: AlignedBuffer<Scalar>?, _ width: Int) -> AlignedBuffer<Scalar>? {
+      guard let memory else { return nil }
+      let gathered = AlignedBuffer<Scalar>(chosen.count * width, filledWith: 0)
+      for (row, query) in chosen.enumerated() {
+        (gathered.base + row * width).update(from: memory.base + query * width, count: width)
+      }
+      return gathered
+    }
+    let gathered = terms.map { terms in
+      zip(terms, plan.terms).map { kept, term in
+        QueryTerm(
+          activation: rows(kept.activation, term.inputs),
+          cotangent: rows(kept.cotangent, term.outputs),
+          gradient: rows(kept.gradient, term.gradientCount))
+      }
+    }
+    return QuerySide(
+      count: chosen.count, inputs: rows(inputs, plan.inputCount) ?? inputs, terms: gathered,
+      transposedInputs: nil, values: chosen.map { values[$0] }, squareNorms: squareNorms
+    ).transposing(transposedInputs != nil, plan)
+  }
+
+  func transposing(_ isWanted: Bool, _ plan: FactorPlan<Scalar>) -> QuerySide {
+    guard isWanted else { return self }
+    let memory = AlignedBuffer<Scalar>(count * plan.inputCount, filledWith: 0)
+    Scalar.transpose(
+      count, plan.inputCount, inputs.base, plan.inputCount, memory.base, max(count, 1))
+    return QuerySide(
+      count: count, inputs: inputs, terms: terms, transposedInputs: memory, values: values,
+      squareNorms: squareNorms)
+  }
+}
+
+extension FactorPlan {
+  /// Elements of a query's row in the given term.
+  static func rowCount(_ term: FactorTerm, _ path: ProductPath) -> Int {
+    path.keepsQueryGradients
+      ? term.gradientCount
+      : term.outputs + (term.uses[0].activation == .inputs ? 0 : term.inputs)
+  }
+
+  /// Runs the queries in batches and keeps what the paths need.
+  ///
+  /// - Throws: ``ScoreError/notFinite(what:item:)`` with the query's number.
+  func querySide(
+    _ queries: ItemPointers<Scalar>, _ range: Range<Int>,
+    checkpoints: [(parameters: UnsafePointer<Scalar>, weight: Double)], paths: [ProductPath],
+    isCosine: Bool, transposesInputs: Bool, pool: WorkerPool
+  ) throws(ScoreError) -> QuerySide<Scalar> {
+    let count = range.count
+    let workers = (0..<pool.threads).map { _ in makeWorker() }
+    let blocks = Blocks(count, size: batch)
+    let values = AlignedBuffer<Scalar>(count, filledWith: 0)
+    let norms = AlignedBuffer<Double>(
+      checkpoints.count * count * terms.count, filledWith: 0)
+    let failures = AlignedBuffer<Int>(max(blocks.number, 1), filledWith: -1)
+    var all: [[QueryTerm<Scalar>]] = []
+    for (number, (parameters, weight)) in checkpoints.enumerated() {
+      let kept = zip(terms, paths).map { term, path in
+        var kept = QueryTerm<Scalar>()
+        if path.keepsQueryGradients {
+          kept.gradient = AlignedBuffer(count * term.gradientCount, filledWith: 0)
+        } else {
+          kept.cotangent = AlignedBuffer(count * term.outputs, filledWith: 0)
+          if let activation = term.uses[0].activation, activation != .inputs {
+            kept.activation = AlignedBuffer(count * term.inputs, filledWith: 0)
+          }
+        }
+        return kept
+      }
+      pool.run(blocks.number) { block, thread in
+        let worker = workers[thread]
+        let part = blocks[block]
+        worker.run(
+          queries, range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound,
+          at: parameters)
+        (values.base + part.lowerBound).update(from: worker.values, count: part.count)
+        let normBase = norms.base + (number * count + part.lowerBound) * terms.count
+        worker.termNorms(part.count, into: normBase)
+        for row in 0..<part.count {
+          let own = (0..<terms.count).reduce(0.0) { $0 + normBase[row * terms.count + $1] }
+          if !own.isFinite || !worker.values[row].isFinite, failures.base[block] < 0 {
+            failures.base[block] = range.lowerBound + part.lowerBound + row
+          }
+        }
+        worker.keep(part, kept, isCosine: isCosine, weight: weight, norms: normBase)
+      }
+      if let failure = failures.elements.first(where: { $0 >= 0 }) {
+        throw .notFinite(what: "query", item: failure)
+      }
+      all.append(kept)
+    }
+    let inputs = AlignedBuffer<Scalar>(count * inputCount, filledWith: 0)
+    inputs.base.update(
+      from: queries.inputs + range.lowerBound * inputCount, count: count * inputCount)
+    return QuerySide(
+      count: count, inputs: inputs, terms: all, transposedInputs: nil,
+      values: Array(values.elements), squareNorms: norms
+    ).transposing(transposesInputs, self)
+  }
+}
+
+extension FactorWorker {
+  /// |gradient|² by term of the first `count` rows, `[count, terms]`.
+  ///
+  /// In double precision: the cotangent of a well-fitted item squared underflows in single.
+  func termNorms(_ count: Int, into norms: UnsafeMutablePointer<Double>) {
+    let terms = plan.terms
+    let activations = AlignedBuffer<Double>(count, filledWith: 0)
+    let cotangents = AlignedBuffer<Double>(count, filledWith: 0)
+    for (number, term) in terms.enumerated() {
+      activations.base.update(repeating: term.hasBias || term.inputs == 0 ? 1 : 0, count: count)
+      cotangents.base.update(repeating: 0, count: count)
+      if term.isRankOne {
+        if let activation = term.uses[0].activation {
+          Scalar.addSquareNorms(count, term.inputs, rows(activation), activations.base)
+        }
+        Scalar.addSquareNorms(count, term.outputs, rows(term.uses[0].cotangent), cotangents.base)
+        for row in 0..<count {
+          norms[row * terms.count + number] = activations.base[row] * cotangents.base[row]
+        }
+      } else {
+        let gradient = AlignedBuffer<Scalar>(term.gradientCount, filledWith: 0)
+        for row in 0..<count {
+          materialize(term, row: row, into: gradient.base)
+          var square = 0.0
+          Scalar.addSquareNorms(1, term.gradientCount, gradient.base, &square)
+          norms[row * terms.count + number] = square
+        }
+      }
+    }
+  }
+
+  /// The gradient of one item in one term: weights `[O, I]`, then biases `[O]`.
+  func materialize(_ term: FactorTerm, row: Int, into gradient: UnsafeMutablePointer<Scalar>) {
+    let (inputs, outputs) = (term.inputs, term.outputs)
+    for (number, use) in term.uses.enumerated() {
+      let positions = use.positions
+      let cotangent = rows(use.cotangent) + row * positions * outputs
+      let beta: Scalar = number == 0 ? 0 : 1
+      if let activation = use.activation {
+        MatrixProduct.gemm(
+          UnsafeBufferPointer(start: cotangent, count: positions * outputs), transposeA: true,
+          UnsafeBufferPointer(
+            start: rows(activation) + row * positions * inputs, count: positions * inputs),
+          m: outputs, n: inputs, k: positions, beta: beta,
+          into: UnsafeMutableBufferPointer(start: gradient, count: outputs * inputs))
+      }
+      guard term.hasBias || use.activation == nil else { continue }
+      let bias = gradient + outputs * inputs
+      if number == 0 { bias.update(repeating: 0, count: outputs) }
+      for position in 0..<positions {
+        Scalar.axpy(outputs, 1, cotangent + position * outputs, bias)
+      }
+    }
+  }
+
+  /// Copies the rows of a batch of queries to where they are kept, scaled by their weights.
+  func keep(
+    _ part: Range<Int>, _ kept: [QueryTerm<Scalar>], isCosine: Bool, weight: Double,
+    norms: UnsafePointer<Double>
+  ) {
+    let terms = plan.terms
+    let weights = AlignedBuffer<Scalar>(part.count, filledWith: Scalar(weight))
+    if isCosine { cosineWeights(part.count, norms, into: weights.base) }
+    for (term, kept) in zip(terms, kept) {
+      let start = part.lowerBound
+      if let memory = kept.activation, let activation = term.uses[0].activation {
+        (memory.base + start * term.inputs).update(
+          from: rows(activation), count: part.count * term.inputs)
+      }
+      if let memory = kept.cotangent {
+        let own = memory.base + start * term.outputs
+        own.update(from: rows(term.uses[0].cotangent), count: part.count * term.outputs)
+        Scalar.scaleRows(part.count, term.outputs, weights.base, own)
+      }
+      if let memory = kept.gradient {
+        let own = memory.base + start * term.gradientCount
+        for row in 0..<part.count {
+          materialize(term, row: row, into: own + row * term.gradientCount)
+        }
+        Scalar.scaleRows(part.count, term.gradientCount, weights.base, own)
+      }
+    }
+  }
+
+  /// 1 / |gradient| of each row from its norms by term; 0 for a gradient of zero.
+  func cosineWeights(
+    _ count: Int, _ norms: UnsafePointer<Double>, into weights: UnsafeMutablePointer<Scalar>
+  ) {
+    let terms = plan.terms.count
+    for row in 0..<count {
+      let square = (0..<terms).reduce(0.0) { $0 + norms[row * terms + $1] }
+      weights[row] = square > 0 ? Scalar(1 / square.squareRoot()) : 0
+    }
+  }
+}

@@ -1,0 +1,227 @@
+import Autodiff
+public import TensorCore
+import Training
+
+/// Computes the scores of a ``ScoreProblem``: the matrix, the strongest items, the diagonal.
+///
+/// Items go through the network in blocks of fixed size, each worker taking blocks; a block's scores
+/// against all queries are products of small factors (``ProductPath``). Neither the number of
+/// threads nor the memory allowed changes a bit of the result.
+public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
+  /// What is asked.
+  public let problem: ScoreProblem<Scalar>
+  /// How the work is laid out.
+  public let estimate: ScoreEstimate
+  let pool: WorkerPool
+  let itemPlan: FactorPlan<Scalar>
+  let queryPlan: FactorPlan<Scalar>
+  let paths: [ProductPath]
+  let hasSparseInputs: Bool
+
+  /// Checks the problem and compiles what it needs.
+  ///
+  /// - Parameters:
+  ///   - pool: The threads that share the blocks.
+  ///   - memory: Bytes that the computation may take beyond the problem itself; nil for no limit.
+  /// - Throws: ``ScoreError`` where the parts do not fit together or into the memory;
+  ///   ``GraphError`` where a gradient has no factors.
+  public init(
+    _ problem: ScoreProblem<Scalar>, pool: WorkerPool, memory: Int? = nil
+  ) throws {
+    try self.init(problem, pool: pool, memory: memory, path: nil)
+  }
+
+  /// The same with one path forced on every term that allows it, for tests.
+  package init(
+    _ problem: ScoreProblem<Scalar>, pool: WorkerPool, memory: Int?, path: String?
+  ) throws {
+    try problem.validate()
+    self.problem = problem
+    self.pool = pool
+    let itemBatch = Self.batch(problem.items.count)
+    itemPlan = try FactorPlan(
+      problem.model, loss: problem.loss, measure: .loss, negated: false, layers: problem.layers,
+      batch: itemBatch)
+    queryPlan = try FactorPlan(
+      problem.model, loss: problem.loss, measure: problem.measure,
+      negated: !problem.measure.isLowerBetter, layers: problem.layers,
+      batch: Self.batch(problem.queries.count))
+    let cost = CostModel(queries: problem.queries.count)
+    let forced = path.flatMap { ProductPath(rawValue: $0) }
+    paths = itemPlan.terms.map { term in
+      guard let forced, forced != .ghost || term.isRankOne else { return cost.path(for: term) }
+      return forced
+    }
+    // A sample decides; which items it holds depends on the data alone.
+    let sample = min(problem.items.inputs.count, 1 << 20)
+    let density = problem.items.inputs.scalars.withUnsafeBufferPointer {
+      SparseRows.density(UnsafeBufferPointer(rebasing: $0[..<sample]))
+    }
+    hasSparseInputs =
+      density < SparseRows<Scalar>.worthwhileDensity
+      && zip(itemPlan.terms, paths).contains { $1 == .ghost && $0.uses[0].activation == .inputs }
+    estimate = try ScoreEstimate(
+      problem, itemPlan, paths: paths, threads: pool.threads, memory: memory, cost: cost,
+      hasSparseInputs: hasSparseInputs)
+  }
+
+  /// Items of one block: enough rows for fast products, few enough for the cache.
+  private static func batch(_ count: Int) -> Int { min(256, max((count + 15) / 16 * 16, 16)) }
+
+  /// The scores `[Q, N]`.
+  ///
+  /// - Throws: ``ScoreError/notFinite(what:item:)``.
+  /// - Complexity: 2·C·N·Q·Σ(I + O) operations for a multilayer perceptron, and one forward and
+  ///   backward pass of all items at each of the C checkpoints.
+  public func scores() throws -> Tensor<Scalar> {
+    let (queries, items) = (problem.queries.count, problem.items.count)
+    var matrix = Tensor<Scalar>([queries, items])
+    try matrix.scalars.withUnsafeMutableBufferPointer { matrix in
+      guard let base = matrix.baseAddress else { return }
+      try forEachQueryChunk { side, pointers, rows in
+        let workers = makeWorkers(side.count)
+        try score(pointers, side, 0..<items, workers) { _, block, worker in
+          for row in 0..<rows.count {
+            (base + (rows.lowerBound + row) * items + block.lowerBound).update(
+              from: worker.scores.base + row * itemPlan.batch, count: block.count)
+          }
+        }
+      }
+    }
+    return matrix
+  }
+
+  /// Computes the scores panel by panel, for a matrix that is not to be kept in memory.
+  ///
+  /// - Parameter panel: Receives the rows (queries) and columns (items) of a panel and its scores,
+  ///   row-major. Panels do not overlap and cover the matrix.
+  public func forEachPanel(
+    progress: (Double) -> Void = { _ in },
+    _ panel: (Range<Int>, Range<Int>, UnsafeBufferPointer<Scalar>) throws -> Void
+  ) throws {
+    let panels = Blocks(problem.items.count, size: estimate.panelItems)
+    try forEachQueryChunk { side, pointers, rows in
+      let workers = makeWorkers(side.count)
+      let memory = AlignedBuffer<Scalar>(side.count * estimate.panelItems, filledWith: 0)
+      for number in 0..<panels.number {
+        let columns = panels[number]
+        try score(pointers, side, columns, workers) { _, block, worker in
+          for row in 0..<rows.count {
+            (memory.base + row * columns.count + block.lowerBound - columns.lowerBound).update(
+              from: worker.scores.base + row * itemPlan.batch, count: block.count)
+          }
+        }
+        try panel(
+          rows, columns, UnsafeBufferPointer(start: memory.base, count: rows.count * columns.count))
+        progress(
+          (Double(rows.lowerBound) * Double(problem.items.count)
+            + Double(rows.count) * Double(columns.upperBound))
+            / max(Double(problem.queries.count) * Double(problem.items.count), 1))
+      }
+    }
+  }
+
+  // MARK: Parts
+
+  /// Items and checkpoints at fixed addresses.
+  struct Pointers {
+    let items: ItemPointers<Scalar>
+    let checkpoints:
+      [(parameters: UnsafePointer<Scalar>, weight: WeightedCheckpoint<Scalar>.Weight)]
+  }
+
+  func makeWorkers(_ queries: Int) -> [PairwiseWorker<Scalar>] {
+    (0..<pool.threads).map { _ in
+      PairwiseWorker(
+        itemPlan, paths: paths, queries: queries, checkpoints: problem.checkpoints.count,
+        hasSparseInputs: hasSparseInputs)
+    }
+  }
+
+  /// Prepares the queries, as many at a time as the memory allows.
+  func forEachQueryChunk(
+    _ body: (QuerySide<Scalar>, Pointers, Range<Int>) throws -> Void
+  ) throws {
+    let chunks = Blocks(problem.queries.count, size: estimate.chunkQueries)
+    try withPointers { items, queries, checkpoints in
+      for number in 0..<chunks.number {
+        let rows = chunks[number]
+        let side = try queryPlan.querySide(
+          queries, rows,
+          checkpoints: checkpoints.map { parameters, weight in
+            if case .uniform(let weight) = weight { (parameters, weight) } else { (parameters, 1) }
+          }, paths: paths, isCosine: problem.isCosine, transposesInputs: hasSparseInputs,
+          pool: pool)
+        try body(side, Pointers(items: items, checkpoints: checkpoints), rows)
+      }
+    }
+  }
+
+  /// Scores blocks of a range of items; the body runs on the worker right after each block.
+  ///
+  /// - Throws: ``ScoreError/notFinite(what:item:)`` with the first bad item.
+  func score(
+    _ pointers: Pointers, _ side: QuerySide<Scalar>, _ items: Range<Int>,
+    _ workers: [PairwiseWorker<Scalar>],
+    _ body: (_ worker: Int, _ block: Range<Int>, PairwiseWorker<Scalar>) -> Void
+  ) throws(ScoreError) {
+    let blocks = Blocks(items.count, size: itemPlan.batch)
+    let isBad = AlignedBuffer<Bool>(blocks.number, filledWith: false)
+    pool.run(blocks.number) { number, worker in
+      let local = blocks[number]
+      let block = items.lowerBound + local.lowerBound..<items.lowerBound + local.upperBound
+      let isFinite = workers[worker].run(
+        pointers.items, block, side, checkpoints: pointers.checkpoints,
+        isCosine: problem.isCosine)
+      isBad.base[number] = !isFinite
+      body(worker, block, workers[worker])
+    }
+    if let bad = isBad.elements.firstIndex(of: true) {
+      let block = blocks[bad]
+      throw .notFinite(
+        what: "training item",
+        item: firstBadItem(
+          pointers, side, items.lowerBound + block.lowerBound..<items.lowerBound + block.upperBound,
+          workers[0]))
+    }
+  }
+
+  /// Runs a bad block again to name its first bad item.
+  private func firstBadItem(
+    _ pointers: Pointers, _ side: QuerySide<Scalar>, _ block: Range<Int>,
+    _ worker: PairwiseWorker<Scalar>
+  ) -> Int {
+    _ = worker.run(
+      pointers.items, block, side, checkpoints: pointers.checkpoints, isCosine: problem.isCosine)
+    for item in 0..<block.count {
+      for query in 0..<side.count
+      where !worker.scores.base[query * itemPlan.batch + item].isFinite {
+        return block.lowerBound + item
+      }
+    }
+    return block.lowerBound
+  }
+
+  func withPointers(
+    _ body: (
+      ItemPointers<Scalar>, ItemPointers<Scalar>,
+      [(parameters: UnsafePointer<Scalar>, weight: WeightedCheckpoint<Scalar>.Weight)]
+    ) throws -> Void
+  ) throws {
+    // One flat copy of all checkpoints gives every one an address for the whole computation.
+    let size = problem.model.layout.count
+    let flat = AlignedBuffer<Scalar>(size * problem.checkpoints.count, filledWith: 0)
+    for (number, checkpoint) in problem.checkpoints.enumerated() {
+      (flat.base + number * size).update(from: checkpoint.parameters, count: size)
+    }
+    let checkpoints = problem.checkpoints.enumerated().map {
+      (parameters: UnsafePointer(flat.base + $0 * size), weight: $1.weight)
+    }
+    try problem.items.withPointers { items in
+      try problem.queries.withPointers { queries in
+        try body(items, queries, checkpoints)
+      }
+    }
+    withExtendedLifetime(flat) {}
+  }
+}

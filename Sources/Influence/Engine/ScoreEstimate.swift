@@ -1,0 +1,81 @@
+import Autodiff
+import TensorCore
+import Training
+
+/// What a score computation will take, known before it starts.
+public struct ScoreEstimate: Sendable, Equatable {
+  /// N.
+  public let items: Int
+  /// Q.
+  public let queries: Int
+  /// P, the parameters whose gradients are compared.
+  public let parameters: Int
+  /// Floating-point operations of the products and of the passes through the network.
+  public let operations: Double
+  /// Bytes of memory at the peak, the problem itself included.
+  public let peakBytes: Int
+  /// Queries that are held at once.
+  public let chunkQueries: Int
+  /// Items of one panel of a streamed matrix.
+  public let panelItems: Int
+
+  /// Bytes that a process takes before it computes anything.
+  private static let processBytes = 48 << 20
+  /// Bytes of a streamed panel where memory is plenty.
+  private static let panelBytes = 64 << 20
+
+  /// Lays the work out within the memory.
+  ///
+  /// Queries are held in multiples of the tile, panels in multiples of the block, so that the
+  /// products, and with them the bits of the result, are the same for any memory.
+  ///
+  /// - Throws: ``ScoreError/memory(needed:allowed:)``.
+  init<Scalar: TensorScalar>(
+    _ problem: ScoreProblem<Scalar>, _ plan: FactorPlan<Scalar>, paths: [ProductPath], threads: Int,
+    memory: Int?, cost: CostModel, hasSparseInputs: Bool
+  ) throws(ScoreError) {
+    let size = MemoryLayout<Scalar>.stride
+    let checkpoints = problem.checkpoints.count
+    items = problem.items.count
+    queries = problem.queries.count
+    parameters = plan.gradientCount
+    let network = 4.0 * Double(problem.model.layout.count)
+    operations =
+      Double(checkpoints)
+      * (Double(items) * (plan.terms.reduce(0) { $0 + cost.operations($1) } + network)
+        + Double(queries) * network)
+    let resident =
+      Self.processBytes
+      + size
+      * (problem.items.inputs.count + problem.queries.inputs.count
+        + 2 * checkpoints * problem.model.layout.count)
+    func bytes(_ chunk: Int, _ panel: Int) -> Int {
+      let rows = zip(plan.terms, paths).reduce(0) { $0 + FactorPlan<Scalar>.rowCount($1.0, $1.1) }
+      let side = chunk * (checkpoints * rows + (hasSparseInputs ? plan.inputCount : 0))
+      let worker = PairwiseWorker<Scalar>.memoryCount(
+        plan, paths: paths, queries: chunk, checkpoints: checkpoints)
+      return resident + size
+        * (side + threads * (worker + plan.plan.workspaceCount) + chunk * panel)
+    }
+    let tile = PairwiseWorker<Scalar>.tile
+    var chunk = max(queries, 1)
+    var panel = max(
+      Self.panelBytes / size / max(chunk, 1) / plan.batch * plan.batch, plan.batch)
+    panel = min(panel, max((items + plan.batch - 1) / plan.batch * plan.batch, plan.batch))
+    if let memory {
+      while bytes(chunk, panel) > memory, panel > plan.batch {
+        panel = max(panel / 2 / plan.batch * plan.batch, plan.batch)
+      }
+      while bytes(chunk, panel) > memory, chunk > tile {
+        chunk = max((chunk / 2 + tile - 1) / tile * tile, tile)
+        if chunk < tile { break }
+      }
+      guard bytes(chunk, panel) <= memory else {
+        throw .memory(needed: bytes(chunk, panel), allowed: memory)
+      }
+    }
+    chunkQueries = chunk
+    panelItems = panel
+    peakBytes = bytes(chunk, panel)
+  }
+}

@@ -1,0 +1,26 @@
+/// Memory of fixed size and address, aligned to a cache line, for one owner at a time.
+///
+/// Inner loops work on its pointer; nothing checks that two threads keep apart.
+public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
+  /// The first element.
+  public let base: UnsafeMutablePointer<Element>
+  /// The number of elements.
+  public let count: Int
+
+  /// Memory filled with one value.
+  public init(_ count: Int, filledWith value: Element) {
+    precondition(count >= 0)
+    self.count = count
+    base = UnsafeMutableRawPointer.allocate(
+      byteCount: max(count, 1) * MemoryLayout<Element>.stride, alignment: 64
+    ).bindMemory(to: Element.self, capacity: max(count, 1))
+    base.initialize(repeating: value, count: count)
+  }
+
+  deinit { base.deallocate() }
+
+  /// All elements.
+  public var elements: UnsafeMutableBufferPointer<Element> {
+    UnsafeMutableBufferPointer(start: base, count: count)
+  }
+}

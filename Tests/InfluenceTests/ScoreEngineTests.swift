@@ -1,0 +1,184 @@
+import Influence
+import TensorCore
+import Testing
+import Training
+
+/// The engine against explicit per-example gradients, and against itself.
+@Suite struct ScoreEngineTests {
+  let pool = WorkerPool(threads: 2)
+
+  static let problems: [(String, SmallProblem)] = [
+    ("one checkpoint", SmallProblem()),
+    ("three checkpoints", SmallProblem(checkpoints: 3, seed: 2)),
+    ("weights per item", SmallProblem(checkpoints: 2, weightsPerItem: true, seed: 3)),
+    ("last layer", SmallProblem(layers: .last, seed: 4)),
+    ("cosine", SmallProblem(isCosine: true, seed: 5)),
+    ("sparse inputs", SmallProblem(sparsity: 0.8, seed: 6)),
+    ("sparse, three checkpoints", SmallProblem(checkpoints: 3, sparsity: 0.8, seed: 7)),
+    ("squared error", SmallProblem(loss: .squaredError, seed: 8)),
+    ("logit", SmallProblem(measure: .logit, seed: 9)),
+    ("margin", SmallProblem(measure: .margin, seed: 10)),
+    ("log-probability", SmallProblem(measure: .logProbability, seed: 11)),
+    (
+      "linear model with one output",
+      SmallProblem(model: MLP(widths: [6, 1], activation: .relu), loss: .squaredError, seed: 12)
+    ),
+    (
+      "deep relu",
+      SmallProblem(model: MLP(widths: [6, 8, 7, 3], activation: .relu), seed: 13)
+    ),
+    ("one item, one query", SmallProblem(items: 1, queries: 1, seed: 14)),
+    ("more than a block of items", SmallProblem(items: 300, queries: 3, seed: 15)),
+    ("more than a tile of queries", SmallProblem(items: 5, queries: 530, seed: 16)),
+  ]
+
+  @Test(arguments: problems.map(\.0), ["", "ghost", "materialized", "contraction"])
+  func everyPathEqualsExplicitGradients(_ name: String, _ path: String) throws {
+    let problem = try #require(Self.problems.first { $0.0 == name }).1.make(Double.self)
+    let engine = try ScoreEngine(problem, pool: pool, memory: nil, path: path)
+    let difference = relativeDifference(try engine.scores(), naiveScores(problem))
+    #expect(difference < 1e-12, "\(name) by \(path): \(difference)")
+  }
+
+  @Test(arguments: problems.map(\.0))
+  func float32StaysCloseToFloat64(_ name: String) throws {
+    let small = try #require(Self.problems.first { $0.0 == name }).1
+    let scores = try ScoreEngine(small.make(Float.self), pool: pool).scores()
+    let exact = naiveScores(small.make(Double.self))
+    #expect(relativeDifference(scores.cast(), exact) < 1e-5)
+  }
+
+  @Test(arguments: problems.map(\.0))
+  func bitsDoNotDependOnThreadsMemoryOrStreaming(_ name: String) throws {
+    let problem = try #require(Self.problems.first { $0.0 == name }).1.make(Float.self)
+    let reference = try ScoreEngine(problem, pool: WorkerPool(threads: 1)).scores()
+    for threads in [2, 3] {
+      let engine = try ScoreEngine(problem, pool: WorkerPool(threads: threads))
+      #expect(try engine.scores() == reference)
+      var streamed = Tensor<Float>(reference.shape)
+      try engine.forEachPanel { rows, columns, panel in
+        for (row, query) in rows.enumerated() {
+          for (column, item) in columns.enumerated() {
+            streamed[query, item] = panel[row * columns.count + column]
+          }
+        }
+      }
+      #expect(streamed == reference)
+    }
+    let smallest = try smallestMemory(problem)
+    let tight = try ScoreEngine(problem, pool: pool, memory: smallest)
+    #expect(try tight.scores() == reference)
+    #expect(tight.estimate.peakBytes <= smallest)
+  }
+
+  /// The least memory that is accepted, from the refusal's own figure.
+  private func smallestMemory(_ problem: ScoreProblem<Float>) throws -> Int {
+    do {
+      _ = try ScoreEngine(problem, pool: pool, memory: 1)
+      Issue.record("one byte was accepted")
+      return 0
+    } catch ScoreError.memory(let needed, _) {
+      return needed
+    }
+  }
+
+  @Test(arguments: problems.map(\.0))
+  func strongestItemsAreThoseOfTheSortedMatrix(_ name: String) throws {
+    let problem = try #require(Self.problems.first { $0.0 == name }).1.make(Double.self)
+    let engine = try ScoreEngine(problem, pool: pool)
+    let matrix = try engine.scores()
+    for stopsEarly in [false, true] {
+      for k in [0, 1, 4, 1000] {
+        let top = try engine.topItems(k, stopsEarly: stopsEarly)
+        #expect(top.queries.count == problem.queries.count)
+        for (query, found) in top.queries.enumerated() {
+          let row = matrix.row(query).scalars
+          let ascending = row.indices.sorted { row[$0] == row[$1] ? $0 < $1 : row[$0] < row[$1] }
+          let descending = row.indices.sorted { row[$0] == row[$1] ? $0 < $1 : row[$0] > row[$1] }
+          #expect(found.supporters.map(\.item) == Array(descending.prefix(k)))
+          #expect(found.opponents.map(\.item) == Array(ascending.prefix(k)))
+          for ranked in found.supporters {
+            let scale = row.map(abs).max() ?? 1
+            #expect(abs(ranked.score - row[ranked.item]) <= 1e-12 * scale)
+          }
+        }
+      }
+    }
+  }
+
+  /// A few items with large gradients: the rest of the products is never taken.
+  @Test func earlyStoppingSkipsItemsWithSmallGradients() throws {
+    let small = SmallProblem(items: 5000, queries: 4, seed: 20).make(Double.self)
+    var inputs = small.items.inputs
+    let width = small.model.inputShape.count
+    for item in 0..<small.items.count where item % 100 != 0 {
+      for column in 0..<width { inputs.scalars[item * width + column] *= 1e-3 }
+    }
+    // Without biases that see every item equally, small inputs mean small gradients.
+    let problem = ScoreProblem(
+      model: small.model, loss: small.loss,
+      items: Dataset(inputs: inputs, targets: small.items.targets), queries: small.queries,
+      checkpoints: [
+        WeightedCheckpoint(
+          parameters: small.checkpoints[0].parameters,
+          weight: .perItem((0..<5000).map { $0 % 100 == 0 ? 1 : 1e-4 }))
+      ])
+    let engine = try ScoreEngine(problem, pool: pool)
+    let (early, full) = (
+      try engine.topItems(5), try engine.topItems(5, stopsEarly: false)
+    )
+    #expect(
+      early.queries.map { $0.supporters.map(\.item) }
+        == full.queries.map { $0.supporters.map(\.item) })
+    #expect(
+      early.queries.map { $0.opponents.map(\.item) }
+        == full.queries.map { $0.opponents.map(\.item) })
+    #expect(early.skippedShare > 0.5)
+    #expect(full.skippedShare == 0)
+  }
+
+  @Test(arguments: problems.map(\.0))
+  func selfInfluenceIsTheDiagonal(_ name: String) throws {
+    var small = try #require(Self.problems.first { $0.0 == name }).1
+    small.measure = .loss
+    let own = small.make(Double.self)
+    let problem = ScoreProblem(
+      model: own.model, loss: own.loss, items: own.items, queries: own.items,
+      checkpoints: own.checkpoints, layers: own.layers, isCosine: own.isCosine)
+    let engine = try ScoreEngine(problem, pool: pool)
+    let (diagonal, matrix) = (try engine.selfInfluence(), try engine.scores())
+    for item in 0..<problem.items.count {
+      #expect(diagonal[item] >= 0)
+      #expect(abs(diagonal[item] - matrix[item, item]) <= 1e-12 * abs(diagonal[item]))
+    }
+  }
+
+  @Test func permutingItemsPermutesColumnsBitForBit() throws {
+    let problem = SmallProblem(items: 40, queries: 5, seed: 30).make(Float.self)
+    let order = (0..<40).map { ($0 * 7 + 3) % 40 }
+    let permuted = ScoreProblem(
+      model: problem.model, loss: problem.loss, items: problem.items[order],
+      queries: problem.queries, checkpoints: problem.checkpoints)
+    let scores = try ScoreEngine(problem, pool: pool).scores()
+    let moved = try ScoreEngine(permuted, pool: pool).scores()
+    for query in 0..<5 {
+      for (position, item) in order.enumerated() {
+        #expect(moved[query, position] == scores[query, item])
+      }
+    }
+  }
+
+  @Test func emptySidesGiveEmptyScores() throws {
+    let problem = SmallProblem().make(Float.self)
+    let none = problem.items[[]]
+    for (items, queries) in [(none, problem.queries), (problem.items, none), (none, none)] {
+      let empty = ScoreProblem(
+        model: problem.model, loss: problem.loss, items: items, queries: queries,
+        checkpoints: problem.checkpoints)
+      let engine = try ScoreEngine(empty, pool: pool)
+      #expect(try engine.scores().shape == [queries.count, items.count])
+      #expect(try engine.topItems(3).queries.count == queries.count)
+      #expect(try engine.selfInfluence().count == items.count)
+    }
+  }
+}

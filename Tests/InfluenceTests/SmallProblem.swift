@@ -1,0 +1,121 @@
+import Autodiff
+import Influence
+import TensorCore
+import Training
+
+/// A small generator that repeats, so that a failure can be run again.
+struct Draws {
+  private var state: UInt64
+
+  init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+
+  mutating func next() -> UInt64 {
+    state ^= state << 13
+    state ^= state >> 7
+    state ^= state << 17
+    return state
+  }
+
+  mutating func number() -> Double { Double(next() >> 11) * 0x1p-52 - 1 }
+
+  mutating func numbers(_ count: Int, scale: Double = 1) -> [Double] {
+    (0..<count).map { _ in scale * number() }
+  }
+}
+
+/// Random items, queries and checkpoints of a small network.
+struct SmallProblem {
+  var model: any Model = MLP(widths: [6, 5, 4], activation: .tanh)
+  var loss = Loss.crossEntropy
+  var measure = Measure.loss
+  var items = 21
+  var queries = 7
+  var checkpoints = 1
+  var layers = Layers.all
+  var isCosine = false
+  var sparsity = 0.0
+  var weightsPerItem = false
+  var seed: UInt64 = 1
+
+  func make<Scalar: TensorScalar>(_ type: Scalar.Type = Scalar.self) -> ScoreProblem<Scalar> {
+    var draws = Draws(seed)
+    let (inputs, outputs) = (model.inputShape.count, model.outputShape.count)
+    func data(_ count: Int) -> Dataset<Double> {
+      let x = draws.numbers(count * inputs).map { abs($0) < sparsity ? 0 : $0 }
+      let targets: Dataset<Double>.Targets =
+        loss.takesLabels
+        ? .labels((0..<count).map { _ in Int32(draws.next() % UInt64(outputs)) })
+        : .values(Tensor([count, outputs], draws.numbers(count * outputs)))
+      return Dataset(inputs: Tensor([count, inputs], x), targets: targets)
+    }
+    let (train, test) = (data(items), data(queries))
+    let weighted = (0..<checkpoints).map { number in
+      WeightedCheckpoint<Scalar>(
+        parameters: draws.numbers(model.layout.count, scale: 0.7).map { Scalar($0) },
+        weight: weightsPerItem
+          ? .perItem((0..<items).map { _ in abs(draws.number()) })
+          : .uniform(checkpoints == 1 ? 1 : 0.1 * Double(number + 1)))
+    }
+    return ScoreProblem(
+      model: model, loss: loss, measure: measure, items: train.cast(), queries: test.cast(),
+      checkpoints: weighted, layers: layers, isCosine: isCosine)
+  }
+}
+
+/// The gradients `[N][P]` of a measure, one item at a time, by reverse mode on a batch of one.
+func naiveGradients(
+  _ problem: ScoreProblem<Double>, _ data: Dataset<Double>, _ measure: Measure,
+  at parameters: [Double]
+) -> [[Double]] {
+  var items = ItemGraph(problem.model, loss: problem.loss, measure: measure, batch: 1)
+  let gradients = items.graph.gradient(of: items.values, withRespectTo: items.parameters)
+  let plan = Plan<Double>(items.graph, outputs: gradients)
+  let workspace = plan.makeWorkspace()
+  for entry in problem.model.layout.entries {
+    workspace.set(entry.name, Tensor(entry.shape, Array(parameters[entry.range])))
+  }
+  return (0..<data.count).map { index in
+    let item = data[[index]]
+    workspace.set(ItemGraph.inputsLabel, item.inputs)
+    switch item.targets {
+    case .labels(let labels): workspace.set(ItemGraph.targetsLabel, indices: labels)
+    case .values(let values): workspace.set(ItemGraph.targetsLabel, values)
+    }
+    plan.run(workspace)
+    return gradients.indices.flatMap { Array(workspace.output($0)) }
+  }
+}
+
+/// The scores `[Q, N]` by explicit gradients and plain loops.
+func naiveScores(_ problem: ScoreProblem<Double>) -> Tensor<Double> {
+  var scores = Tensor<Double>([problem.queries.count, problem.items.count])
+  let last = problem.model.layout.entries.suffix(2).first?.offset ?? 0
+  let start = problem.layers == .all ? 0 : last
+  let sign: Double = problem.measure.isLowerBetter ? 1 : -1
+  for checkpoint in problem.checkpoints {
+    let items = naiveGradients(problem, problem.items, .loss, at: checkpoint.parameters)
+    let queries = naiveGradients(
+      problem, problem.queries, problem.measure, at: checkpoint.parameters)
+    for (q, own) in queries.enumerated() {
+      for (i, other) in items.enumerated() {
+        let dot = { (a: [Double], b: [Double]) in
+          zip(a[start...], b[start...]).reduce(0) { $0 + $1.0 * $1.1 }
+        }
+        var product = sign * dot(own, other)
+        if problem.isCosine { product /= (dot(own, own) * dot(other, other)).squareRoot() }
+        switch checkpoint.weight {
+        case .uniform(let weight): scores[q, i] += (problem.isCosine ? 1 : weight) * product
+        case .perItem(let weights): scores[q, i] += weights[i] * product
+        }
+      }
+    }
+  }
+  return scores
+}
+
+/// The largest difference relative to the largest element.
+func relativeDifference(_ a: Tensor<Double>, _ b: Tensor<Double>) -> Double {
+  guard a.shape == b.shape, (a.scalars + b.scalars).allSatisfy(\.isFinite) else { return .infinity }
+  let scale = b.scalars.map(abs).max() ?? 0
+  return zip(a.scalars, b.scalars).map { abs($0 - $1) }.max().map { $0 / max(scale, 1e-300) } ?? 0
+}
