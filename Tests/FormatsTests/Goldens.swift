@@ -2,148 +2,148 @@
 
 /// Small files made by numpy 2.4.6 and the safetensors library, in base64.
 enum Golden {
-  /// np.array([[0, 1, 2], [3, 4, 100]], '|i1')
+  // np.array([[0, 1, 2], [3, 4, 100]], '|i1')
   static let npyI1 = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnfGkxJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAQIDBGQ=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '|u1')
+  // np.array([[0, 1, 2], [3, 4, 100]], '|u1')
   static let npyU1 = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnfHUxJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAQIDBGQ=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '<i2')
+  // np.array([[0, 1, 2], [3, 4, 100]], '<i2')
   static let npyI2Little = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPGkyJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAEAAgAD
     AAQAZAA=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '<u2')
+  // np.array([[0, 1, 2], [3, 4, 100]], '<u2')
   static let npyU2Little = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPHUyJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAEAAgAD
     AAQAZAA=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '<i4')
+  // np.array([[0, 1, 2], [3, 4, 100]], '<i4')
   static let npyI4Little = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPGk0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAQAA
     AAIAAAADAAAABAAAAGQAAAA=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '<u4')
+  // np.array([[0, 1, 2], [3, 4, 100]], '<u4')
   static let npyU4Little = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPHU0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAQAA
     AAIAAAADAAAABAAAAGQAAAA=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '<i8')
+  // np.array([[0, 1, 2], [3, 4, 100]], '<i8')
   static let npyI8Little = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPGk4JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAAAA
     AAEAAAAAAAAAAgAAAAAAAAADAAAAAAAAAAQAAAAAAAAAZAAAAAAAAAA=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '<u8')
+  // np.array([[0, 1, 2], [3, 4, 100]], '<u8')
   static let npyU8Little = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPHU4JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAAAA
     AAEAAAAAAAAAAgAAAAAAAAADAAAAAAAAAAQAAAAAAAAAZAAAAAAAAAA=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '<f2')
+  // np.array([[0, 1, 2], [3, 4, 100]], '<f2')
   static let npyF2Little = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPGYyJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAA8AEAA
     QgBEQFY=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '<f4')
+  // np.array([[0, 1, 2], [3, 4, 100]], '<f4')
   static let npyF4Little = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPGY0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAACA
     PwAAAEAAAEBAAACAQAAAyEI=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '<f8')
+  // np.array([[0, 1, 2], [3, 4, 100]], '<f8')
   static let npyF8Little = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPGY4JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAAAA
     AAAAAAAAAPA/AAAAAAAAAEAAAAAAAAAIQAAAAAAAABBAAAAAAAAAWUA=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '>i2')
+  // np.array([[0, 1, 2], [3, 4, 100]], '>i2')
   static let npyI2Big = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPmkyJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAABAAIA
     AwAEAGQ=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '>u4')
+  // np.array([[0, 1, 2], [3, 4, 100]], '>u4')
   static let npyU4Big = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPnU0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAAAA
     AQAAAAIAAAADAAAABAAAAGQ=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '>f4')
+  // np.array([[0, 1, 2], [3, 4, 100]], '>f4')
   static let npyF4Big = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPmY0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAP4AA
     AEAAAABAQAAAQIAAAELIAAA=
     """
-  /// np.array([[0, 1, 2], [3, 4, 100]], '>f8')
+  // np.array([[0, 1, 2], [3, 4, 100]], '>f8')
   static let npyF8Big = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPmY4JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAAAA
     AD/wAAAAAAAAQAAAAAAAAABACAAAAAAAAEAQAAAAAAAAQFkAAAAAAAA=
     """
-  /// np.array([True, False, True])
+  // np.array([True, False, True])
   static let npyBool = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnfGIxJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDMsKSwgfS
     AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoBAAE=
     """
-  /// six as <f4, version 2.0
+  // six as <f4, version 2.0
   static let npyVersion2 = """
     k05VTVBZAgB0AAAAeydkZXNjcic6ICc8ZjQnLCAnZm9ydHJhbl9vcmRlcic6IEZhbHNlLCAnc2hhcGUnOiAoMiwgMy
     ksIH0gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAACA
     PwAAAEAAAEBAAACAQAAAyEI=
     """
-  /// six as <f4, version 3.0
+  // six as <f4, version 3.0
   static let npyVersion3 = """
     k05VTVBZAwB0AAAAeydkZXNjcic6ICc8ZjQnLCAnZm9ydHJhbl9vcmRlcic6IEZhbHNlLCAnc2hhcGUnOiAoMiwgMy
     ksIH0gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAACA
     PwAAAEAAAEBAAACAQAAAyEI=
     """
-  /// np.asfortranarray(np.arange(24.0, dtype='<f4').reshape(2, 3, 4))
+  // np.asfortranarray(np.arange(24.0, dtype='<f4').reshape(2, 3, 4))
   static let npyFortran = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPGY0JywgJ2ZvcnRyYW5fb3JkZXInOiBUcnVlLCAnc2hhcGUnOiAoMiwgMywgNC
     ksIH0gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAABA
     QQAAgEAAAIBBAAAAQQAAoEEAAIA/AABQQQAAoEAAAIhBAAAQQQAAqEEAAABAAABgQQAAwEAAAJBBAAAgQQAAsEEAAE
     BAAABwQQAA4EAAAJhBAAAwQQAAuEE=
     """
-  /// the same as >i2
+  // the same as >i2
   static let npyFortranBig = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPmkyJywgJ2ZvcnRyYW5fb3JkZXInOiBUcnVlLCAnc2hhcGUnOiAoMiwgMywgNC
     ksIH0gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAMAAQA
     EAAIABQAAQANAAUAEQAJABUAAgAOAAYAEgAKABYAAwAPAAcAEwALABc=
     """
-  /// np.array(2.5)
+  // np.array(2.5)
   static let npyScalar = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPGY4JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKCksIH0gIC
     AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAAAE
     QA==
     """
-  /// np.array([1.5, -2.0, 3.25], '<f4')
+  // np.array([1.5, -2.0, 3.25], '<f4')
   static let npyVector = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPGY0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDMsKSwgfS
     AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAMA/AAAA
     wAAAUEA=
     """
-  /// np.zeros((0, 3), '<f4')
+  // np.zeros((0, 3), '<f4')
   static let npyEmpty = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPGY0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDAsIDMpLC
     B9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAo=
     """
-  /// np.array([1, -2, 65504, 2**-24, 2**-14, 0, -0.0, inf, -inf, nan], '<f2')
+  // np.array([1, -2, 65504, 2**-24, 2**-14, 0, -0.0, inf, -inf, nan], '<f2')
   static let npyHalves = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPGYyJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDEwLCksIH
     0gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAPADA/3sB
     AAAEAAAAgAB8APwAfg==
     """
-  /// np.array([{}, 1], dtype=object)
+  // np.array([{}, 1], dtype=object)
   static let npyObject = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnfE8nLCAnZm9ydHJhbl9vcmRlcic6IEZhbHNlLCAnc2hhcGUnOiAoMiwpLCB9IC
     AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAqABJWOAAAA
@@ -151,25 +151,25 @@ enum Golden {
     CFlEMBYpSHlFKUKEsBSwKFlGgDjAVkdHlwZZSTlIwCTziUiYiHlFKUKEsDjAF8lE5OTkr/////Sv////9LP3SUYold
     lCh9lEsBZXSUYi4=
     """
-  /// np.zeros(2, [('a', '<f4')])
+  // np.zeros(2, [('a', '<f4')])
   static let npyStructured = """
     k05VTVBZAQB2AHsnZGVzY3InOiBbKCdhJywgJzxmNCcpXSwgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJz
     ogKDIsKSwgfSAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAAAA
     AA==
     """
-  /// np.array(['ab'])
+  // np.array(['ab'])
   static let npyText = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPFUyJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDEsKSwgfS
     AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAphAAAAYgAA
     AA==
     """
-  /// np.array([1j])
+  // np.array([1j])
   static let npyComplex = """
     k05VTVBZAQB2AHsnZGVzY3InOiAnPGMxNicsICdmb3J0cmFuX29yZGVyJzogRmFsc2UsICdzaGFwZSc6ICgxLCksIH
     0gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAAAA
     AAAAAAAAAPA/
     """
-  /// one array of each common type, with metadata
+  // one array of each common type, with metadata
   static let safetensors = """
     UAIAAAAAAAB7Il9fbWV0YWRhdGFfXyI6eyJtYWRlIGJ5IjoiYSBcInRlc3RcIlxuIn0sInN0ZXBzIjp7ImR0eXBlIj
     oiSTY0Iiwic2hhcGUiOlsyXSwiZGF0YV9vZmZzZXRzIjpbMCwxNl19LCJkb3VibGUiOnsiZHR5cGUiOiJGNjQiLCJz
@@ -182,35 +182,35 @@ enum Golden {
     ayI6eyJkdHlwZSI6IkJPT0wiLCJzaGFwZSI6WzNdLCJkYXRhX29mZnNldHMiOls3MSw3NF19fSAgICAgBwAAAAAAAA
     D3/////////wAAAAAAAPi/AAAAPwAAAL8AAIA+AACAPwAAAEAAAEBAAACAQAAAoEAAAMBAgD9AwCA+ADwAOP8BAAE=
     """
-  /// no arrays
+  // no arrays
   static let safetensorsNone = """
     CAAAAAAAAAB7fSAgICAgIA==
     """
-  /// six as unsigned bytes
+  // six as unsigned bytes
   static let idxBytes = """
     AAAIAgAAAAIAAAADAAECAwRk
     """
-  /// six as 16-bit integers
+  // six as 16-bit integers
   static let idxShorts = """
     AAALAgAAAAIAAAADAAAAAQACAAMABABk
     """
-  /// six as 32-bit integers
+  // six as 32-bit integers
   static let idxInts = """
     AAAMAgAAAAIAAAADAAAAAAAAAAEAAAACAAAAAwAAAAQAAABk
     """
-  /// six as floats
+  // six as floats
   static let idxFloats = """
     AAANAgAAAAIAAAADAAAAAD+AAABAAAAAQEAAAECAAABCyAAA
     """
-  /// six as doubles
+  // six as doubles
   static let idxDoubles = """
     AAAOAgAAAAIAAAADAAAAAAAAAAA/8AAAAAAAAEAAAAAAAAAAQAgAAAAAAABAEAAAAAAAAEBZAAAAAAAA
     """
-  /// idxBytes with gzip
+  // idxBytes with gzip
   static let idxCompressed = """
     H4sIAAAAAAACA2Ng4GBiYGAAYWYGRiZmlhQA6H2WbhIAAAA=
     """
-  /// a million zeros with gzip, in a header that says six
+  // a million zeros with gzip, in a header that says six
   static let idxZeros = """
     H4sIAAAAAAACA+3DwQkAIAwAsaN+3H9i6RwmkLpT7RMAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA

@@ -3,10 +3,10 @@ extension CSVScanner {
   ///
   /// Decimal notation with an optional exponent, `nan` and `inf`; spaces around it are skipped.
   static func number(_ field: ArraySlice<UInt8>) -> Double? {
+    if let value = short(field) { return value }
     let space = UInt8(ascii: " ")
     let text = field.trimmingPrefix { $0 == space }
     let trimmed = text.dropLast(text.reversed().prefix { $0 == space }.count)
-    if let value = short(trimmed) { return value }
     let isDecimal = trimmed.allSatisfy { byte in
       (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "+-.eE".utf8.contains(byte)
     }

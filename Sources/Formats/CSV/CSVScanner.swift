@@ -104,6 +104,7 @@ struct CSVScanner {
       position += 1
       if byte != UInt8(ascii: "\"") {
         field.append(byte)
+        if byte == UInt8(ascii: "\n") { line += 1 }
       } else if position < bytes.count, bytes[position] == byte {
         field.append(byte)
         position += 1

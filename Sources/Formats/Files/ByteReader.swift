@@ -58,9 +58,8 @@ public struct ByteReader: Sendable {
 
   /// Steps over these ASCII characters if they are ahead.
   public mutating func skip(_ text: StaticString) -> Bool {
-    let expected = text.withUTF8Buffer { Array($0) }
-    guard bytes[position...].starts(with: expected) else { return false }
-    position += expected.count
+    guard text.withUTF8Buffer({ bytes[position...].starts(with: $0) }) else { return false }
+    position += text.utf8CodeUnitCount
     return true
   }
 

@@ -144,8 +144,12 @@ extension Array where Element: BitwiseCopyable {
 
   private static func isAvailable(_ size: Int) -> Bool {
     guard size > 1 << 24 else { return true }
-    guard size < Int.max - 64, let probe = malloc(size + 64) else { return false }
-    free(probe)
+    guard size < Int.max - 4096 else { return false }
+    // The compiler would remove a `malloc` of which nothing is used.
+    let probe = mmap(
+      nil, size + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let probe, probe != MAP_FAILED else { return false }
+    munmap(probe, size + 4096)
     return true
   }
 }

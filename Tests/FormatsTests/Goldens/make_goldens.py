@@ -79,8 +79,7 @@ with open("../Goldens.swift", "w") as out:
     for name, comment, data in goldens:
         text = base64.b64encode(data).decode()
         lines = [text[i:i + 90] for i in range(0, len(text), 90)]
-        out.write(f"  /// {comment}\n  static let {name} = \"\"\"\n")
+        out.write(f"  // {comment}\n  static let {name} = \"\"\"\n")
         out.write("".join(f"    {line}\n" for line in lines) + "    \"\"\"\n")
-    names = ", ".join(f'("{n}", {n})' for n, _, _ in goldens)
     out.write("  /// All of them by name.\n  static let all: [(name: String, text: String)] = [\n")
     out.write("".join(f'    ("{n}", {n}),\n' for n, _, _ in goldens) + "  ]\n}\n")

@@ -1,0 +1,82 @@
+import Formats
+import Foundation
+import TensorCore
+import Testing
+
+@Suite("the registry of formats")
+struct FormatRegistryTests {
+  @Test("names are unique and short, summaries are one line") func table() {
+    let names = FormatRegistry.all.map(\.name)
+    #expect(Set(names).count == names.count)
+    let endings = FormatRegistry.all.flatMap(\.extensions)
+    #expect(Set(endings).count == endings.count)
+    for format in FormatRegistry.all {
+      #expect(format.name.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber) })
+      #expect(format.summary.count < 80 && !format.summary.contains("\n"))
+    }
+  }
+
+  @Test("the content decides, then the name") func choice() throws {
+    func name(_ bytes: [UInt8], _ file: String) throws -> String {
+      try FormatRegistry.format(of: ByteSource(bytes, name: file)).name
+    }
+    #expect(try name(goldenBytes(Golden.npyScalar), "x.csv") == "npy")
+    #expect(try name(goldenBytes(Golden.safetensors), "x.npy") == "safetensors")
+    #expect(try name(goldenBytes(Golden.idxBytes), "x") == "idx")
+    #expect(try name(goldenBytes(Golden.idxCompressed), "x") == "idx")
+    #expect(try name(Array("a,b\n".utf8), "x.CSV") == "csv")
+    #expect(try name([], "x.npy") == "npy")
+    let error = #expect(throws: FormatError.self) { try name(Array("a,b\n".utf8), "x") }
+    #expect(error?.kind == .malformed)
+    #expect(error?.expected.hasPrefix("one of .npy .safetensors .idx") == true)
+  }
+
+  @Test("a file with several arrays is read whole, or the error says so") func several() throws {
+    let folder = try TemporaryFolder()
+    let one = NamedArray("one", StoredArray(Tensor<Float>([1], [1])))
+    let two = NamedArray("two", StoredArray(Tensor<Float>([1], [2])))
+    try Safetensors([one]).write(to: folder("a"))
+    #expect(try StoredArray.read(path: folder("a")).tensor() == Tensor<Float>([1], [1]))
+    try Safetensors([one, two]).write(to: folder("a"))
+    #expect(try NamedArray.readAll(path: folder("a")).map(\.name) == ["one", "two"])
+    let error = #expect(throws: FormatError.self) { try StoredArray.read(path: folder("a")) }
+    #expect(error?.found == "2 arrays")
+  }
+
+  @Test("pickles are refused with the line that converts them")
+  func pickles() throws {
+    let old: [UInt8] = [0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46]
+    let new: [UInt8] =
+      [0x50, 0x4b, 3, 4] + [UInt8](repeating: 0, count: 26) + Array("m/data.pkl".utf8)
+    for (bytes, name) in [(old, "model.bin"), (new, "model.npz"), ([], "model.pt")] {
+      let error = try #require(fault(in: bytes, name: name))
+      #expect(error.kind == .malformed)
+      #expect(error.description.contains("torch.load('\(name)', weights_only=True)"))
+      #expect(!error.description.contains("\n"))
+    }
+    // A name that would end the quotation is not put into a command line.
+    let error = try #require(fault(in: old, name: "'; rm -r ~ #.pt"))
+    #expect(error.remedy.contains("torch.load('FILE.pt'"))
+  }
+
+  @Test("archives are refused with the line that unpacks them") func archives() throws {
+    let error = try #require(fault(in: [0x50, 0x4b, 3, 4, 0, 0], name: "a.npz"))
+    #expect(error.remedy.contains("n.load"))
+  }
+
+  @Test("what is not there is missing, and a folder is no file") func missing() throws {
+    let folder = try TemporaryFolder()
+    for path in [folder("none.npy"), folder("none/none.npy"), "", "a\0b"] {
+      let error = #expect(throws: FormatError.self) { try StoredArray.read(path: path) }
+      #expect(error?.kind == .missing)
+    }
+    let error = #expect(throws: FormatError.self) { try StoredArray.read(path: folder.path) }
+    #expect(error?.description == "\(folder.path): found a folder, expected a file")
+  }
+
+  @Test("a pipe without a writer does not hang") func pipe() throws {
+    let folder = try TemporaryFolder()
+    #expect(mkfifo(folder("pipe.npy"), 0o600) == 0)
+    #expect(throws: FormatError.self) { try StoredArray.read(path: folder("pipe.npy")) }
+  }
+}
