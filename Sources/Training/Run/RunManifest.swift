@@ -82,10 +82,12 @@ public struct RunManifest: Equatable, Sendable {
   static var currentEnvironment: [JSONValue.Member] {
     [
       .init("palimpsest", .string(libraryVersion)),
-      .init("blasCore", .string(BLASThreads.coreName)),
+      .init(blasCoreName, .string(BLASThreads.coreName)),
       .init("blas", .string(BLASThreads.configuration)),
     ]
   }
+
+  static let blasCoreName = "blasCore"
 
   /// The version of this library.
   public static let libraryVersion = "0.1.0"
