@@ -1,6 +1,13 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// Homebrew's OpenBLAS contains LAPACKE; Debian has it in a package of its own.
+#if os(macOS)
+  let lapacke = "openblas"
+#else
+  let lapacke = "lapacke"
+#endif
+
 let package = Package(
   name: "palimpsest",
   platforms: [.macOS(.v15)],
@@ -20,7 +27,7 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
     .systemLibrary(
-      name: "CLAPACKE", pkgConfig: "lapacke",
+      name: "CLAPACKE", pkgConfig: lapacke,
       providers: [.apt(["liblapacke-dev"]), .brew(["openblas"])]),
     .systemLibrary(
       name: "CZlib", pkgConfig: "zlib",
@@ -31,6 +38,7 @@ let package = Package(
 
     // MARK: Libraries, arrows down only
     .target(name: "CKernels"),
+    .target(name: "CDigits", exclude: ["DATA-LICENSE.md"]),
     .target(
       name: "TensorCore",
       dependencies: [
@@ -42,7 +50,7 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Autodiff", "Formats", .product(name: "Logging", package: "swift-log"),
+        "Autodiff", "CDigits", "Formats", .product(name: "Logging", package: "swift-log"),
       ]),
     .target(
       name: "Influence",
@@ -73,7 +81,8 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
-for target in package.targets where target.type != .system && target.name != "CKernels" {
+let cTargets = ["CKernels", "CDigits"]
+for target in package.targets where target.type != .system && !cTargets.contains(target.name) {
   target.swiftSettings =
     (target.swiftSettings ?? []) + [
       .enableUpcomingFeature("ExistentialAny"),

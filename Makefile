@@ -1,0 +1,28 @@
+# The commands of the README. `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint docs dependencies
+
+SOURCES := Sources Tests Benchmarks Package.swift
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: dependencies ## install what is missing, build, and attribute ten digits: see demo-report/
+	swift build -c release --product palimpsest
+	rm -rf demo-report
+	.build/release/palimpsest demo --out demo-report
+
+test: dependencies ## install what is missing and run every test
+	swift test --disable-xctest
+
+bench: dependencies ## run the benchmarks
+	swift package --package-path Benchmarks --disable-sandbox benchmark
+
+lint: ## check the format of the sources
+	swift format lint --strict --parallel --recursive $(SOURCES)
+
+docs: dependencies ## build the documentation into .build/docs
+	.ci/build-documentation
+
+dependencies:
+	@.ci/install-dependencies
