@@ -74,8 +74,18 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   /// - Complexity: 2·C·N·Q·Σ(I + O) operations for a multilayer perceptron, and one forward and
   ///   backward pass of all items at each of the C checkpoints.
   public func scores() throws -> Tensor<Scalar> {
+    var matrix = Tensor<Scalar>([problem.queries.count, problem.items.count])
+    try scores(into: &matrix)
+    return matrix
+  }
+
+  /// The scores `[Q, N]`, written over a matrix that the caller keeps.
+  ///
+  /// - Throws: ``ScoreError/notFinite(what:item:)``; the matrix holds no scores then.
+  /// - Precondition: The matrix has the shape `[Q, N]`.
+  public func scores(into matrix: inout Tensor<Scalar>) throws {
     let (queries, items) = (problem.queries.count, problem.items.count)
-    var matrix = Tensor<Scalar>([queries, items])
+    precondition(matrix.shape == [queries, items], "\(matrix.shape) for [\(queries), \(items)]")
     try matrix.scalars.withUnsafeMutableBufferPointer { matrix in
       guard let base = matrix.baseAddress else { return }
       try forEachQueryChunk { side, pointers, rows in
@@ -88,7 +98,6 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
         }
       }
     }
-    return matrix
   }
 
   /// Computes the scores panel by panel, for a matrix that is not to be kept in memory.
