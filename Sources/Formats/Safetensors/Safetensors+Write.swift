@@ -12,9 +12,9 @@ extension Safetensors {
     }
     var entries: [String] = []
     if !metadata.isEmpty {
-      let members = metadata.map { "\(Safetensors.json($0.name)):\(Safetensors.json($0.text))" }
+      let members = metadata.map { "\(JSONValue.quoted($0.name)):\(JSONValue.quoted($0.text))" }
       entries.append(
-        "\(Safetensors.json(Safetensors.metadataName)):{\(members.joined(separator: ","))}")
+        "\(JSONValue.quoted(Safetensors.metadataName)):{\(members.joined(separator: ","))}")
     }
     var offset = 0
     for entry in ordered {
@@ -22,7 +22,7 @@ extension Safetensors {
       let shape = entry.array.shape.extents.map(String.init).joined(separator: ",")
       let type = Safetensors.types[Safetensors.rank(of: entry)].name
       entries.append(
-        "\(Safetensors.json(entry.name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],"
+        "\(JSONValue.quoted(entry.name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],"
           + "\"data_offsets\":[\(offset),\(end)]}")
       offset = end
     }
@@ -40,26 +40,5 @@ extension Safetensors {
 
   private static func rank(of entry: NamedArray) -> Int {
     types.firstIndex { $0.type == entry.array.elementType } ?? types.count
-  }
-
-  /// A JSON string, with nothing escaped that need not be.
-  private static func json(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\u{08}": result += "\\b"
-      case "\u{0c}": result += "\\f"
-      case "\n": result += "\\n"
-      case "\r": result += "\\r"
-      case "\t": result += "\\t"
-      case "\0"..<" ":
-        let digits = String(scalar.value, radix: 16)
-        result += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result + "\""
   }
 }

@@ -104,8 +104,17 @@ public struct MLP: Model {
     }
   }
 
-  /// Placeholder until the random streams land.
+  /// Uniform in ±1/√I for the weight and the bias of a layer with I inputs, as in PyTorch.
   public func initialParameters(seed: UInt64) -> [Double] {
-    [Double](repeating: 0, count: layout.count)
+    let stream = RandomStream(seed: seed, for: .initialParameters)
+    var values: [Double] = []
+    values.reserveCapacity(layout.count)
+    for (index, entry) in layout.entries.enumerated() {
+      let bound = 1 / Double(widths[index / 2]).squareRoot()
+      for position in entry.range {
+        values.append((2 * stream.uniform(at: UInt64(position)) - 1) * bound)
+      }
+    }
+    return values
   }
 }

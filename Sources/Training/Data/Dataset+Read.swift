@@ -1,0 +1,92 @@
+import Formats
+import TensorCore
+
+extension Dataset {
+  /// Reads items from two files of any known array format.
+  ///
+  /// Inputs `[N, …]` are taken row by row in the model's input shape; bytes (type uint8, such as
+  /// the pixels of IDX images) are divided by 255. Targets are whole numbers `[N]` or `[N, 1]` for a
+  /// loss that takes labels, else numbers in the model's output shape, `[N]` for a single one.
+  ///
+  /// - Throws: `FormatError` or ``TrainingError``, naming the file and the first item at fault.
+  public static func read(
+    inputs: String, targets: String, _ model: any Model, loss: Loss
+  ) throws -> Dataset {
+    try read(
+      inputs: ByteSource(path: inputs), targets: ByteSource(path: targets), model, loss: loss)
+  }
+
+  static func read(
+    inputs: ByteSource, targets: ByteSource, _ model: any Model, loss: Loss, ids: [String] = [],
+    groups: [String] = [], count: Int? = nil
+  ) throws -> Dataset {
+    let x = try rows(of: model.inputShape, inputs, what: "inputs", model)
+    if let count, x.shape[0] != count {
+      throw TrainingError.data(
+        "\(inputs.name): found \(x.shape[0]) items, expected \(count), which run.json says")
+    }
+    let dataset: Dataset
+    if loss.takesLabels {
+      let labels = try labels(targets, classes: model.outputShape[-1])
+      try check(labels.count, targets, against: x, inputs)
+      dataset = Dataset(inputs: x, targets: .labels(labels), ids: ids, groups: groups)
+    } else {
+      let values = try rows(of: model.outputShape, targets, what: "targets", model)
+      try check(values.shape[0], targets, against: x, inputs)
+      dataset = Dataset(inputs: x, targets: .values(values), ids: ids, groups: groups)
+    }
+    try dataset.check(model, loss: loss, name: inputs.name, targetsName: targets.name)
+    return dataset
+  }
+
+  private static func rows(
+    of shape: Shape, _ source: ByteSource, what: String, _ model: any Model
+  ) throws -> Tensor<Scalar> {
+    let array = try StoredArray.read(source)
+    let rows = array.shape.extents.first ?? 0
+    guard rows > 0, array.count / rows == shape.count else {
+      throw TrainingError.data(
+        "\(source.name): found \(what) of shape \(array.shape), expected [N, \(shape.count)] for "
+          + "the model \(model.specification)")
+    }
+    let tensor = try array.tensor(as: Scalar.self).reshaped(Shape([rows]).appending(shape))
+    return array.elementType == .uint8 ? tensor / 255 : tensor
+  }
+
+  private static func labels(_ source: ByteSource, classes: Int) throws -> [Int32] {
+    let array = try StoredArray.read(source)
+    let rows = array.shape.extents.first ?? 0
+    guard rows > 0, array.count == rows else {
+      throw TrainingError.data(
+        "\(source.name): found labels of shape \(array.shape), expected [N]")
+    }
+    let values = try array.integers()
+    return try values.enumerated().map { item, value in
+      guard let label = Int32(exactly: value) else {
+        throw TrainingError.label(item, value, classes: classes, source.name)
+      }
+      return label
+    }
+  }
+
+  private static func check(
+    _ count: Int, _ targets: ByteSource, against inputs: Tensor<Scalar>, _ source: ByteSource
+  ) throws {
+    guard count == inputs.shape[0] else {
+      throw TrainingError.data(
+        "\(targets.name): found \(count) targets, expected \(inputs.shape[0]), one for each item "
+          + "in \(source.name)")
+    }
+  }
+}
+
+extension TrainingError {
+  /// A label that is no class.
+  static func label(
+    _ item: Int, _ label: some BinaryInteger, classes: Int, _ name: String
+  ) -> TrainingError {
+    .data(
+      "\(name): item \(item): found the label \(label), expected 0 to \(classes - 1), "
+        + "or -100 for none")
+  }
+}

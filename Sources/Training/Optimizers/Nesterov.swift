@@ -1,0 +1,25 @@
+public import TensorCore
+
+/// Nesterov's momentum: v ← μv + g, θ ← θ − η(g + μv) (Sutskever et al. 2013, in PyTorch's form).
+public enum Nesterov: Optimizer {
+  /// The name in run records and on the command line.
+  public static let name = "nesterov"
+  /// One line for listings.
+  public static let summary = "gradient descent with Nesterov's momentum"
+  /// μ.
+  public static let constants: [OptimizerConstant] = [.momentum]
+  /// v.
+  public static let stateNames = ["momentum"]
+
+  /// One step of the rule.
+  public static func update<Scalar: TensorScalar>(
+    _ block: OptimizerBlock<Scalar>, _ settings: OptimizerSettings, rate: Double, step: Int
+  ) {
+    block.decay(settings.weightDecay, rate: rate)
+    let v = block.state(0)
+    Scalar.affine(block.count, Scalar(settings.momentum), v, 0, v)
+    Scalar.axpy(block.count, 1, block.gradient, v)
+    Scalar.axpy(block.count, Scalar(settings.momentum), v, block.gradient)
+    block.move(-rate, block.gradient)
+  }
+}

@@ -1,0 +1,91 @@
+import Formats
+import Foundation
+import TensorCore
+
+/// The files `checkpoints/NNNNNNNN.safetensors` of a run: its state after step NNNNNNNN.
+enum Checkpoint {
+  static let folder = "checkpoints"
+
+  /// The path of a checkpoint in a run's folder.
+  static func path(_ run: String, step: Int) -> String {
+    let digits = String(step)
+    let padding = String(repeating: "0", count: max(8 - digits.utf8.count, 0))
+    return "\(run)/\(folder)/\(padding)\(digits).safetensors"
+  }
+
+  /// The steps of the checkpoints that are there, ascending.
+  static func steps(_ run: String) throws(FormatError) -> [Int] {
+    try FolderContent.names("\(run)/\(folder)").compactMap { name in
+      guard name.hasSuffix(".safetensors"), let step = Int(name.dropLast(".safetensors".count)),
+        path(run, step: step).hasSuffix("/\(name)")
+      else { return nil }
+      return step
+    }.sorted()
+  }
+
+  static func write<Scalar: TensorScalar>(
+    _ state: TrainingState<Scalar>, _ layout: ParameterLayout, _ settings: OptimizerSettings,
+    to run: String
+  ) throws(FormatError) {
+    var arrays = layout.arrays(state.parameters)
+    for (name, values) in zip(settings.rule.stateNames, state.optimizer) {
+      arrays.append(
+        NamedArray(
+          ParameterLayout.optimizerPrefix + name, StoredArray(Tensor([values.count], values))))
+    }
+    try Safetensors(arrays).write(to: path(run, step: state.step))
+  }
+
+  static func read<Scalar: TensorScalar>(
+    _ run: String, step: Int, _ layout: ParameterLayout, _ settings: OptimizerSettings
+  ) throws(FormatError) -> TrainingState<Scalar> {
+    let path = path(run, step: step)
+    let file = try Safetensors(path: path)
+    var state = TrainingState(
+      initial: try layout.read(file, path) as [Scalar], settings)
+    state.step = step
+    for (index, name) in settings.rule.stateNames.enumerated() {
+      let name = ParameterLayout.optimizerPrefix + name
+      // A record from elsewhere need not say that everything starts from zero.
+      if step == 0 && file[name] == nil { continue }
+      state.optimizer[index] = try ParameterLayout.elements(name, [layout.count], of: file, path)
+    }
+    return state
+  }
+}
+
+/// What stands in a folder.
+enum FolderContent {
+  /// The names in a folder, sorted; none where there is no such folder.
+  static func names(_ folder: String) throws(FormatError) -> [String] {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else { return [] }
+    guard isFolder.boolValue else {
+      throw FormatError(.uncreatable, file: folder, found: "a file", expected: "a folder")
+    }
+    do {
+      return try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+    } catch {
+      throw FormatError(.missing, file: folder, found: "a folder that cannot be listed")
+    }
+  }
+
+  /// Makes a folder, and those above it, unless it is there.
+  static func make(_ folder: String) throws(FormatError) {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true)
+    } catch {
+      throw FormatError(
+        .uncreatable, file: folder, found: "a folder that cannot be made",
+        remedy: "choose a place that can be written")
+    }
+  }
+
+  /// Removes what a killed process left half-written.
+  static func removeParts(_ folder: String) throws(FormatError) {
+    for name in try names(folder) where name.hasSuffix(".part") {
+      try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+    }
+  }
+}

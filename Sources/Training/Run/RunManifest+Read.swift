@@ -1,0 +1,100 @@
+import Formats
+import TensorCore
+
+extension RunManifest {
+  private static let knownKeys: Set = [
+    "format", "version", "model", "loss", "precision", "optimizer", "seed", "datasets", "weights",
+    "steps", "checkpoints", "environment",
+  ]
+
+  /// Reads the `run.json` of a folder.
+  ///
+  /// - Throws: `FormatError`, naming the key that is missing or has a value that does not do.
+  init(folder: String) throws(FormatError) {
+    let file = "\(folder)/\(Self.fileName)"
+    let fields = ManifestFields(try JSONValue(path: file), file: file)
+    guard fields.value["format"] == .string(Self.format) else {
+      throw fields.fault("format", expected: "\"\(Self.format)\"")
+    }
+    guard try fields.integer("version", as: Int.self) == Self.version else {
+      throw fields.fault("version", expected: "\(Self.version)")
+    }
+    model = try fields.string("model", expected: "the text that makes the model")
+    loss = try fields.choice("loss")
+    precision = fields.has("precision") ? try fields.choice("precision") : .float32
+    optimizer = try OptimizerSettings(fields.object("optimizer"))
+    seed = fields.has("seed") ? try fields.integer("seed") : 0
+    let datasets = try fields.object("datasets")
+    train = try Data(datasets.object("train"))
+    test = datasets.has("test") ? try Data(datasets.object("test")) : nil
+    weights = fields.has("weights") ? try DataFile(fields.object("weights")) : nil
+    learningRates = try fields.array("steps", of: "the learning rate of each step") { $0.double }
+    checkpoints =
+      fields.has("checkpoints")
+      ? try fields.array("checkpoints", of: "whole numbers from 0") { $0.integer(Int.self) } : nil
+    environment = fields.value["environment"]?.members ?? []
+    otherMembers = (fields.value.members ?? []).filter { !Self.knownKeys.contains($0.name) }
+    if let checkpoints, !zip([-1] + checkpoints, checkpoints).allSatisfy({ $0 < $1 }) {
+      throw fields.fault("checkpoints", expected: "ascending whole numbers from 0")
+    }
+  }
+}
+
+extension RunManifest.DataFile {
+  fileprivate init(_ fields: ManifestFields) throws(FormatError) {
+    path = try fields.string("path", expected: "a path inside the run's folder")
+    sha256 = try fields.string("sha256", expected: "64 hexadecimal digits").lowercased()
+    guard sha256.utf8.count == 64, sha256.utf8.allSatisfy({ "0123456789abcdef".utf8.contains($0) })
+    else { throw fields.fault("sha256", expected: "64 hexadecimal digits") }
+    guard fields.has("shape") else { return }
+    let extents = try fields.array("shape", of: "whole numbers from 0") { $0.integer(Int.self) }
+    guard Shape.count(of: extents) != nil else {
+      throw fields.fault("shape", expected: "whole numbers from 0")
+    }
+    shape = Shape(extents)
+  }
+}
+
+extension RunManifest.Data {
+  fileprivate init(_ fields: ManifestFields) throws(FormatError) {
+    count = try fields.integer("count")
+    inputs = try RunManifest.DataFile(fields.object("x"))
+    targets = try RunManifest.DataFile(fields.object("y"))
+    for (name, path) in [("ids", \Self.ids), ("groups", \Self.groups)] where fields.has(name) {
+      let texts = try fields.array(name, of: "texts") { $0.string }
+      guard texts.count == count else {
+        throw FormatError(
+          .malformed, file: fields.file, found: "\(texts.count) \(fields.prefix)\(name)",
+          expected: "\(count), one for each item")
+      }
+      self[keyPath: path] = texts
+    }
+  }
+}
+
+extension OptimizerSettings {
+  fileprivate init(_ fields: ManifestFields) throws(FormatError) {
+    let names = OptimizerRegistry.all.map { $0.name }.joined(separator: ", ")
+    guard let rule = OptimizerRegistry.optimizer(try fields.string("name", expected: names)) else {
+      throw fields.fault("name", expected: names)
+    }
+    self.init(rule)
+    for constant in rule.constants {
+      self[constant] = try fields.number(constant.rawValue, expected: constant.range)
+      guard constant.isValid(self[constant]) else {
+        throw fields.fault(constant.rawValue, expected: constant.range)
+      }
+    }
+    if fields.has("weightDecay") {
+      let decay = try fields.object("weightDecay")
+      weightDecay.rate = try decay.number("rate", expected: WeightDecay.range)
+      if decay.has("kind") { weightDecay.kind = try decay.choice("kind") }
+      guard weightDecay.isValid else { throw decay.fault("rate", expected: WeightDecay.range) }
+    }
+    if fields.has("clipNorm") {
+      let norm = try fields.number("clipNorm", expected: "a number above 0")
+      guard norm > 0 else { throw fields.fault("clipNorm", expected: "a number above 0") }
+      clipNorm = norm
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import Formats
+import TensorCore
+
+extension RunManifest {
+  /// The document, known keys first.
+  var json: JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("format", .string(Self.format)),
+      .init("version", .number(Self.version)),
+      .init("model", .string(model)),
+      .init("loss", .string(loss.rawValue)),
+      .init("precision", .string(precision.rawValue)),
+      .init("optimizer", optimizer.json),
+      .init("seed", .number(seed)),
+    ]
+    var parts = [JSONValue.Member("train", train.json)]
+    if let test { parts.append(.init("test", test.json)) }
+    members.append(.init("datasets", .object(parts)))
+    if let weights { members.append(.init("weights", weights.json)) }
+    if let checkpoints {
+      members.append(.init("checkpoints", .array(checkpoints.map { .number($0) })))
+    }
+    members.append(.init("environment", .object(environment)))
+    members += otherMembers
+    // Last, because it is the longest.
+    members.append(.init("steps", .array(learningRates.map { .number($0) })))
+    return .object(members)
+  }
+
+  /// Writes `run.json` into a folder, whole or not at all.
+  func write(to folder: String) throws(FormatError) {
+    try AtomicFile.write(Array(json.formatted.utf8), to: "\(folder)/\(Self.fileName)")
+  }
+}
+
+extension RunManifest.DataFile {
+  fileprivate var json: JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("path", .string(path)), .init("sha256", .string(sha256)),
+    ]
+    if let shape { members.append(.init("shape", .array(shape.extents.map { .number($0) }))) }
+    return .object(members)
+  }
+}
+
+extension RunManifest.Data {
+  fileprivate var json: JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("count", .number(count)), .init("x", inputs.json), .init("y", targets.json),
+    ]
+    for (name, texts) in [("ids", ids), ("groups", groups)] where !texts.isEmpty {
+      members.append(.init(name, .array(texts.map { .string($0) })))
+    }
+    return .object(members)
+  }
+}
+
+extension OptimizerSettings {
+  fileprivate var json: JSONValue {
+    var members = [JSONValue.Member("name", .string(name))]
+    for constant in rule.constants {
+      members.append(.init(constant.rawValue, .number(self[constant])))
+    }
+    members.append(
+      .init(
+        "weightDecay",
+        .object([
+          .init("rate", .number(weightDecay.rate)),
+          .init("kind", .string(weightDecay.kind.rawValue)),
+        ])))
+    if let clipNorm { members.append(.init("clipNorm", .number(clipNorm))) }
+    return .object(members)
+  }
+}

@@ -1,0 +1,94 @@
+public import Formats
+public import TensorCore
+
+/// What `run.json` says about a run.
+///
+/// Keys: `format`, `version`, `model`, `loss`, `precision`, `optimizer`, `seed`, `datasets`,
+/// `weights`, `steps`, `checkpoints`, `environment`. A record from elsewhere needs `format`,
+/// `version`, `model`, `loss`, `optimizer`, `datasets` and `steps`. Other keys are kept.
+public struct RunManifest: Equatable, Sendable {
+  /// A precision that a run computes in.
+  public enum Precision: String, CaseIterable, Sendable {
+    /// `Float`, the one for work.
+    case float32
+    /// `Double`, the one for checks.
+    case float64
+
+    /// The precision of a scalar.
+    public init<Scalar: TensorScalar>(_ type: Scalar.Type) {
+      self = type == Float.self ? .float32 : .float64
+    }
+  }
+
+  /// A file that the run depends on.
+  public struct DataFile: Equatable, Sendable {
+    /// Its path, relative to the run's folder and inside it.
+    public var path: String
+    /// The digest of its bytes, 64 hexadecimal digits.
+    public var sha256: String
+    /// The shape of its array; nil where the record does not say.
+    public var shape: Shape?
+  }
+
+  /// Items and where they are.
+  public struct Data: Equatable, Sendable {
+    /// N.
+    public var count: Int
+    /// The inputs `[N, …]`.
+    public var inputs: DataFile
+    /// The labels or the numbers to be learnt.
+    public var targets: DataFile
+    /// The name of each item, or none.
+    public var ids: [String] = []
+    /// The group of each item, or none.
+    public var groups: [String] = []
+  }
+
+  /// The text that makes the model.
+  public var model: String
+  /// What was lowered.
+  public var loss: Loss
+  /// What the run computed in; float32 where the record does not say.
+  public var precision: Precision
+  /// The optimizer and its constants.
+  public var optimizer: OptimizerSettings
+  /// What the initial parameters and the order of the items were drawn from; 0 where the record does
+  /// not say.
+  public var seed: UInt64
+  /// The items that were learnt.
+  public var train: Data
+  /// Items that were not.
+  public var test: Data?
+  /// A weight for each training item `[N]`; ones where nil.
+  public var weights: DataFile?
+  /// The learning rate of each of the S steps.
+  public var learningRates: [Double]
+  /// The numbers of steps after which checkpoints are written, ascending; nil where the record does
+  /// not say.
+  public var checkpoints: [Int]?
+  /// What the run depends on besides: library and kernels, by name.
+  public var environment: [JSONValue.Member] = []
+  /// Members that this version does not know, in their order.
+  public var otherMembers: [JSONValue.Member] = []
+
+  /// The name of the file.
+  static let fileName = "run.json"
+  /// What `format` says.
+  static let format = "palimpsest-run"
+  /// What `version` says.
+  static let version = 1
+
+  /// The library and the kernels at work now.
+  static var currentEnvironment: [JSONValue.Member] {
+    [
+      .init("palimpsest", .string(libraryVersion)),
+      .init(blasCoreName, .string(BLASThreads.coreName)),
+      .init("blas", .string(BLASThreads.configuration)),
+    ]
+  }
+
+  static let blasCoreName = "blasCore"
+
+  /// The version of this library.
+  public static let libraryVersion = "0.1.0"
+}

@@ -1,0 +1,176 @@
+public import Formats
+public import TensorCore
+
+/// A recorded run in its folder.
+///
+/// The files are read, and checked, when they are asked for. Nothing is trusted: a record may have
+/// been written by another program, or damaged.
+public struct RunRecord: Sendable {
+  /// The folder.
+  public let folder: String
+  /// What `run.json` says.
+  public let manifest: RunManifest
+  /// The network.
+  public let model: any Model
+
+  /// Opens a folder.
+  ///
+  /// - Throws: `FormatError` or ``ModelError`` where `run.json` is missing or at fault.
+  public init(folder: String) throws {
+    self.folder = folder
+    manifest = try RunManifest(folder: folder)
+    model = try ModelRegistry.model(manifest.model)
+  }
+
+  /// S, the number of steps that the run has when it is finished.
+  public var steps: Int { manifest.learningRates.count }
+
+  // MARK: Checkpoints
+
+  /// The numbers of steps after which there is a checkpoint, ascending.
+  ///
+  /// - Throws: `FormatError` naming the first checkpoint that is missing: one that the record lists,
+  ///   or the one before the first step.
+  public func checkpoints() throws(FormatError) -> [Int] {
+    let present = try Checkpoint.steps(folder)
+    let isPresent = Set(present)
+    for step in manifest.checkpoints ?? [0] where !isPresent.contains(step) {
+      let isUnfinished = step > (present.last ?? -1) && !present.isEmpty
+      throw FormatError(
+        .missing, file: Checkpoint.path(folder, step: step), found: "no such checkpoint",
+        expected: "the parameters after step \(step) of \(steps)",
+        remedy: isUnfinished ? "the run is not finished: repeat its command to resume it" : "")
+    }
+    if let last = present.last, last > steps {
+      throw FormatError(
+        .malformed, file: Checkpoint.path(folder, step: last),
+        found: "a checkpoint after step \(last)", expected: "at most \(steps), the run's steps")
+    }
+    return present
+  }
+
+  /// The parameters `[P]` after so many steps.
+  ///
+  /// - Throws: `FormatError`, naming the checkpoint and what is wrong with it.
+  public func parameters<Scalar: TensorScalar>(
+    at step: Int, as type: Scalar.Type = Scalar.self
+  ) throws(FormatError) -> [Scalar] {
+    try model.layout.read(Checkpoint.path(folder, step: step))
+  }
+
+  /// The parameters and the optimizer's state after so many steps.
+  ///
+  /// - Throws: `FormatError`, naming the checkpoint and what is wrong with it.
+  public func state<Scalar: TensorScalar>(
+    at step: Int, as type: Scalar.Type = Scalar.self
+  ) throws(FormatError) -> TrainingState<Scalar> {
+    try Checkpoint.read(folder, step: step, model.layout, manifest.optimizer)
+  }
+
+  // MARK: Steps
+
+  /// The items of each step.
+  ///
+  /// - Throws: `FormatError`, naming step and column of a row that is out of range, or the first step
+  ///   without a learning rate.
+  public func batches() throws(FormatError) -> Batches {
+    let path = "\(folder)/\(RunFiles.batches)"
+    let batches = try Batches(path: path, items: manifest.train.count)
+    guard batches.count == steps else {
+      let file = "\(folder)/\(RunManifest.fileName)"
+      throw FormatError(
+        .malformed, file: file, found: "\(steps) learning rates in \"steps\"",
+        expected: "\(batches.count), one for each row of \(path)",
+        remedy: steps < batches.count ? "step \(steps) is the first without one" : "")
+    }
+    return batches
+  }
+
+  // MARK: Data
+
+  /// The items that were learnt.
+  ///
+  /// - Throws: `FormatError` or ``TrainingError`` where a file is missing, its digest is not the
+  ///   recorded one, or its items do not fit the model.
+  public func train<Scalar: TensorScalar>(
+    as type: Scalar.Type = Scalar.self
+  ) throws -> Dataset<Scalar> { try dataset(manifest.train) }
+
+  /// The items that were not; nil where the record has none.
+  ///
+  /// - Throws: As ``train(as:)``.
+  public func test<Scalar: TensorScalar>(
+    as type: Scalar.Type = Scalar.self
+  ) throws -> Dataset<Scalar>? { try manifest.test.map { try dataset($0) } }
+
+  /// The weight of each training item `[N]`; ones where the record has none.
+  ///
+  /// - Throws: As ``train(as:)``.
+  public func itemWeights<Scalar: TensorScalar>(
+    as type: Scalar.Type = Scalar.self
+  ) throws -> [Scalar] {
+    guard let file = manifest.weights else {
+      return [Scalar](repeating: 1, count: manifest.train.count)
+    }
+    return try ItemWeights.read(source(file), items: manifest.train.count)
+  }
+
+  private func dataset<Scalar: TensorScalar>(_ data: RunManifest.Data) throws -> Dataset<Scalar> {
+    let inputs = try source(data.inputs)
+    let dataset = try Dataset<Scalar>.read(
+      inputs: inputs, targets: source(data.targets), model, loss: manifest.loss, ids: data.ids,
+      groups: data.groups, count: data.count)
+    return dataset
+  }
+
+  /// A file of the run whose bytes are the recorded ones.
+  private func source(_ file: RunManifest.DataFile) throws(FormatError) -> ByteSource {
+    let path = try ContainedPath.resolve(
+      file.path, inside: folder, namedBy: "\(folder)/\(RunManifest.fileName)")
+    let source = try ByteSource(path: path)
+    let digest = try SHA256.hex(of: source)
+    guard digest == file.sha256 else {
+      throw FormatError(
+        .malformed, file: path, found: "SHA-256 \(digest)",
+        expected: "\(file.sha256), which \(RunManifest.fileName) says",
+        remedy: "the file was changed after the run: put the old one back")
+    }
+    return source
+  }
+}
+
+/// The names of a run's files.
+enum RunFiles {
+  static let batches = "batches.npy"
+  static let log = "log.jsonl"
+  static let data = "data"
+  static let lock = "lock"
+}
+
+/// Item weights in a file.
+public enum ItemWeights {
+  /// Reads `[N]` finite numbers.
+  ///
+  /// - Throws: `FormatError`, naming the first item at fault.
+  public static func read<Scalar: TensorScalar>(
+    path: String, items: Int
+  ) throws(FormatError) -> [Scalar] { try read(ByteSource(path: path), items: items) }
+
+  static func read<Scalar: TensorScalar>(
+    _ source: ByteSource, items: Int
+  ) throws(FormatError) -> [Scalar] {
+    let array = try StoredArray.read(source)
+    guard array.shape == [items] else {
+      throw FormatError(
+        .malformed, file: source.name, found: "weights of shape \(array.shape)",
+        expected: "[\(items)], one for each training item")
+    }
+    let weights = try array.tensor(as: Scalar.self)
+    if let item = weights.firstNonFinite {
+      throw FormatError(
+        .malformed, file: source.name, at: .element(item), found: "\(weights.scalars[item])",
+        expected: "a finite weight")
+    }
+    return weights.scalars
+  }
+}

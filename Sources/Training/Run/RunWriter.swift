@@ -1,0 +1,180 @@
+import Formats
+import Foundation
+import TensorCore
+
+/// Writes the record of a run into a folder that nobody else writes to meanwhile.
+///
+/// Every file appears whole or not at all, `run.json` after all that it names. So a folder without
+/// it holds a run that was killed before its first step, and one with it can be resumed.
+final class RunWriter<Scalar: TensorScalar> {
+  /// The state to go on from.
+  let start: TrainingState<Scalar>
+  private let run: TrainingRun<Scalar>
+  private let folder: String
+  private let lock: DirectoryLock
+  private let runLog: RunLog
+
+  /// Starts the record of a run, or finds where it was interrupted.
+  init(_ run: TrainingRun<Scalar>, folder: String) throws {
+    self.run = run
+    self.folder = folder
+    try Self.refuseStrangers(folder)
+    try FolderContent.make(folder)
+    lock = try DirectoryLock(folder: folder)
+    // Another process may have been at work up to now.
+    try Self.refuseStrangers(folder)
+    for part in [folder, "\(folder)/\(RunFiles.data)", "\(folder)/\(Checkpoint.folder)"] {
+      try FolderContent.removeParts(part)
+    }
+    if try FolderContent.names(folder).contains(RunManifest.fileName) {
+      start = try run.resume(from: RunRecord(folder: folder))
+    } else {
+      start = try run.begin(in: folder)
+    }
+    runLog = try RunLog(folder: folder, keeping: start.step)
+  }
+
+  /// Refuses a folder that holds anything but the beginnings of a run.
+  private static func refuseStrangers(_ folder: String) throws {
+    let names = try FolderContent.names(folder)
+    if names.isEmpty || names.contains(RunManifest.fileName) { return }
+    let ours = [RunFiles.lock, RunFiles.data, RunFiles.batches, RunFiles.log, Checkpoint.folder]
+    let stranger = names.first { !ours.contains($0) && !$0.hasSuffix(".part") }
+    // The lock is the first file of a run.
+    if let stranger = stranger ?? (names.contains(RunFiles.lock) ? nil : names[0]) {
+      throw TrainingError.occupied(folder: folder, found: stranger)
+    }
+  }
+
+  /// Notes a step, counted from 0.
+  func log(step: Int, _ result: Trainer<Scalar>.Step) {
+    runLog.append(
+      step: step, learningRate: run.learningRates[step], result,
+      clips: run.optimizer.clipNorm != nil)
+  }
+
+  /// Writes a checkpoint, after everything that led to it.
+  func checkpoint(_ state: TrainingState<Scalar>) throws {
+    try runLog.flush()
+    try Checkpoint.write(state, run.model.layout, run.optimizer, to: folder)
+  }
+}
+
+extension TrainingRun {
+  /// Writes all that is known before the first step.
+  fileprivate func begin(in folder: String) throws -> TrainingState<Scalar> {
+    try FolderContent.make("\(folder)/\(Checkpoint.folder)")
+    try FolderContent.make("\(folder)/\(RunFiles.data)")
+    try batches.write(to: "\(folder)/\(RunFiles.batches)")
+    let state = TrainingState(initial: initialParameters, optimizer)
+    try Checkpoint.write(state, model.layout, optimizer, to: folder)
+    var manifest = RunManifest(
+      model: model.specification, loss: loss, precision: .init(Scalar.self), optimizer: optimizer,
+      seed: seed, train: try train.store("train", in: folder), learningRates: learningRates)
+    manifest.test = try test?.store("test", in: folder)
+    if let itemWeights {
+      let file = StoredArray(Tensor([itemWeights.count], itemWeights))
+      manifest.weights = try RunManifest.DataFile(storing: file, as: "train-weights", in: folder)
+    }
+    manifest.checkpoints = checkpoints
+    manifest.environment = RunManifest.currentEnvironment
+    try manifest.write(to: folder)
+    return state
+  }
+
+  /// The last state of the run that a folder holds, if it is this one.
+  fileprivate func resume(from record: RunRecord) throws -> TrainingState<Scalar> {
+    try requireSame(record)
+    let planned = Set(checkpoints)
+    guard let last = try Checkpoint.steps(record.folder).last(where: planned.contains) else {
+      throw FormatError(
+        .missing, file: Checkpoint.path(record.folder, step: 0), found: "no such checkpoint",
+        expected: "the initial parameters")
+    }
+    if last == batches.count { throw TrainingError.finished(folder: record.folder, steps: last) }
+    return try record.state(at: last)
+  }
+
+  private func requireSame(_ record: RunRecord) throws {
+    let manifest = record.manifest
+    func require<Value: Equatable>(
+      _ what: String, _ recorded: Value, _ asked: Value, shown: Bool = true
+    ) throws(TrainingError) {
+      if recorded == asked { return }
+      throw .differs(
+        folder: record.folder, what: what, recorded: shown ? "\(recorded)" : "another",
+        asked: shown ? "\(asked)" : "the recorded one")
+    }
+    try require("model", manifest.model, model.specification)
+    try require("loss", manifest.loss.rawValue, loss.rawValue)
+    try require("precision", manifest.precision, .init(Scalar.self))
+    try require("optimizer", manifest.optimizer, optimizer)
+    try require("seed", manifest.seed, seed)
+    try require("number of steps", manifest.learningRates.count, learningRates.count)
+    for step in learningRates.indices {
+      try require("learning rate of step \(step)", manifest.learningRates[step], learningRates[step])
+    }
+    try require("interval of checkpoints", manifest.checkpoints, checkpoints, shown: false)
+    try require("batch order", record.batches(), batches, shown: false)
+    try require("training data", record.train(), train.items, shown: false)
+    try require("test data", record.test(), test?.items, shown: false)
+    let ones = [Scalar](repeating: 1, count: train.items.count)
+    try require("item weights", record.itemWeights(), itemWeights ?? ones, shown: false)
+    try require("initial state", record.parameters(at: 0), initialParameters, shown: false)
+    // Other kernels would end with other bits.
+    let core = { (members: [JSONValue.Member]) in
+      members.first { $0.name == RunManifest.blasCoreName }?.value
+    }
+    try require(
+      "kind of processor", core(manifest.environment), core(RunManifest.currentEnvironment))
+  }
+}
+
+extension TrainingRun.Source {
+  /// Puts the items into a run's folder: copies of their files, or files of their own.
+  fileprivate func store(_ part: String, in folder: String) throws -> RunManifest.Data {
+    typealias File = RunManifest.DataFile
+    let x: File
+    let y: File
+    if let files {
+      x = try File(copying: files.inputs, as: "\(part)-x", in: folder)
+      y = try File(copying: files.targets, as: "\(part)-y", in: folder)
+    } else {
+      let targets: StoredArray =
+        switch items.targets {
+        case .labels(let labels): StoredArray(labels.map { Int64($0) }, shape: [labels.count])
+        case .values(let values): StoredArray(values)
+        }
+      x = try File(storing: StoredArray(items.inputs), as: "\(part)-x", in: folder)
+      y = try File(storing: targets, as: "\(part)-y", in: folder)
+    }
+    return RunManifest.Data(
+      count: items.count, inputs: x, targets: y, ids: items.ids, groups: items.groups)
+  }
+}
+
+extension RunManifest.DataFile {
+  /// Writes an array into the folder's data.
+  fileprivate init(storing array: StoredArray, as name: String, in folder: String) throws {
+    path = "\(RunFiles.data)/\(name).npy"
+    try NPY.write(array, to: "\(folder)/\(path)")
+    sha256 = try SHA256.hex(ofFile: "\(folder)/\(path)")
+    shape = array.shape
+  }
+
+  /// Copies a file into the folder's data, byte by byte, under a name with the same ending.
+  fileprivate init(copying file: String, as name: String, in folder: String) throws {
+    let source = try ByteSource(path: file)
+    shape = try StoredArray.read(source).shape
+    let ending = URL(fileURLWithPath: file).lastPathComponent.split(separator: ".").dropFirst()
+    let format = ending.last.map { ".\($0)" } ?? ""
+    path = "\(RunFiles.data)/\(name)\(format)"
+    let copy = try AtomicFile(path: "\(folder)/\(path)")
+    let chunk = 1 << 20
+    for start in stride(from: 0, to: source.count, by: chunk) {
+      try copy.append(source.bytes(min(chunk, source.count - start), at: start))
+    }
+    try copy.commit()
+    sha256 = try SHA256.hex(ofFile: "\(folder)/\(path)")
+  }
+}
