@@ -70,11 +70,11 @@ extension ScoreEngine {
         }
         progress(
           (Double(rows.lowerBound) * Double(items) + Double(rows.count) * Double(round.upperBound))
-            / max(Double(problem.queries.count) * Double(items), 1))
+            / max(Double(problem.rowCount) * Double(items), 1))
       }
       results += collectors.map(\.result)
     }
-    let all = Double(problem.queries.count) * Double(items)
+    let all = Double(problem.rowCount) * Double(items)
     return TopScores(
       queries: results, skippedShare: all > 0 ? max(0, 1 - Double(taken) / all) : 0)
   }

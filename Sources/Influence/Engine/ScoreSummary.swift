@@ -23,7 +23,7 @@ extension ScoreEngine {
     _ k: Int, progress: (Double) -> Void = { _ in },
     panel: (Range<Int>, Range<Int>, UnsafeBufferPointer<Scalar>) throws -> Void = { _, _, _ in }
   ) throws -> [QuerySummary] {
-    let queries = problem.queries.count
+    let queries = problem.rowCount
     var collectors = [TopCollector](repeating: TopCollector(k: max(k, 1)), count: queries)
     let sums = AlignedBuffer<Double>(4 * queries, filledWith: 0)
     let places = AlignedBuffer<Int32>(pool.threads * (estimate.panelItems + 1), filledWith: 0)
