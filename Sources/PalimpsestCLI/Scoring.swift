@@ -1,3 +1,4 @@
+import Foundation
 import Palimpsest
 
 /// What the scoring commands share.
@@ -13,9 +14,79 @@ enum Scoring {
     return estimator
   }
 
-  /// The name of a training item: its own, or its number.
-  static func itemID<Scalar>(_ item: Int, _ items: Dataset<Scalar>) -> String {
-    items.ids.isEmpty ? "train:\(item)" : items.ids[item]
+  /// The name of an item: its own, or its number.
+  static func id<Scalar>(_ item: Int, _ data: Dataset<Scalar>, _ part: String) -> String {
+    data.ids.isEmpty ? "\(part):\(item)" : data.ids[item]
+  }
+
+  /// An item as a report shows it.
+  static func item<Scalar: TensorScalar>(
+    _ number: Int, _ data: Dataset<Scalar>, _ part: String
+  ) -> ScoreReport.Item {
+    ScoreReport.Item(
+      id: id(number, data, part), label: data.labels.map { "label \($0[number])" } ?? "",
+      group: data.groups.isEmpty ? "" : data.groups[number],
+      content: image(number, data).map { .image($0) })
+  }
+
+  /// The picture that an item's inputs are: a square of values from 0 to 1.
+  private static func image<Scalar: TensorScalar>(
+    _ number: Int, _ data: Dataset<Scalar>
+  ) -> PixelImage? {
+    let pixels = data.inputs.row(number).scalars
+    let side = Int(Double(pixels.count).squareRoot())
+    guard (8...64).contains(side), side * side == pixels.count,
+      pixels.allSatisfy({ $0 >= 0 && $0 <= 1 })
+    else { return nil }
+    return PixelImage(width: side, height: side, ink: pixels.map { Double($0) })
+  }
+
+  /// The command line as it was given.
+  static var commandLine: String {
+    (["palimpsest"] + CommandLine.arguments.dropFirst().map(quoted)).joined(separator: " ")
+  }
+
+  private static func quoted(_ argument: String) -> String {
+    let plain = CharacterSet(charactersIn: "-_./:=,+%@").union(.alphanumerics)
+    return argument.unicodeScalars.allSatisfy(plain.contains) && !argument.isEmpty
+      ? argument : "'\(argument.replacingOccurrences(of: "'", with: "'\\''"))'"
+  }
+
+  /// What a report says of where its numbers come from.
+  static func provenance(_ record: RunRecord?) -> ScoreReport.Provenance {
+    var facts: [ScoreReport.Fact] = []
+    if let record {
+      let manifest = record.manifest
+      facts += [
+        .init("run", record.folder), .init("optimizer", manifest.optimizer.name),
+        .init("seed", "\(manifest.seed)"), .init("steps", "\(record.steps)"),
+        .init("precision", manifest.precision.rawValue),
+        .init("SHA-256 of the training inputs", manifest.train.inputs.sha256),
+        .init("SHA-256 of the training targets", manifest.train.targets.sha256),
+      ]
+    }
+    facts.append(.init("OpenBLAS kernels", BLASThreads.coreName))
+    return ScoreReport.Provenance(
+      version: RunManifest.libraryVersion, command: commandLine, facts: facts)
+  }
+
+  /// What a reader must know before trusting a method on a run.
+  static func notes(_ estimator: any Estimator.Type, _ record: RunRecord?) -> [String] {
+    var notes: [String] = []
+    if estimator.usesTrajectory, let record {
+      notes.append(
+        "First order: gradients at each checkpoint stand for the steps up to the next.")
+      let optimizer = record.manifest.optimizer.name
+      if optimizer != "sgd" {
+        notes.append(
+          "The run used \(optimizer); TracIn takes plain gradients, not the steps that it made.")
+      }
+    }
+    if estimator.usesTrajectory, record == nil {
+      notes.append(
+        "Each checkpoint counts by the weight given for it; batch sizes and visits are not known.")
+    }
+    return notes
   }
 
   /// Prints what a computation would take.

@@ -62,7 +62,7 @@ struct SelfInfluenceCommand: ParsableCommand {
     let unit = estimator.unit(.loss).map { ", \($0)" } ?? ", no unit"
     if !json { print("self-influence by \(method)\(unit), \(values.count) items") }
     for (rank, item) in order.prefix(top).enumerated() {
-      let id = Scoring.itemID(item, source.items)
+      let id = Scoring.id(item, source.items, "train")
       let label = source.items.labels.map { Int($0[item]) }
       if json {
         print(
