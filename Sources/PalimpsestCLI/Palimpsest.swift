@@ -18,7 +18,7 @@ struct PalimpsestCommand: ParsableCommand {
       """,
     version: "palimpsest \(RunManifest.libraryVersion) (OpenBLAS kernels: \(BLASThreads.coreName))",
     subcommands: [
-      TrainCommand.self, SelfInfluenceCommand.self,
+      DemoCommand.self, TrainCommand.self, ScoreCommand.self, SelfInfluenceCommand.self,
       InspectCommand.self, ListCommand.self,
     ])
 

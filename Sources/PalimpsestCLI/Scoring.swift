@@ -24,7 +24,7 @@ enum Scoring {
     _ number: Int, _ data: Dataset<Scalar>, _ part: String
   ) -> ScoreReport.Item {
     ScoreReport.Item(
-      id: id(number, data, part), label: data.labels.map { "label \($0[number])" } ?? "",
+      id: id(number, data, part), label: data.labels.map { "\($0[number])" } ?? "",
       group: data.groups.isEmpty ? "" : data.groups[number],
       content: image(number, data).map { .image($0) })
   }
@@ -89,6 +89,28 @@ enum Scoring {
     return notes
   }
 
+  /// The format that a file's name asks for.
+  ///
+  /// - Throws: ``UsageError`` with the endings there are.
+  static func format(of path: String) throws -> ReportFormat {
+    guard let format = ReportRegistry.format(forPath: path) else {
+      let known = ReportRegistry.all.map { "." + $0.fileExtension }.joined(separator: ", ")
+      throw UsageError("--out: found \"\(path)\", expected a file name that ends in \(known)")
+    }
+    return format
+  }
+
+  /// Writes a report in the format of the file's name.
+  static func write(_ report: ScoreReport, to path: String) throws {
+    try AtomicFile.write(Array(try format(of: path).render(report).utf8), to: path)
+  }
+
+  /// Prints a report on standard output.
+  static func print(_ report: ScoreReport, json: Bool) {
+    guard let format = ReportRegistry.format(forPath: json ? ".jsonl" : ".txt") else { return }
+    Swift.print(format.render(report), terminator: "")
+  }
+
   /// Prints what a computation would take.
   static func printEstimate(_ estimate: ScoreEstimate, json: Bool) {
     let entries: [(String, String, JSONValue)] = [
@@ -99,9 +121,9 @@ enum Scoring {
       ("peakBytes", "\(estimate.peakBytes >> 20) MiB", .number(estimate.peakBytes)),
     ]
     if json {
-      print(JSONValue.object(entries.map { .init($0.0, $0.2) }))
+      Swift.print(JSONValue.object(entries.map { .init($0.0, $0.2) }))
     } else {
-      for entry in entries { print("\(entry.0): \(entry.1)") }
+      for entry in entries { Swift.print("\(entry.0): \(entry.1)") }
     }
   }
 }

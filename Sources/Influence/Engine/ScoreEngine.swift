@@ -99,7 +99,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   /// - Returns: The measure of each query at the last checkpoint.
   @discardableResult
   public func forEachPanel(
-    progress: (Double) -> Void = { _ in },
+    progress: (Double) throws -> Void = { _ in },
     _ panel: (Range<Int>, Range<Int>, UnsafeBufferPointer<Scalar>) throws -> Void
   ) throws -> [Double] {
     var measured: [Double] = []
@@ -117,7 +117,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
         }
         try panel(
           rows, columns, UnsafeBufferPointer(start: memory.base, count: rows.count * columns.count))
-        progress(
+        try progress(
           (Double(rows.lowerBound) * Double(problem.items.count)
             + Double(rows.count) * Double(columns.upperBound))
             / max(Double(problem.rowCount) * Double(problem.items.count), 1))

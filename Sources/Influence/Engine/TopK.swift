@@ -15,6 +15,11 @@ public struct TopItems: Sendable, Equatable {
   public let supporters: [RankedItem]
   /// Lowest scores first; equal scores in the order of the items.
   public let opponents: [RankedItem]
+
+  /// The first k of both.
+  public func prefix(_ k: Int) -> TopItems {
+    TopItems(supporters: Array(supporters.prefix(k)), opponents: Array(opponents.prefix(k)))
+  }
 }
 
 /// Keeps the k best of a stream of scores. What is kept does not depend on the order of the stream.

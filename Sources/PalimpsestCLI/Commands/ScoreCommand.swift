@@ -65,10 +65,7 @@ struct ScoreCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    if let out, ReportRegistry.format(forPath: out) == nil {
-      let known = ReportRegistry.all.map { "." + $0.fileExtension }.joined(separator: ", ")
-      throw UsageError("--out: found \"\(out)\", expected a file name that ends in \(known)")
-    }
+    if let out { _ = try Scoring.format(of: out) }
     let origin = try source.origin()
     switch source.precision(of: origin) {
     case .float32: try run(origin, as: Float.self)
@@ -97,11 +94,8 @@ struct ScoreCommand: ParsableCommand {
       method: .init(estimator, measure: measure), measure: measure, loss: source.loss,
       model: source.model.specification, itemCount: source.items.count, sections: sections,
       notes: Scoring.notes(estimator, source.record), provenance: Scoring.provenance(source.record))
-    if let out, let format = ReportRegistry.format(forPath: out) {
-      try AtomicFile.write(Array(format.render(report).utf8), to: out)
-    }
-    let shown = json ? JSONLinesReport.format : TerminalReport.format
-    print(shown.render(report), terminator: "")
+    if let out { try Scoring.write(report, to: out) }
+    Scoring.print(report, json: json)
   }
 
   /// The queries with their names.
@@ -151,10 +145,7 @@ struct ScoreCommand: ParsableCommand {
   ) throws -> [ScoreReport.Section] {
     let bar = ProgressBar("score", of: 1000, "‰")
     defer { bar.finish() }
-    var interrupted: Interrupted?
-    func progress(_ share: Double) {
-      do { try bar.show(Int(share * 1000)) } catch { interrupted = Interrupted() }
-    }
+    let progress = { (share: Double) in try bar.show(Int(share * 1000)) }
     let shown =
       aggregate
       ? [ScoreReport.Item(id: "all \(queries.items.count) queries together")] : queries.items
@@ -163,12 +154,11 @@ struct ScoreCommand: ParsableCommand {
       let percent = (found.skippedShare * 1000).rounded() / 10
       FileHandle.standardError.write(
         Data("early stopping: \(percent) % of the products were not needed\n".utf8))
-      let measured = aggregate ? [] : engine.measuredQueries()
       return zip(shown, found.queries).enumerated().map { number, pair in
         .query(
           .init(
-            query: pair.0, measured: aggregate ? .nan : measured[number], cocktail: nil,
-            top: pair.1) { Scoring.item($0, items, "train") })
+            query: pair.0, measured: found.measured[number], cocktail: nil, top: pair.1
+          ) { Scoring.item($0, items, "train") })
       }
     }
     let writer = try scores.map {
@@ -176,7 +166,6 @@ struct ScoreCommand: ParsableCommand {
         path: $0, queries: engine.problem.rowCount, items: items.count)
     }
     let summaries = try engine.summaries(top, progress: progress) { rows, columns, panel in
-      if let interrupted { throw interrupted }
       try writer?.write(
         Tensor([rows.count, columns.count], Array(panel)), rows: rows, columns: columns)
     }
