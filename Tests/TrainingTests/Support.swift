@@ -63,3 +63,49 @@ func message(_ body: () throws -> Void) -> String {
     return "\(error)"
   }
 }
+
+/// Stops a run as a signal would.
+struct Interruption: Error {}
+
+/// A run of twelve steps in two epochs, with a checkpoint after every fourth.
+func smallRun<Scalar: TensorScalar>(
+  as type: Scalar.Type = Scalar.self, _ rule: any Optimizer.Type = Adam.self
+) throws -> TrainingRun<Scalar> {
+  var optimizer = OptimizerSettings(rule)
+  optimizer.clipNorm = 0.5
+  return try TrainingRun(
+    MLP("mlp:4-5-3:tanh"), train: .init(items(17, inputs: 4, classes: 3)),
+    test: .init(items(5, inputs: 4, classes: 3)), optimizer: optimizer, learningRate: 0.05,
+    schedule: Schedule("warmup:3+cosine"), batchSize: 3, epochs: 2, checkpointEvery: 4, seed: 9)
+}
+
+/// A folder with room for a run.
+struct RunRoom {
+  let folder: TemporaryFolder
+  var run: String { folder.path("run") }
+
+  init() throws { folder = try TemporaryFolder() }
+
+  func open() throws -> RunRecord { try RunRecord(folder: run) }
+
+  /// Takes `steps` steps of a run and stops as if it had been killed: in the middle of a line of the
+  /// log and of a file.
+  func interrupt(
+    _ run: TrainingRun<Float>, in path: String, after steps: Int, pool: WorkerPool? = nil
+  ) throws {
+    #expect(throws: Interruption.self) {
+      try run.record(in: path, pool: pool) { if $0.step == steps { throw Interruption() } }
+    }
+    let log = try #require(FileHandle(forWritingAtPath: "\(path)/log.jsonl"))
+    try log.seekToEnd()
+    try log.write(contentsOf: Data("{\"step\": 999}\n{\"st".utf8))
+    try Data([1, 2, 3]).write(to: URL(fileURLWithPath: "\(path)/checkpoints/00000099.1-1.part"))
+  }
+
+  /// Changes a text file of the run.
+  func edit(_ file: String, _ change: (inout String) -> Void) throws {
+    var text = try String(contentsOfFile: "\(run)/\(file)", encoding: .utf8)
+    change(&text)
+    try folder.write(text, to: "run/\(file)")
+  }
+}

@@ -1,8 +1,8 @@
-import Formats
+package import Formats
 import TensorCore
 
 /// The files `checkpoints/NNNNNNNN.safetensors` of a run: its state after step NNNNNNNN.
-enum Checkpoint {
+package enum Checkpoint {
   static let folder = "checkpoints"
 
   /// The path of a checkpoint in a run's folder.
@@ -13,7 +13,7 @@ enum Checkpoint {
   }
 
   /// The steps of the checkpoints that are there, ascending.
-  static func steps(_ run: String) throws(FormatError) -> [Int] {
+  package static func steps(_ run: String) throws(FormatError) -> [Int] {
     try FolderContent.names("\(run)/\(folder)").compactMap { name in
       guard name.hasSuffix(".safetensors"), let step = Int(name.dropLast(".safetensors".count)),
         path(run, step: step).hasSuffix("/\(name)")
