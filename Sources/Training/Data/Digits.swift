@@ -15,8 +15,9 @@ public enum Digits {
   public static let trainCount = 1_500
 
   /// All items, in the order of the data set.
-  public static func all<Scalar: TensorScalar>(as type: Scalar.Type = Scalar.self) -> Dataset<Scalar>
-  {
+  public static func all<Scalar: TensorScalar>(
+    as type: Scalar.Type = Scalar.self
+  ) -> Dataset<Scalar> {
     let (count, pixels) = (Int(DIGITS_COUNT), Int(DIGITS_PIXELS))
     let ink = UnsafeBufferPointer(start: digits_pixels(), count: count * pixels)
     let labels = UnsafeBufferPointer(start: digits_labels(), count: count)
