@@ -30,7 +30,8 @@ struct ScoreCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Method; see `palimpsest list methods`.", valueName: "name"))
   var method = TracIn.name
 
-  @Option(help: "What is asked of a query: \(Measure.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(
+    help: "What is asked of a query: \(Measure.allCases.map(\.rawValue).joined(separator: ", ")).")
   var measure = Measure.loss
 
   @Flag(help: "Take all queries together, as one sum.")
@@ -134,7 +135,9 @@ struct ScoreCommand: ParsableCommand {
       let part = Queries(
         data: data[chosen],
         items: chosen.map { Scoring.item($0, data, selection.part.rawValue) })
-      all = all.map { Queries(data: $0.data.appending(part.data), items: $0.items + part.items) } ?? part
+      all =
+        all.map { Queries(data: $0.data.appending(part.data), items: $0.items + part.items) }
+        ?? part
     }
     guard let all else { throw UsageError("no queries") }
     return all
@@ -173,8 +176,8 @@ struct ScoreCommand: ParsableCommand {
     return zip(shown, summaries).map { item, summary in
       .query(
         .init(
-          query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top)
-        { Scoring.item($0, items, "train") })
+          query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top
+        ) { Scoring.item($0, items, "train") })
     }
   }
 }

@@ -30,7 +30,11 @@ struct ByteCount: ExpressibleByArgument {
   init?(argument: String) {
     let units: [Character: Int] = ["k": 10, "m": 20, "g": 30, "t": 40]
     var digits = Substring(argument.lowercased())
-    if digits.hasSuffix("ib") { digits = digits.dropLast(2) } else if digits.hasSuffix("b") { digits = digits.dropLast() }
+    if digits.hasSuffix("ib") {
+      digits = digits.dropLast(2)
+    } else if digits.hasSuffix("b") {
+      digits = digits.dropLast()
+    }
     var shift = 0
     if let last = digits.last, let unit = units[last] {
       shift = unit
