@@ -60,10 +60,10 @@ struct DemoCommand: ParsableCommand {
     let sections: [ScoreReport.Section] = summaries.enumerated().map { number, summary in
       .query(
         .init(
-          query: Scoring.item(number, test, "test"), measured: summary.measured,
+          query: Scoring.item(number, test, "test", hasPictures: true), measured: summary.measured,
           cocktail: summary.cocktail,
           top: summary.top.prefix(Self.shown)
-        ) { Scoring.item($0, split.train, "train") })
+        ) { Scoring.item($0, split.train, "train", hasPictures: true) })
     }
     let report = ScoreReport(
       title: "Which digits shaped these ten outputs?",
