@@ -20,10 +20,10 @@ extension ScoreEngine {
   ///   - panel: Receives each panel of scores on the way, as ``forEachPanel(progress:_:)`` does.
   /// - Throws: ``ScoreError/notFinite(what:item:)``, and what the panel throws.
   public func summaries(
-    _ k: Int, progress: (Double) -> Void = { _ in },
+    _ k: Int, progress: (Double) throws -> Void = { _ in },
     panel: (Range<Int>, Range<Int>, UnsafeBufferPointer<Scalar>) throws -> Void = { _, _, _ in }
   ) throws -> [QuerySummary] {
-    let queries = problem.queries.count
+    let queries = problem.rowCount
     var collectors = [TopCollector](repeating: TopCollector(k: max(k, 1)), count: queries)
     let sums = AlignedBuffer<Double>(4 * queries, filledWith: 0)
     let places = AlignedBuffer<Int32>(pool.threads * (estimate.panelItems + 1), filledWith: 0)
@@ -61,9 +61,7 @@ extension ScoreEngine {
         abs(found.supporters.first?.score ?? 0), abs(found.opponents.first?.score ?? 0))
       return QuerySummary(
         measured: measured[query],
-        top: TopItems(
-          supporters: Array(found.supporters.prefix(k)), opponents: Array(found.opponents.prefix(k))
-        ),
+        top: found.prefix(k),
         cocktail: Cocktail(
           items: problem.items.count, sums: (own[0], own[1], own[2], own[3]), top: top))
     }

@@ -15,9 +15,16 @@ public struct TopItems: Sendable, Equatable {
   public let supporters: [RankedItem]
   /// Lowest scores first; equal scores in the order of the items.
   public let opponents: [RankedItem]
+
+  /// The first k of both.
+  public func prefix(_ k: Int) -> TopItems {
+    TopItems(supporters: Array(supporters.prefix(k)), opponents: Array(opponents.prefix(k)))
+  }
 }
 
-/// Keeps the k best of a stream of scores. What is kept does not depend on the order of the stream.
+/// Keeps the k best of a stream of scores.
+///
+/// What is kept does not depend on the order of the stream.
 struct BestItems {
   /// Better is larger; of equal scores the earlier item.
   struct Entry: Comparable {

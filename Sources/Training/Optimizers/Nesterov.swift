@@ -1,6 +1,8 @@
 public import TensorCore
 
-/// Nesterov's momentum: v ← μv + g, θ ← θ − η(g + μv) (Sutskever et al. 2013, in PyTorch's form).
+/// Nesterov's momentum: v ← μv + g, θ ← θ − η(g + μv).
+///
+/// Source: Sutskever, Martens, Dahl and Hinton 2013, in PyTorch's form.
 public enum Nesterov: Optimizer {
   /// The name in run records and on the command line.
   public static let name = "nesterov"

@@ -115,5 +115,7 @@ public struct OptimizerBlock<Scalar: TensorScalar> {
   }
 
   /// θ += a · x.
-  func move(_ a: Double, _ x: UnsafePointer<Scalar>) { Scalar.axpy(count, Scalar(a), x, parameters) }
+  func move(_ a: Double, _ x: UnsafePointer<Scalar>) {
+    Scalar.axpy(count, Scalar(a), x, parameters)
+  }
 }

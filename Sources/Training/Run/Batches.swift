@@ -72,7 +72,7 @@ extension Batches {
   }
 
   /// Writes `[S, B]` as int64, whole or not at all.
-  func write(to path: String) throws(FormatError) {
+  package func write(to path: String) throws(FormatError) {
     try NPY.write(StoredArray(rows.map { Int64($0) }, shape: [count, size]), to: path)
   }
 }

@@ -1,9 +1,8 @@
-import Formats
-import Foundation
+package import Formats
 import TensorCore
 
 /// The files `checkpoints/NNNNNNNN.safetensors` of a run: its state after step NNNNNNNN.
-enum Checkpoint {
+package enum Checkpoint {
   static let folder = "checkpoints"
 
   /// The path of a checkpoint in a run's folder.
@@ -14,7 +13,7 @@ enum Checkpoint {
   }
 
   /// The steps of the checkpoints that are there, ascending.
-  static func steps(_ run: String) throws(FormatError) -> [Int] {
+  package static func steps(_ run: String) throws(FormatError) -> [Int] {
     try FolderContent.names("\(run)/\(folder)").compactMap { name in
       guard name.hasSuffix(".safetensors"), let step = Int(name.dropLast(".safetensors".count)),
         path(run, step: step).hasSuffix("/\(name)")
@@ -51,41 +50,5 @@ enum Checkpoint {
       state.optimizer[index] = try ParameterLayout.elements(name, [layout.count], of: file, path)
     }
     return state
-  }
-}
-
-/// What stands in a folder.
-enum FolderContent {
-  /// The names in a folder, sorted; none where there is no such folder.
-  static func names(_ folder: String) throws(FormatError) -> [String] {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else { return [] }
-    guard isFolder.boolValue else {
-      throw FormatError(.uncreatable, file: folder, found: "a file", expected: "a folder")
-    }
-    do {
-      return try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-    } catch {
-      throw FormatError(.missing, file: folder, found: "a folder that cannot be listed")
-    }
-  }
-
-  /// Makes a folder, and those above it, unless it is there.
-  static func make(_ folder: String) throws(FormatError) {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: folder, withIntermediateDirectories: true)
-    } catch {
-      throw FormatError(
-        .uncreatable, file: folder, found: "a folder that cannot be made",
-        remedy: "choose a place that can be written")
-    }
-  }
-
-  /// Removes what a killed process left half-written.
-  static func removeParts(_ folder: String) throws(FormatError) {
-    for name in try names(folder) where name.hasSuffix(".part") {
-      try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
-    }
   }
 }

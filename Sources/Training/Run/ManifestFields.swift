@@ -64,7 +64,9 @@ struct ManifestFields {
   func array<Value>(
     _ name: String, of what: String, _ convert: (JSONValue) -> Value?
   ) throws(FormatError) -> [Value] {
-    guard let values = value[name]?.array else { throw fault(name, expected: "an array of \(what)") }
+    guard let values = value[name]?.array else {
+      throw fault(name, expected: "an array of \(what)")
+    }
     var result: [Value] = []
     result.reserveCapacity(values.count)
     for (index, value) in values.enumerated() {

@@ -1,4 +1,4 @@
-import Formats
+package import Formats
 import TensorCore
 
 extension RunManifest {
@@ -28,7 +28,7 @@ extension RunManifest {
   }
 
   /// Writes `run.json` into a folder, whole or not at all.
-  func write(to folder: String) throws(FormatError) {
+  package func write(to folder: String) throws(FormatError) {
     try AtomicFile.write(Array(json.formatted.utf8), to: "\(folder)/\(Self.fileName)")
   }
 }

@@ -23,13 +23,13 @@ final class RunWriter<Scalar: TensorScalar> {
     lock = try DirectoryLock(folder: folder)
     // Another process may have been at work up to now.
     try Self.refuseStrangers(folder)
-    for part in [folder, "\(folder)/\(RunFiles.data)", "\(folder)/\(Checkpoint.folder)"] {
-      try FolderContent.removeParts(part)
-    }
     if try FolderContent.names(folder).contains(RunManifest.fileName) {
       start = try run.resume(from: RunRecord(folder: folder))
     } else {
       start = try run.begin(in: folder)
+    }
+    for part in [folder, "\(folder)/\(RunFiles.data)", "\(folder)/\(Checkpoint.folder)"] {
+      try FolderContent.removeParts(part)
     }
     runLog = try RunLog(folder: folder, keeping: start.step)
   }
@@ -112,7 +112,8 @@ extension TrainingRun {
     try require("seed", manifest.seed, seed)
     try require("number of steps", manifest.learningRates.count, learningRates.count)
     for step in learningRates.indices {
-      try require("learning rate of step \(step)", manifest.learningRates[step], learningRates[step])
+      try require(
+        "learning rate of step \(step)", manifest.learningRates[step], learningRates[step])
     }
     try require("interval of checkpoints", manifest.checkpoints, checkpoints, shown: false)
     try require("batch order", record.batches(), batches, shown: false)

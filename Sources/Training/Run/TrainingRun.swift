@@ -98,7 +98,8 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
       model, loss: loss, name: train.files?.inputs ?? "training items",
       targetsName: train.files?.targets)
     try test?.items.check(
-      model, loss: loss, name: test?.files?.inputs ?? "test items", targetsName: test?.files?.targets)
+      model, loss: loss, name: test?.files?.inputs ?? "test items",
+      targetsName: test?.files?.targets)
     guard learningRates.count == batches.count else {
       throw .setting(
         name: "learning rates", found: "\(learningRates.count)",

@@ -1,0 +1,46 @@
+import Formats
+import Foundation
+
+/// The names of a run's files.
+enum RunFiles {
+  static let batches = "batches.npy"
+  static let log = "log.jsonl"
+  static let data = "data"
+  static let lock = "lock"
+}
+
+/// What stands in a folder.
+enum FolderContent {
+  /// The names in a folder, sorted; none where there is no such folder.
+  static func names(_ folder: String) throws(FormatError) -> [String] {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else { return [] }
+    guard isFolder.boolValue else {
+      throw FormatError(.uncreatable, file: folder, found: "a file", expected: "a folder")
+    }
+    do {
+      return try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+    } catch {
+      throw FormatError(.missing, file: folder, found: "a folder that cannot be listed")
+    }
+  }
+
+  /// Makes a folder, and those above it, unless it is there.
+  static func make(_ folder: String) throws(FormatError) {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true)
+    } catch {
+      throw FormatError(
+        .uncreatable, file: folder, found: "a folder that cannot be made",
+        remedy: "choose a place that can be written")
+    }
+  }
+
+  /// Removes what a killed process left half-written.
+  static func removeParts(_ folder: String) throws(FormatError) {
+    for name in try names(folder) where name.hasSuffix(".part") {
+      try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+    }
+  }
+}
