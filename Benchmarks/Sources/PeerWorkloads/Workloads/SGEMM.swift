@@ -5,7 +5,6 @@ final class SGEMM: Workload {
   static let name = "sgemm"
   static let operations = 2 * Double(size) * Double(size) * Double(size)
   private static let size = 4096
-  private static let tile = (rows: 1024, columns: 2048)
 
   private let pool: WorkerPool
   private let a = AlignedBuffer<Float>(size * size, filledWith: 0)
@@ -14,18 +13,19 @@ final class SGEMM: Workload {
 
   init(_ arrays: PeerArrays, _ pool: WorkerPool) {
     self.pool = pool
-    var stream = RandomStream(seed: 0, stream: 0)
-    for matrix in [a, b] {
-      for index in 0..<matrix.count { matrix.base[index] = stream.nextUniform() }
+    for index in 0..<a.count {
+      a.base[index] = Float(index % 251) / 251
+      b.base[index] = Float(index % 241) / 241
     }
   }
 
   func run() {
     let size = Self.size
-    let rows = Blocks(size, size: Self.tile.rows)
-    let columns = Blocks(size, size: Self.tile.columns)
-    pool.run(rows.number * columns.number) { tile, _ in
-      let (row, column) = (rows[tile % rows.number], columns[tile / rows.number])
+    // Large square tiles pack the least; the threads have one or more each.
+    var tiles = Blocks(size, size: size / 2)
+    while tiles.number * tiles.number < pool.threads { tiles = Blocks(size, size: tiles.size / 2) }
+    pool.run(tiles.number * tiles.number) { tile, _ in
+      let (row, column) = (tiles[tile % tiles.number], tiles[tile / tiles.number])
       MatrixProduct.gemm(
         slice(a, row.lowerBound * size, row.count * size),
         slice(b, column.lowerBound * size, column.count * size), transposeB: true,
