@@ -75,8 +75,11 @@ let package = Package(
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
     .testTarget(name: "InfluenceTests", dependencies: ["Influence"]),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
+    // The library example of the README, to the letter.
+    .executableTarget(
+      name: "ReadmeExample", dependencies: ["Palimpsest"], path: "Tests/ReadmeExample"),
     .testTarget(
-      name: "PalimpsestCLITests", dependencies: ["PalimpsestCLI", "Palimpsest"]),
+      name: "PalimpsestCLITests", dependencies: ["PalimpsestCLI", "Palimpsest", "ReadmeExample"]),
   ],
   swiftLanguageModes: [.v6]
 )

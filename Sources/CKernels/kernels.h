@@ -136,6 +136,46 @@ WIDE void NAME(kernel_scale_rows)(ptrdiff_t rows, ptrdiff_t columns, const T *a,
     for (ptrdiff_t c = 0; c < columns; c++) y[c] *= a[r];
 }
 
+WIDE void NAME(kernel_add_moments)(ptrdiff_t n, const T *x, double *sums) {
+  double net[8] = {0}, gross[8] = {0}, squares[8] = {0}, logs = 0;
+  for (ptrdiff_t i = 0; i < n; i++) {
+    double v = (double)x[i], a = v < 0 ? -v : v;
+    net[i % 8] += v;
+    gross[i % 8] += a;
+    squares[i % 8] += a * a;
+    if (a > 0) logs += a * log(a);
+  }
+  for (int l = 0; l < 8; l++) {
+    sums[0] += net[l];
+    sums[1] += gross[l];
+    sums[2] += squares[l];
+  }
+  sums[3] += logs;
+}
+
+WIDE ptrdiff_t NAME(kernel_count_nonzeros)(ptrdiff_t n, const T *x) {
+  ptrdiff_t count = 0;
+  for (ptrdiff_t i = 0; i < n; i++) count += x[i] != 0;
+  return count;
+}
+
+WIDE ptrdiff_t NAME(kernel_find_outside)(ptrdiff_t n, const T *x, double low, double high,
+                                         int32_t *places) {
+  ptrdiff_t count = 0;
+  // Most stretches hold nothing: one vector test passes over them.
+  for (ptrdiff_t i = 0; i < n; i += 64) {
+    ptrdiff_t end = i + 64 < n ? i + 64 : n;
+    int any = 0;
+    for (ptrdiff_t j = i; j < end; j++) any |= (x[j] <= low) | (x[j] >= high);
+    if (!any) continue;
+    for (ptrdiff_t j = i; j < end; j++) {
+      places[count] = (int32_t)j;
+      count += (x[j] <= low) | (x[j] >= high);
+    }
+  }
+  return count;
+}
+
 // MARK: Reductions in a fixed order
 
 WIDE void NAME(kernel_add_square_norms)(ptrdiff_t rows, ptrdiff_t columns, const T *x, double *y) {

@@ -23,12 +23,14 @@ public struct ScoreProblem<Scalar: TensorScalar>: Sendable {
   public let layers: Layers
   /// Whether gradients are divided by their norms, which makes the score a cosine.
   public let isCosine: Bool
+  /// Whether the queries are taken together: one row, the sum of theirs.
+  public let aggregatesQueries: Bool
 
   /// Scores of items against queries.
   public init(
     model: any Model, loss: Loss, measure: Measure = .loss, items: Dataset<Scalar>,
     queries: Dataset<Scalar>, checkpoints: [WeightedCheckpoint<Scalar>], layers: Layers = .all,
-    isCosine: Bool = false
+    isCosine: Bool = false, aggregatesQueries: Bool = false
   ) {
     self.model = model
     self.loss = loss
@@ -38,7 +40,11 @@ public struct ScoreProblem<Scalar: TensorScalar>: Sendable {
     self.checkpoints = checkpoints
     self.layers = layers
     self.isCosine = isCosine
+    self.aggregatesQueries = aggregatesQueries
   }
+
+  /// The rows of the score matrix: Q, or 1 where the queries are taken together.
+  public var rowCount: Int { aggregatesQueries ? 1 : queries.count }
 }
 
 /// Parameters at one moment of training and how much the inner products there count.

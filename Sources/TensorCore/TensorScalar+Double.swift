@@ -180,6 +180,24 @@ extension Double: TensorScalar {
     kernel_scale_rows_f64(rows, columns, a, y)
   }
 
+  public static func addMoments(
+    _ count: Int, _ x: UnsafePointer<Double>, to sums: UnsafeMutablePointer<Double>
+  ) {
+    kernel_add_moments_f64(count, x, sums)
+  }
+
+  public static func countNonzeros(_ x: UnsafeBufferPointer<Double>) -> Int {
+    guard let base = x.baseAddress else { return 0 }
+    return kernel_count_nonzeros_f64(x.count, base)
+  }
+
+  public static func findOutside(
+    _ count: Int, _ x: UnsafePointer<Double>, low: Double, high: Double,
+    _ places: UnsafeMutablePointer<Int32>
+  ) -> Int {
+    kernel_find_outside_f64(count, x, low, high, places)
+  }
+
   public static func sum(_ count: Int, _ x: UnsafePointer<Double>) -> Double {
     kernel_sum_f64(count, x)
   }

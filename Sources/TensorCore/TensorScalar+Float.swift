@@ -180,6 +180,24 @@ extension Float: TensorScalar {
     kernel_scale_rows_f32(rows, columns, a, y)
   }
 
+  public static func addMoments(
+    _ count: Int, _ x: UnsafePointer<Float>, to sums: UnsafeMutablePointer<Double>
+  ) {
+    kernel_add_moments_f32(count, x, sums)
+  }
+
+  public static func countNonzeros(_ x: UnsafeBufferPointer<Float>) -> Int {
+    guard let base = x.baseAddress else { return 0 }
+    return kernel_count_nonzeros_f32(x.count, base)
+  }
+
+  public static func findOutside(
+    _ count: Int, _ x: UnsafePointer<Float>, low: Double, high: Double,
+    _ places: UnsafeMutablePointer<Int32>
+  ) -> Int {
+    kernel_find_outside_f32(count, x, low, high, places)
+  }
+
   public static func sum(_ count: Int, _ x: UnsafePointer<Float>) -> Float {
     kernel_sum_f32(count, x)
   }

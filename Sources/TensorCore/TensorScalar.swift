@@ -87,6 +87,18 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
   /// y[r, :] *= a[r].
   static func scaleRows(
     _ rows: Int, _ columns: Int, _ a: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+  /// Adds Σ x, Σ |x|, Σ x², Σ |x| log |x| in double precision to four sums.
+  static func addMoments(
+    _ count: Int, _ x: UnsafePointer<Self>, to sums: UnsafeMutablePointer<Double>)
+  /// The number of elements that are not zero.
+  static func countNonzeros(_ x: UnsafeBufferPointer<Self>) -> Int
+  /// The places of elements at most `low` or at least `high`, in order; returns how many.
+  ///
+  /// `places` has room for `count` + 1.
+  static func findOutside(
+    _ count: Int, _ x: UnsafePointer<Self>, low: Double, high: Double,
+    _ places: UnsafeMutablePointer<Int32>
+  ) -> Int
   /// The sum in a fixed order, the same for any alignment.
   static func sum(_ count: Int, _ x: UnsafePointer<Self>) -> Self
   /// The inner product in a fixed order.

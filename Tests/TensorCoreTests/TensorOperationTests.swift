@@ -21,7 +21,7 @@ import Testing
     type: any TensorScalar.Type
   ) {
     func body<Scalar: TensorScalar>(_: Scalar.Type) throws {
-      for (shapeA, shapeB) in Self.pairs {
+      for (shapeA, shapeB) in Self.pairs + Self.pairs.map({ ($0.1, $0.0) }) {
         let a: Tensor<Scalar> = random(shapeA, seed: 1)
         let b: Tensor<Scalar> = 2 + random(shapeB, seed: 2)
         let common = try #require(shapeA.broadcast(with: shapeB))

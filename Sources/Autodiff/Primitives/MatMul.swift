@@ -148,7 +148,9 @@ public struct MatMul: Primitive {
 ///
 /// The cut depends on the extents alone, and each element is summed over k in one piece.
 struct MatMulTiles: Sendable {
-  let (m, n, k): (Int, Int, Int)
+  let m: Int
+  let n: Int
+  let k: Int
   private let columns: Blocks
 
   /// Floating-point operations below which a tile is not worth handing to a thread.
@@ -157,7 +159,9 @@ struct MatMulTiles: Sendable {
   private static let fewestColumns = 64
 
   init(m: Int, n: Int, k: Int) {
-    (self.m, self.n, self.k) = (m, n, k)
+    self.m = m
+    self.n = n
+    self.k = k
     let wanted = max(1, min(2 * m * n * k / Self.smallestTile, n / Self.fewestColumns, 16))
     let width = (n + wanted - 1) / wanted
     columns = Blocks(n, size: max(wanted == 1 ? n : (width + 15) / 16 * 16, 1))

@@ -35,6 +35,13 @@ enum { KERNEL_ADD, KERNEL_SUBTRACT, KERNEL_MULTIPLY, KERNEL_DIVIDE };
   void kernel_add_square_norms_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, double *y);      \
   /* y[r, :] *= a[r] */                                                                            \
   void kernel_scale_rows_##S(ptrdiff_t rows, ptrdiff_t columns, const T *a, T *y);                 \
+  /* sums += { sum x, sum |x|, sum x^2, sum |x| log |x| } in double. */                            \
+  void kernel_add_moments_##S(ptrdiff_t n, const T *x, double *sums);                              \
+  /* The number of elements that are not zero. */                                                  \
+  ptrdiff_t kernel_count_nonzeros_##S(ptrdiff_t n, const T *x);                                    \
+  /* Writes the places where x[i] <= low or x[i] >= high; returns how many. */                     \
+  ptrdiff_t kernel_find_outside_##S(ptrdiff_t n, const T *x, double low, double high,              \
+                                    int32_t *places);                                              \
   /* Sums in a fixed order: sixteen interleaved partial sums, then a tree; fewer than sixteen */   \
   /* elements one after the other (sum only). */                                                   \
   T kernel_sum_##S(ptrdiff_t n, const T *x);                                                       \

@@ -5,6 +5,8 @@ import Training
 public struct TopScores: Sendable {
   /// By query.
   public let queries: [TopItems]
+  /// The measure of each query at the last checkpoint.
+  public let measured: [Double]
   /// The share of the N · Q products that a bound made unnecessary.
   public let skippedShare: Double
 }
@@ -21,11 +23,12 @@ extension ScoreEngine {
   ///   have no useful bound and never stop early.
   /// - Throws: ``ScoreError/notFinite(what:item:)``.
   public func topItems(
-    _ k: Int, stopsEarly: Bool = true, progress: (Double) -> Void = { _ in }
+    _ k: Int, stopsEarly: Bool = true, progress: (Double) throws -> Void = { _ in }
   ) throws -> TopScores {
     let items = problem.items.count
     let bounds = stopsEarly && !problem.isCosine ? try ItemBounds(self) : nil
     var results: [TopItems] = []
+    var measured: [Double] = []
     var taken = 0
     let rounds = Blocks(items, size: itemPlan.batch * 8)
     try forEachQueryChunk { side, pointers, rows in
@@ -34,6 +37,7 @@ extension ScoreEngine {
       var current = side
       let workers = makeWorkers(side.count)
       let panel = AlignedBuffer<Scalar>(side.count * rounds.size, filledWith: 0)
+      let places = AlignedBuffer<Int32>(pool.threads * (rounds.size + 1), filledWith: 0)
       for number in 0..<rounds.number {
         let round = rounds[number]
         if let bounds {
@@ -58,24 +62,26 @@ extension ScoreEngine {
             // Each block holds different queries.
             nonisolated(unsafe) let collectors = collectors
             let blocks = Blocks(active.count, size: 16)
-            pool.run(blocks.number) { block, _ in
+            pool.run(blocks.number) { block, thread in
               for row in blocks[block] {
                 collectors[active[row]].take(
-                  UnsafeBufferPointer(start: scores.base + row * width, count: width),
-                  numbers: numbers)
+                  scores.base + row * width, numbers: numbers,
+                  places: places.base + thread * (rounds.size + 1))
               }
             }
           }
         }
-        progress(
+        try progress(
           (Double(rows.lowerBound) * Double(items) + Double(rows.count) * Double(round.upperBound))
-            / max(Double(problem.queries.count) * Double(items), 1))
+            / max(Double(problem.rowCount) * Double(items), 1))
       }
       results += collectors.map(\.result)
+      measured += side.values.map { Double($0) }
     }
-    let all = Double(problem.queries.count) * Double(items)
+    let all = Double(problem.rowCount) * Double(items)
     return TopScores(
-      queries: results, skippedShare: all > 0 ? max(0, 1 - Double(taken) / all) : 0)
+      queries: results, measured: measured,
+      skippedShare: all > 0 ? max(0, 1 - Double(taken) / all) : 0)
   }
 
   /// Scores one round of items, in the given order or as they stand, into a panel `[Q, round]`.

@@ -130,6 +130,54 @@ extension FactorPlan {
   }
 }
 
+extension FactorPlan {
+  /// The sum of all queries' gradients as one row, for the contraction path.
+  ///
+  /// - Throws: ``ScoreError/notFinite(what:item:)`` with the number of the first query of a batch.
+  func aggregateSide(
+    _ queries: ItemPointers<Scalar>,
+    checkpoints: [(parameters: UnsafePointer<Scalar>, weight: Double)], isCosine: Bool
+  ) throws(ScoreError) -> QuerySide<Scalar> {
+    let worker = makeWorker()
+    let blocks = Blocks(queries.count, size: batch)
+    let norms = AlignedBuffer<Double>(batch * terms.count, filledWith: 0)
+    let squares = AlignedBuffer<Double>(checkpoints.count * terms.count, filledWith: 0)
+    var measured = 0.0
+    var all: [[QueryTerm<Scalar>]] = []
+    for (number, (parameters, weight)) in checkpoints.enumerated() {
+      let sums = terms.map { AlignedBuffer<Scalar>($0.gradientCount, filledWith: 0) }
+      measured = 0
+      for block in 0..<blocks.number {
+        let part = blocks[block]
+        worker.run(queries, part, at: parameters)
+        for row in 0..<part.count { measured += Double(worker.values[row]) }
+        if isCosine { worker.termNorms(part.count, into: norms.base) }
+        for row in 0..<part.count {
+          let scale = isCosine ? worker.cosineWeight(row, norms.base) : Scalar(weight)
+          for (term, sum) in zip(terms, sums) {
+            let gradient = AlignedBuffer<Scalar>(term.gradientCount, filledWith: 0)
+            worker.materialize(term, row: row, into: gradient.base)
+            Scalar.axpy(term.gradientCount, scale, gradient.base, sum.base)
+          }
+        }
+        guard sums.allSatisfy({ Scalar.allFinite(UnsafeBufferPointer($0.elements)) }) else {
+          throw .notFinite(what: "query", item: part.lowerBound)
+        }
+      }
+      for (term, sum) in sums.enumerated() {
+        Scalar.addSquareNorms(
+          1, sum.count, sum.base, squares.base + number * terms.count + term)
+        // Weights are in the sums already; bounds multiply by them once more.
+        squares.base[number * terms.count + term] /= isCosine ? 1 : max(weight * weight, 1e-300)
+      }
+      all.append(sums.map { QueryTerm(gradient: $0) })
+    }
+    return QuerySide(
+      count: 1, inputs: AlignedBuffer(inputCount, filledWith: 0), terms: all,
+      transposedInputs: nil, values: [Scalar(measured)], squareNorms: squares)
+  }
+}
+
 extension FactorWorker {
   /// |gradient|² by term of the first `count` rows, `[count, terms]`.
   ///
@@ -218,10 +266,13 @@ extension FactorWorker {
   func cosineWeights(
     _ count: Int, _ norms: UnsafePointer<Double>, into weights: UnsafeMutablePointer<Scalar>
   ) {
+    for row in 0..<count { weights[row] = cosineWeight(row, norms) }
+  }
+
+  /// 1 / |gradient| of one row.
+  func cosineWeight(_ row: Int, _ norms: UnsafePointer<Double>) -> Scalar {
     let terms = plan.terms.count
-    for row in 0..<count {
-      let square = (0..<terms).reduce(0.0) { $0 + norms[row * terms + $1] }
-      weights[row] = square > 0 ? Scalar(1 / square.squareRoot()) : 0
-    }
+    let square = (0..<terms).reduce(0.0) { $0 + norms[row * terms + $1] }
+    return square > 0 ? Scalar(1 / square.squareRoot()) : 0
   }
 }

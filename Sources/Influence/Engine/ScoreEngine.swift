@@ -46,8 +46,9 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
       problem.model, loss: problem.loss, measure: problem.measure,
       negated: !problem.measure.isLowerBetter, layers: problem.layers,
       batch: Self.batch(problem.queries.count))
-    let cost = CostModel(queries: problem.queries.count)
-    let forced = path.flatMap { ProductPath(rawValue: $0) }
+    let cost = CostModel(queries: problem.rowCount)
+    let forced =
+      problem.aggregatesQueries ? .contraction : path.flatMap { ProductPath(rawValue: $0) }
     paths = itemPlan.terms.map { term in
       guard let forced, forced != .ghost || term.isRankOne else { return cost.path(for: term) }
       return forced
@@ -74,7 +75,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   /// - Complexity: 2·C·N·Q·Σ(I + O) operations for a multilayer perceptron, and one forward and
   ///   backward pass of all items at each of the C checkpoints.
   public func scores() throws -> Tensor<Scalar> {
-    let (queries, items) = (problem.queries.count, problem.items.count)
+    let (queries, items) = (problem.rowCount, problem.items.count)
     var matrix = Tensor<Scalar>([queries, items])
     try matrix.scalars.withUnsafeMutableBufferPointer { matrix in
       guard let base = matrix.baseAddress else { return }
@@ -95,10 +96,13 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   ///
   /// - Parameter panel: Receives the rows (queries) and columns (items) of a panel and its scores,
   ///   row-major. Panels do not overlap and cover the matrix.
+  /// - Returns: The measure of each query at the last checkpoint.
+  @discardableResult
   public func forEachPanel(
-    progress: (Double) -> Void = { _ in },
+    progress: (Double) throws -> Void = { _ in },
     _ panel: (Range<Int>, Range<Int>, UnsafeBufferPointer<Scalar>) throws -> Void
-  ) throws {
+  ) throws -> [Double] {
+    var measured: [Double] = []
     let panels = Blocks(problem.items.count, size: estimate.panelItems)
     try forEachQueryChunk { side, pointers, rows in
       let workers = makeWorkers(side.count)
@@ -113,12 +117,14 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
         }
         try panel(
           rows, columns, UnsafeBufferPointer(start: memory.base, count: rows.count * columns.count))
-        progress(
+        try progress(
           (Double(rows.lowerBound) * Double(problem.items.count)
             + Double(rows.count) * Double(columns.upperBound))
-            / max(Double(problem.queries.count) * Double(problem.items.count), 1))
+            / max(Double(problem.rowCount) * Double(problem.items.count), 1))
       }
+      measured += side.values.map { Double($0) }
     }
+    return measured
   }
 
   // MARK: Parts
@@ -144,16 +150,29 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   ) throws {
     let chunks = Blocks(problem.queries.count, size: estimate.chunkQueries)
     try withPointers { items, queries, checkpoints in
+      if problem.aggregatesQueries {
+        let side = try queryPlan.aggregateSide(
+          queries, checkpoints: Self.uniform(checkpoints), isCosine: problem.isCosine)
+        return try body(side, Pointers(items: items, checkpoints: checkpoints), 0..<1)
+      }
       for number in 0..<chunks.number {
         let rows = chunks[number]
         let side = try queryPlan.querySide(
           queries, rows,
-          checkpoints: checkpoints.map { parameters, weight in
-            if case .uniform(let weight) = weight { (parameters, weight) } else { (parameters, 1) }
-          }, paths: paths, isCosine: problem.isCosine, transposesInputs: hasSparseInputs,
+          checkpoints: Self.uniform(checkpoints), paths: paths, isCosine: problem.isCosine,
+          transposesInputs: hasSparseInputs,
           pool: pool)
         try body(side, Pointers(items: items, checkpoints: checkpoints), rows)
       }
+    }
+  }
+
+  /// The part of the weights that the queries carry; weights per item are the items' own.
+  private static func uniform(
+    _ checkpoints: [(parameters: UnsafePointer<Scalar>, weight: WeightedCheckpoint<Scalar>.Weight)]
+  ) -> [(parameters: UnsafePointer<Scalar>, weight: Double)] {
+    checkpoints.map { parameters, weight in
+      if case .uniform(let weight) = weight { (parameters, weight) } else { (parameters, 1) }
     }
   }
 

@@ -37,13 +37,13 @@ public struct ScoreEstimate: Sendable, Equatable {
     let size = MemoryLayout<Scalar>.stride
     let checkpoints = problem.checkpoints.count
     items = problem.items.count
-    queries = problem.queries.count
+    queries = problem.rowCount
     parameters = plan.gradientCount
     let network = 4.0 * Double(problem.model.layout.count)
     operations =
       Double(checkpoints)
       * (Double(items) * (plan.terms.reduce(0) { $0 + cost.operations($1) } + network)
-        + Double(queries) * network)
+        + Double(problem.queries.count) * network)
     let resident =
       Self.processBytes
       + size

@@ -28,8 +28,7 @@ struct SparseRows<Scalar: TensorScalar> {
 
   /// The share of nonzeros among some values.
   static func density(_ values: UnsafeBufferPointer<Scalar>) -> Double {
-    let nonzeros = values.reduce(0) { $0 + ($1 == 0 ? 0 : 1) }
-    return values.isEmpty ? 1 : Double(nonzeros) / Double(values.count)
+    values.isEmpty ? 1 : Double(Scalar.countNonzeros(values)) / Double(values.count)
   }
 
   /// Takes the nonzeros of the rows of a block; missing rows are empty.

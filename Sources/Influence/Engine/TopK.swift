@@ -15,9 +15,16 @@ public struct TopItems: Sendable, Equatable {
   public let supporters: [RankedItem]
   /// Lowest scores first; equal scores in the order of the items.
   public let opponents: [RankedItem]
+
+  /// The first k of both.
+  public func prefix(_ k: Int) -> TopItems {
+    TopItems(supporters: Array(supporters.prefix(k)), opponents: Array(opponents.prefix(k)))
+  }
 }
 
-/// Keeps the k best of a stream of scores. What is kept does not depend on the order of the stream.
+/// Keeps the k best of a stream of scores.
+///
+/// What is kept does not depend on the order of the stream.
 struct BestItems {
   /// Better is larger; of equal scores the earlier item.
   struct Entry: Comparable {
@@ -63,11 +70,17 @@ struct TopCollector {
   }
 
   /// Takes the scores of a row of items, `numbers[i]` being the item of score i.
+  ///
+  /// `places` is memory for one more than the row holds.
   mutating func take<Scalar: TensorScalar>(
-    _ scores: UnsafeBufferPointer<Scalar>, numbers: UnsafeBufferPointer<Int>
+    _ scores: UnsafePointer<Scalar>, numbers: UnsafeBufferPointer<Int>,
+    places: UnsafeMutablePointer<Int32>
   ) {
-    for (score, number) in zip(scores, numbers) {
-      let score = Double(score)
+    let candidates = Scalar.findOutside(
+      numbers.count, scores, low: -opponents.threshold, high: supporters.threshold, places)
+    for candidate in 0..<candidates {
+      let place = Int(places[candidate])
+      let (score, number) = (Double(scores[place]), numbers[place])
       if score >= supporters.threshold { supporters.insert(score, number) }
       if -score >= opponents.threshold { opponents.insert(-score, number) }
     }

@@ -62,6 +62,28 @@ public struct Dataset<Scalar: TensorScalar>: Sendable, Equatable {
       groups: groups.isEmpty ? [] : indices.map { groups[$0] })
   }
 
+  /// These items and then those of another data set of the same kind.
+  ///
+  /// - Precondition: Both have labels or both have numbers, of the same shapes.
+  public func appending(_ other: Dataset) -> Dataset {
+    func joined(_ a: Tensor<Scalar>, _ b: Tensor<Scalar>) -> Tensor<Scalar> {
+      let rows = a.shape[0] + b.shape[0]
+      return Tensor(
+        Shape([rows] + a.shape.extents.dropFirst()), a.scalars + b.scalars)
+    }
+    let targets: Targets
+    switch (self.targets, other.targets) {
+    case (.labels(let a), .labels(let b)): targets = .labels(a + b)
+    case (.values(let a), .values(let b)): targets = .values(joined(a, b))
+    default: preconditionFailure("labels cannot be appended to numbers")
+    }
+    let keepsIDs = !ids.isEmpty && !other.ids.isEmpty
+    let keepsGroups = !groups.isEmpty && !other.groups.isEmpty
+    return Dataset(
+      inputs: joined(inputs, other.inputs), targets: targets,
+      ids: keepsIDs ? ids + other.ids : [], groups: keepsGroups ? groups + other.groups : [])
+  }
+
   /// The same items in another precision, rounded.
   public func cast<Other: TensorScalar>(to type: Other.Type = Other.self) -> Dataset<Other> {
     let targets: Dataset<Other>.Targets =

@@ -1,0 +1,116 @@
+"""Whether a contestant's result is right, against the reference in Float64."""
+
+from functools import cached_property
+
+import numpy as np
+
+import reference
+from arrays import CHECKPOINTS, LEARNING_RATE, TOP
+
+SCORE_TOLERANCE = 1e-4  # Of the largest score. Float32 sums lose 1e-7 to 1e-5.
+TRAINING_TOLERANCE = 0.1  # Of the way the parameters went: rounding grows over the steps.
+
+
+class Checks:
+    """Every check returns (deviation, tolerance, remark)."""
+
+    def __init__(self, arrays):
+        self.arrays = arrays
+
+    def check(self, workload, path):
+        result = np.load(path, mmap_mode="r")
+        return getattr(self, workload.replace("-", "_"))(result)
+
+    def _sample(self, count, items):
+        return np.unique(np.linspace(0, items - 1, min(count, items)).astype(int))
+
+    def _scores(self, layers, queries, items):
+        a = self.arrays
+        return reference.scores(
+            layers, a.x_query[queries], a.y_query[queries], a.x_train[items], a.y_train[items]
+        )
+
+    def _matrix(self, result, networks):
+        """Compares a sample of the columns of a matrix over the first items of the data."""
+        a = self.arrays
+        expected_shape = (len(a.x_query), len(a.x_train))
+        if result.shape[0] != expected_shape[0] or result.shape[1] > expected_shape[1]:
+            raise ValueError(f"a matrix {result.shape}, expected {expected_shape}")
+        items, queries = self._sample(256, result.shape[1]), np.arange(result.shape[0])
+        expected = sum(rate * self._scores(layers, queries, items) for layers, rate in networks)
+        return relative(result[:, items], expected), SCORE_TOLERANCE, ""
+
+    def full_matrix(self, result):
+        return self._matrix(result, [(self.arrays.checkpoint(), 1)])
+
+    def checkpoints(self, result):
+        rates = self.arrays.learning_rates
+        networks = [(self.arrays.checkpoint(k + 1), rates[k]) for k in range(CHECKPOINTS)]
+        return self._matrix(result, networks)
+
+    def top_k(self, result):
+        """The scores of the items found, against the best scores there are."""
+        a = self.arrays
+        count = min(TOP, len(a.x_train))
+        if result.shape != (len(a.x_query), count):
+            raise ValueError(f"items {result.shape}, expected {(len(a.x_query), count)}")
+        queries, scores = self._all_scores
+        found = np.take_along_axis(scores, result[queries].astype(int), 1)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+        best = np.take_along_axis(scores, order, 1)
+        same = int((result[queries] == order).all(1).sum())
+        remark = f"same order as Float64 for {same} of {len(queries)} queries"
+        return finite(np.abs(found - best).max() / np.abs(scores).max()), SCORE_TOLERANCE, remark
+
+    @cached_property
+    def _all_scores(self):
+        """Scores of all items for a sample of the queries."""
+        queries, items = self._sample(50, len(self.arrays.x_query)), len(self.arrays.x_train)
+        layers = self.arrays.checkpoint()
+        parts = [np.arange(start, min(start + 4000, items)) for start in range(0, items, 4000)]
+        return queries, np.concatenate([self._scores(layers, queries, p) for p in parts], 1)
+
+    def self_influence(self, result):
+        a = self.arrays
+        items = self._sample(2000, len(result))
+        expected = reference.self_influence(a.checkpoint(), a.x_train[items], a.y_train[items])
+        return relative(result[items], expected), SCORE_TOLERANCE, ""
+
+    def train_epoch(self, result):
+        a = self.arrays
+        return self._trained(result, "initial", a.x_train, a.y_train, a.batches, "relu")
+
+    def train_steps(self, result):
+        a = self.arrays
+        name = "digits_initial"
+        return self._trained(result, name, a.digits_x, a.digits_y, a.digits_batches, "tanh")
+
+    def _trained(self, result, initial, x, y, batches, activation):
+        """Distance from the reference's parameters, as a part of its distance from the start."""
+        layers = self.arrays.layers(initial)
+        start = reference.flat(layers)
+        reference.sgd(layers, x, y, batches, LEARNING_RATE, activation)
+        end = reference.flat(layers)
+        if result.shape != end.shape:
+            raise ValueError(f"shape {result.shape}, expected {end.shape}")
+        deviation = np.linalg.norm(result - end) / np.linalg.norm(end - start)
+        return finite(deviation), TRAINING_TOLERANCE, ""
+
+
+def relative(found, expected):
+    """Largest difference as a part of the largest value."""
+    if found.shape != expected.shape:
+        raise ValueError(f"shape {found.shape}, expected {expected.shape}")
+    return finite(np.abs(found - expected).max() / np.abs(expected).max())
+
+
+def finite(deviation):
+    """The deviation; infinite where a result is not a number."""
+    return float(deviation) if np.isfinite(deviation) else float("inf")
+
+
+def same_top(items, matrix):
+    """For how many queries `items` `[Q, K]` is the sorted matrix `[Q, N]`, ties by index."""
+    count = items.shape[1]
+    orders = (np.argsort(-row, kind="stable")[:count] for row in matrix)
+    return sum(np.array_equal(row, order) for row, order in zip(items, orders))

@@ -1,0 +1,84 @@
+"""The workloads: who runs them, and the FLOPs of the best algorithm known for each."""
+
+from dataclasses import dataclass
+
+from arrays import CHECKPOINTS, DIGITS_BATCH_SIZE, DIGITS_SIZES, SGEMM_SIZE, SIZES
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contestant of a workload."""
+
+    name: str
+    items: int | None = None  # Measured on this many items and scaled; None: all of them.
+    threads: int | None = None  # None: the number asked for.
+
+
+PALIMPSEST = "palimpsest"
+
+WORKLOADS = {
+    "sgemm": [
+        Entry(PALIMPSEST), Entry("numpy"), Entry("torch-hand"), Entry("jax-hand"),
+    ],
+    "full-matrix": [
+        Entry(PALIMPSEST), Entry("torch-hand"), Entry("jax-hand"),
+        Entry("torch-autograd", items=2000), Entry("captum", items=4000),
+        Entry("kronfluence", items=4000), Entry("dattri", items=1000),
+    ],
+    "checkpoints": [Entry(PALIMPSEST), Entry("torch-hand"), Entry("jax-hand")],
+    "top-k": [Entry(PALIMPSEST), Entry("torch-hand")],
+    "self-influence": [
+        Entry(PALIMPSEST), Entry("jax-hand"), Entry("torch-hand"),
+        Entry("torch-autograd", items=8000), Entry("captum", items=8000),
+        Entry("kronfluence", items=8000), Entry("dattri", items=1000),
+    ],
+    "train-epoch": [
+        Entry(PALIMPSEST), Entry(PALIMPSEST, threads=1), Entry("jax-hand"), Entry("torch-hand"),
+        Entry("torch-hand", threads=1), Entry("torch-autograd"),
+        Entry("torch-autograd", threads=1),
+    ],
+    "train-steps": [
+        Entry(PALIMPSEST, threads=1), Entry("jax-hand", threads=1),
+        Entry("torch-hand", threads=1), Entry("torch-autograd", threads=1),
+        Entry("numpy", threads=1),
+    ],
+}  # fmt: skip
+
+
+def multiply_adds(sizes):
+    """Of one item's forward pass, and of its backward pass to all but the first input."""
+    forward = [inputs * outputs for inputs, outputs in zip(sizes, sizes[1:])]
+    return sum(forward), sum(forward[1:])
+
+
+def pair_widths(sizes):
+    """Sum of I + O over the layers: the multiply-adds of one pair's factored product."""
+    return sum(sizes[:-1]) + sum(sizes[1:])
+
+
+def product_flops(items, queries):
+    """The factored products alone, 2 N Q sum(I + O)."""
+    return 2 * items * queries * pair_widths(SIZES)
+
+
+def flops(workload, items, queries, epoch_steps, epoch_batch, digits_steps):
+    """FLOPs of one run, or None where the work depends on the data."""
+    forward, backward = multiply_adds(SIZES)
+    passes = 2 * (forward + backward)
+    match workload:
+        case "sgemm":
+            return 2 * SGEMM_SIZE**3
+        case "full-matrix":
+            return passes * (items + queries) + product_flops(items, queries)
+        case "checkpoints":
+            one = passes * (items + queries) + product_flops(items, queries)
+            shared = 2 * items * queries * SIZES[0]
+            return CHECKPOINTS * one - (CHECKPOINTS - 1) * shared
+        case "self-influence":
+            return items * (passes + 2 * pair_widths(SIZES))
+        case "train-epoch":
+            return epoch_steps * epoch_batch * 2 * (2 * forward + backward)
+        case "train-steps":
+            forward, backward = multiply_adds(DIGITS_SIZES)
+            return digits_steps * DIGITS_BATCH_SIZE * 2 * (2 * forward + backward)
+    return None

@@ -1,0 +1,85 @@
+public import TensorCore
+public import Training
+
+/// A method that turns gradients into scores.
+///
+/// A new method is one file with a conforming type, and one line in ``EstimatorRegistry``.
+public protocol Estimator: Sendable {
+  /// The name on the command line.
+  static var name: String { get }
+  /// One line for listings.
+  static var summary: String { get }
+  /// Whether it wants every checkpoint of a run rather than the last.
+  static var usesTrajectory: Bool { get }
+
+  /// What the numbers are, in words; nil where they have no unit.
+  static func unit(_ measure: Measure) -> String?
+
+  /// The score problem whose solution the method is.
+  static func problem<Scalar: TensorScalar>(_ setting: ScoreSetting<Scalar>) -> ScoreProblem<Scalar>
+}
+
+extension Estimator {
+  /// Most methods look at the last checkpoint only.
+  public static var usesTrajectory: Bool { false }
+}
+
+/// What every method starts from.
+public struct ScoreSetting<Scalar: TensorScalar>: Sendable {
+  /// The network.
+  public var model: any Model
+  /// What the items were trained with.
+  public var loss: Loss
+  /// What is asked of the queries.
+  public var measure: Measure
+  /// The training items.
+  public var items: Dataset<Scalar>
+  /// The queries.
+  public var queries: Dataset<Scalar>
+  /// The checkpoints in their order, with the weights that a trajectory method gives them.
+  public var checkpoints: [WeightedCheckpoint<Scalar>]
+  /// Whether the queries are taken together.
+  public var aggregatesQueries: Bool
+
+  /// A setting from its parts.
+  public init(
+    model: any Model, loss: Loss, measure: Measure = .loss, items: Dataset<Scalar>,
+    queries: Dataset<Scalar>, checkpoints: [WeightedCheckpoint<Scalar>],
+    aggregatesQueries: Bool = false
+  ) {
+    self.model = model
+    self.loss = loss
+    self.measure = measure
+    self.items = items
+    self.queries = queries
+    self.checkpoints = checkpoints
+    self.aggregatesQueries = aggregatesQueries
+  }
+
+  /// The problem at these checkpoints.
+  func problem(
+    _ checkpoints: [WeightedCheckpoint<Scalar>], layers: Layers = .all, isCosine: Bool = false
+  ) -> ScoreProblem<Scalar> {
+    ScoreProblem(
+      model: model, loss: loss, measure: measure, items: items, queries: queries,
+      checkpoints: checkpoints, layers: layers, isCosine: isCosine,
+      aggregatesQueries: aggregatesQueries)
+  }
+
+  /// The last checkpoint with weight 1.
+  var final: [WeightedCheckpoint<Scalar>] {
+    checkpoints.suffix(1).map { WeightedCheckpoint(parameters: $0.parameters) }
+  }
+}
+
+extension Measure {
+  /// What changes of the measure are counted in.
+  public var unit: String {
+    switch self {
+    case .loss: "nats of the query's loss"
+    case .logit: "units of the label's logit"
+    case .margin: "nats of log odds"
+    case .logProbability: "nats of log probability"
+    }
+  }
+}

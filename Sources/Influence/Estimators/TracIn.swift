@@ -1,0 +1,46 @@
+public import TensorCore
+public import Training
+
+/// TracInCP: Σ_k w_ki ⟨∇f_q, ∇ℓ_i⟩ over checkpoints.
+///
+/// Pruthi et al. 2020, section 3.2.
+///
+/// For a recorded run the weight is what the item really got: the sum of learning rate over batch
+/// size of the steps from the checkpoint to the next that held the item. The score then is in the
+/// unit of the measure. For checkpoints given by hand the weight is the number beside each.
+public enum TracIn: Estimator {
+  /// The name on the command line.
+  public static let name = "tracin"
+  /// One line for listings.
+  public static let summary = "inner products of gradients over checkpoints, weighted by the steps"
+  /// It sums over checkpoints.
+  public static let usesTrajectory = true
+
+  /// The unit of the measure.
+  public static func unit(_ measure: Measure) -> String? { measure.unit }
+
+  /// Every checkpoint with its weight.
+  public static func problem<Scalar: TensorScalar>(
+    _ setting: ScoreSetting<Scalar>
+  ) -> ScoreProblem<Scalar> { setting.problem(setting.checkpoints) }
+}
+
+/// TracInCP over the parameters of the last layer only, bias included.
+///
+/// It misses what the earlier layers memorised (Feldman & Zhang 2020, section 4.3).
+public enum TracInLastLayer: Estimator {
+  /// The name on the command line.
+  public static let name = "tracin-last-layer"
+  /// One line for listings.
+  public static let summary = "tracin over the last layer's parameters only"
+  /// It sums over checkpoints.
+  public static let usesTrajectory = true
+
+  /// The unit of the measure.
+  public static func unit(_ measure: Measure) -> String? { measure.unit }
+
+  /// Every checkpoint with its weight, the last layer only.
+  public static func problem<Scalar: TensorScalar>(
+    _ setting: ScoreSetting<Scalar>
+  ) -> ScoreProblem<Scalar> { setting.problem(setting.checkpoints, layers: .last) }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import Foundation
+import Palimpsest
+
+/// `palimpsest list`: what can be asked for by name.
+struct ListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List methods, models, formats or measures.",
+    discussion: "EXAMPLE: palimpsest list methods")
+
+  enum Kind: String, CaseIterable, ExpressibleByArgument {
+    case methods, models, formats, measures, losses, optimizers
+  }
+
+  @Argument(help: "What to list.")
+  var kind: Kind
+
+  @Flag(help: "Print one JSON object per line.")
+  var json = false
+
+  mutating func run() throws {
+    for (name, summary) in entries {
+      if json {
+        let line = try JSONSerialization.data(
+          withJSONObject: ["name": name, "summary": summary],
+          options: [.sortedKeys, .withoutEscapingSlashes])
+        print(String(decoding: line, as: UTF8.self))
+      } else {
+        print(name.padding(toLength: 20, withPad: " ", startingAt: 0) + summary)
+      }
+    }
+  }
+
+  private var entries: [(String, String)] {
+    switch kind {
+    case .methods: EstimatorRegistry.all.map { ($0.name, $0.summary) }
+    case .models: ModelRegistry.all.map { ($0.name, "\($0.summary), such as \($0.example)") }
+    case .formats: FormatRegistry.all.map { ($0.name, $0.summary) }
+    case .measures: Measure.allCases.map { ($0.rawValue, $0.summary) }
+    case .losses: Loss.allCases.map { ($0.rawValue, $0.summary) }
+    case .optimizers: OptimizerRegistry.all.map { ($0.name, $0.summary) }
+    }
+  }
+}

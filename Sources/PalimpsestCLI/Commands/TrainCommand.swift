@@ -1,0 +1,232 @@
+import ArgumentParser
+import Foundation
+import Palimpsest
+
+/// `palimpsest train`: a recorded run.
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train", abstract: "Train a model and record the run.",
+    discussion: """
+      A run that was interrupted is resumed by the same command, to the same bits.
+
+      EXAMPLE: palimpsest train --out run --data digits --model mlp:64-32-10:tanh --epochs 15
+      """)
+
+  @Option(help: ArgumentHelp("Folder of the run record.", valueName: "run"))
+  var out: String
+
+  @Option(help: ArgumentHelp("Embedded data: digits.", valueName: "name"))
+  var data: String?
+
+  @Option(
+    help: ArgumentHelp("Inputs of the training items: npy, IDX(.gz) or CSV.", valueName: "file"))
+  var trainX: String?
+
+  @Option(help: ArgumentHelp("Labels or targets of the training items.", valueName: "file"))
+  var trainY: String?
+
+  @Option(help: ArgumentHelp("Inputs of held-out items.", valueName: "file"))
+  var testX: String?
+
+  @Option(help: ArgumentHelp("Labels or targets of held-out items.", valueName: "file"))
+  var testY: String?
+
+  @Option(help: ArgumentHelp("Model, such as mlp:64-32-10:tanh.", valueName: "spec"))
+  var model: String
+
+  @Option(help: "What training lowers: \(Loss.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var loss = Loss.crossEntropy
+
+  @Option(help: ArgumentHelp("Initial parameters, safetensors.", valueName: "file"))
+  var `init`: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Order of the items, int64 npy [S, B] of row numbers, -1 where a batch is short.",
+      valueName: "file"))
+  var batches: String?
+
+  @Option(help: ArgumentHelp("Weight of each training item, npy [N].", valueName: "file"))
+  var weights: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Optimizer: \(OptimizerRegistry.all.map { $0.name }.joined(separator: ", ")).",
+      valueName: "name"))
+  var optimizer = "sgd"
+
+  @Option(help: ArgumentHelp("Learning rate.", valueName: "rate"))
+  var lr = 0.1
+
+  @Option(help: ArgumentHelp("Momentum, of momentum and nesterov.", valueName: "factor"))
+  var momentum: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Weight decay: decoupled for adamw, else added to the gradient.", valueName: "rate"))
+  var weightDecay = 0.0
+
+  @Option(help: ArgumentHelp("Largest norm of a batch's gradient.", valueName: "norm"))
+  var clipNorm: Double?
+
+  @Option(help: ArgumentHelp("Passes over the training items.", valueName: "n"))
+  var epochs = 10
+
+  @Option(help: ArgumentHelp("Items of a batch.", valueName: "n"))
+  var batchSize = 50
+
+  @Option(help: ArgumentHelp("Seed of the initial parameters and of the order.", valueName: "n"))
+  var seed: UInt64 = 0
+
+  @Option(
+    help: ArgumentHelp(
+      "Learning rates: constant, step:EPOCHS:FACTOR, cosine, after warmup:STEPS+ where wanted.",
+      valueName: "text"))
+  var schedule = "constant"
+
+  @Option(help: ArgumentHelp("Steps between checkpoints; an epoch where absent.", valueName: "n"))
+  var checkpointEvery: Int?
+
+  @Option(help: "Numbers to compute in: float32 or float64.")
+  var precision = RunManifest.Precision.float32
+
+  @OptionGroup var compute: ComputeOptions
+
+  @Flag(help: "Say what the run would take, and stop.")
+  var dryRun = false
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  mutating func run() throws {
+    switch precision {
+    case .float32: try train(as: Float.self)
+    case .float64: try train(as: Double.self)
+    }
+  }
+
+  private func train<Scalar: TensorScalar>(as type: Scalar.Type) throws {
+    let run = try makeRun(as: type)
+    try run.check()
+    let work = RunEstimate(run)
+    if let memory = compute.memory, work.peakBytes > memory.bytes {
+      throw UsageError(
+        "--memory: found \(memory.bytes >> 20) MiB, expected at least \(work.peakBytes >> 20) MiB "
+          + "for this model and data")
+    }
+    if dryRun {
+      print(json ? work.json : work.text)
+      return
+    }
+    let bar = ProgressBar("train", of: run.batches.count, "steps")
+    var lastLoss = Double.nan
+    let state = try run.record(in: out, pool: compute.makePool()) { progress in
+      lastLoss = progress.loss
+      try bar.show(progress.step)
+    }
+    bar.finish()
+    let result: [(String, JSONValue)] = [
+      ("run", .string(out)), ("model", .string(run.model.specification)),
+      ("items", .number(run.train.items.count)), ("parameters", .number(run.model.layout.count)),
+      ("steps", .number(state.step)),
+      ("lastBatchLoss", lastLoss.isFinite ? .number(lastLoss) : .null),
+    ]
+    if json {
+      print(JSONValue.object(result.map { .init($0.0, $0.1) }))
+    } else {
+      print(
+        "\(out): \(state.step) steps of \(run.model.specification) on \(run.train.items.count) items"
+          + (lastLoss.isFinite ? ", loss of the last batch \(lastLoss) nats" : ""))
+    }
+  }
+
+  private func makeRun<Scalar: TensorScalar>(as type: Scalar.Type) throws -> TrainingRun<Scalar> {
+    let model = try ModelRegistry.model(self.model)
+    var settings = try OptimizerSettings(optimizer)
+    if let momentum {
+      guard settings.rule.constants.contains(.momentum) else {
+        throw UsageError("--momentum: \(optimizer) has none; use --optimizer momentum")
+      }
+      settings.momentum = momentum
+    }
+    settings.weightDecay = WeightDecay(weightDecay, settings.weightDecay.kind)
+    settings.clipNorm = clipNorm
+    let sources = try sources(model, as: type)
+    var run = try TrainingRun(
+      model, loss: loss, train: sources.train, test: sources.test, optimizer: settings,
+      learningRate: lr, schedule: Schedule(schedule), batchSize: batchSize, epochs: epochs,
+      checkpointEvery: checkpointEvery, seed: seed)
+    if let batches {
+      let epoch = run.batches.count / epochs
+      run.batches = try Batches(path: batches, items: run.train.items.count)
+      run.learningRates = try Schedule(schedule).learningRates(
+        lr, steps: run.batches.count, epoch: epoch)
+    }
+    if let `init` { run.initialParameters = try model.layout.read(`init`) }
+    if let weights {
+      run.itemWeights = try ItemWeights.read(path: weights, items: run.train.items.count)
+    }
+    return run
+  }
+
+  private func sources<Scalar: TensorScalar>(
+    _ model: any Model, as type: Scalar.Type
+  ) throws -> (train: TrainingRun<Scalar>.Source, test: TrainingRun<Scalar>.Source?) {
+    typealias Source = TrainingRun<Scalar>.Source
+    if let data {
+      guard data == "digits" else {
+        throw UsageError("--data: found \"\(data)\", expected digits, or --train-x and --train-y")
+      }
+      guard trainX == nil, trainY == nil, testX == nil, testY == nil else {
+        throw UsageError("--data digits brings its own items; leave out --train-x and the like")
+      }
+      let split = Digits.split(as: type)
+      return (Source(split.train), Source(split.test))
+    }
+    guard let trainX, let trainY else {
+      throw UsageError("which data? Expected --data digits, or --train-x and --train-y")
+    }
+    let train = try Source(inputs: trainX, targets: trainY, model, loss: loss)
+    switch (testX, testY) {
+    case (nil, nil): return (train, nil)
+    case (let x?, let y?): return (train, try Source(inputs: x, targets: y, model, loss: loss))
+    default: throw UsageError("--test-x and --test-y go together")
+    }
+  }
+}
+
+/// What a run takes, known before it starts.
+struct RunEstimate {
+  private let items: Int
+  private let parameters: Int
+  private let steps: Int
+  private let operations: Double
+  /// Bytes of memory at the peak.
+  let peakBytes: Int
+
+  init<Scalar: TensorScalar>(_ run: TrainingRun<Scalar>) {
+    items = run.train.items.count
+    parameters = run.model.layout.count
+    steps = run.batches.count
+    operations = 6 * Double(parameters) * Double(run.batches.size) * Double(steps)
+    // Data twice while they are read, parameters with gradient and state, activations.
+    let numbers =
+      2 * (run.train.items.inputs.count + (run.test?.items.inputs.count ?? 0)) + 8 * parameters
+      + run.batches.size * (2 * run.model.inputShape.count + 16 * 1024)
+    peakBytes = (40 << 20) + numbers * MemoryLayout<Scalar>.stride
+  }
+
+  private var entries: [(String, String, JSONValue)] {
+    [
+      ("items", "\(items)", .number(items)),
+      ("parameters", "\(parameters)", .number(parameters)),
+      ("steps", "\(steps)", .number(steps)),
+      ("operations", "\(operations / 1e9) GFLOP", .number(operations)),
+      ("peakBytes", "\(peakBytes >> 20) MiB", .number(peakBytes)),
+    ]
+  }
+
+  var text: String { entries.map { "\($0.0): \($0.1)" }.joined(separator: "\n") }
+
+  var json: String { "\(JSONValue.object(entries.map { .init($0.0, $0.2) }))" }
+}

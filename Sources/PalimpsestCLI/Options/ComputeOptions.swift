@@ -1,0 +1,54 @@
+public import ArgumentParser
+public import Palimpsest
+
+/// The options of every command that computes.
+struct ComputeOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Threads to use; results do not depend on it.", valueName: "n"))
+  var threads = WorkerPool.processorCount
+
+  @Option(
+    help: ArgumentHelp(
+      "Memory to stay within, such as 500M or 2G; results do not depend on it.",
+      valueName: "size"))
+  var memory: ByteCount?
+
+  func validate() throws {
+    guard (1...64).contains(threads) else {
+      throw ValidationError("--threads: found \(threads), expected 1 to 64")
+    }
+  }
+
+  func makePool() -> WorkerPool { WorkerPool(threads: threads) }
+}
+
+/// A number of bytes as people write it.
+struct ByteCount: ExpressibleByArgument {
+  let bytes: Int
+
+  init?(argument: String) {
+    let units: [Character: Int] = ["k": 10, "m": 20, "g": 30, "t": 40]
+    var digits = Substring(argument.lowercased())
+    if digits.hasSuffix("ib") {
+      digits = digits.dropLast(2)
+    } else if digits.hasSuffix("b") {
+      digits = digits.dropLast()
+    }
+    var shift = 0
+    if let last = digits.last, let unit = units[last] {
+      shift = unit
+      digits = digits.dropLast()
+    }
+    guard let number = Double(digits), number > 0, number * Double(1 << shift) < 1e15 else {
+      return nil
+    }
+    bytes = Int(number * Double(1 << shift))
+  }
+
+  var defaultValueDescription: String { "\(bytes)" }
+}
+
+extension RunManifest.Precision: ExpressibleByArgument {}
+extension Loss: ExpressibleByArgument {}
+extension Measure: ExpressibleByArgument {}

@@ -1,0 +1,119 @@
+import ArgumentParser
+import Palimpsest
+
+/// Where a model, its checkpoints and its training items come from: a run, or files.
+struct ModelOptions: ParsableArguments {
+  @Argument(help: ArgumentHelp("Folder of a run record; or give --model and its files."))
+  var run: String?
+
+  @Option(
+    help: ArgumentHelp("Model, such as mlp:64-32-10:tanh, instead of a run.", valueName: "spec"))
+  var model: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Parameters of the model, safetensors, and their weight (1 where absent); repeatable.",
+      valueName: "file[:lr]"))
+  var checkpoint: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Inputs of the training items: npy, IDX(.gz) or CSV.", valueName: "file"))
+  var trainX: String?
+
+  @Option(help: ArgumentHelp("Labels or targets of the training items.", valueName: "file"))
+  var trainY: String?
+
+  @Option(
+    help:
+      "What the items were trained with, instead of a run: \(Loss.allCases.map(\.rawValue).joined(separator: ", "))."
+  )
+  var loss: Loss?
+
+  @Option(help: "Numbers to compute in: float32 or float64; the run's where absent.")
+  var precision: RunManifest.Precision?
+
+  /// A model with its checkpoints and training items.
+  struct Source<Scalar: TensorScalar> {
+    let model: any Model
+    let loss: Loss
+    let items: Dataset<Scalar>
+    let checkpoints: [WeightedCheckpoint<Scalar>]
+    let record: RunRecord?
+  }
+
+  /// What the options name.
+  enum Origin {
+    case record(RunRecord)
+    case files(model: any Model)
+  }
+
+  /// Opens the run or reads the model's text.
+  ///
+  /// - Throws: ``UsageError`` where neither or both are given.
+  func origin() throws -> Origin {
+    switch (run, model) {
+    case (let run?, nil):
+      guard checkpoint.isEmpty, trainX == nil, trainY == nil, loss == nil else {
+        throw UsageError(
+          "a run brings its own checkpoints, items and loss; leave those options out")
+      }
+      return .record(try RunRecord(folder: run))
+    case (nil, let model?):
+      if model.hasSuffix(".onnx") {
+        throw UsageError(
+          "--model \(model): ONNX models cannot be read yet; use mlp:… and safetensors")
+      }
+      guard !checkpoint.isEmpty else { throw UsageError("--model needs at least one --checkpoint") }
+      guard trainX != nil, trainY != nil else {
+        throw UsageError("--model needs --train-x and --train-y")
+      }
+      return .files(model: try ModelRegistry.model(model))
+    case (nil, nil):
+      throw UsageError("which model? Expected the folder of a run, or --model with --checkpoint")
+    default:
+      throw UsageError("a run and --model exclude each other")
+    }
+  }
+
+  /// The precision to compute in.
+  func precision(of origin: Origin) -> RunManifest.Precision {
+    if let precision { return precision }
+    if case .record(let record) = origin { return record.manifest.precision }
+    return .float32
+  }
+
+  /// Reads everything.
+  ///
+  /// - Parameter trajectory: Whether all checkpoints are wanted, or the last.
+  func source<Scalar: TensorScalar>(
+    _ origin: Origin, trajectory: Bool, as type: Scalar.Type
+  ) throws -> Source<Scalar> {
+    switch origin {
+    case .record(let record):
+      return Source(
+        model: record.model, loss: record.manifest.loss, items: try record.train(),
+        checkpoints: try record.weightedCheckpoints(trajectory: trajectory), record: record)
+    case .files(let model):
+      let loss = loss ?? .crossEntropy
+      guard let trainX, let trainY else { throw UsageError("--train-x and --train-y go together") }
+      return Source(
+        model: model, loss: loss,
+        items: try Dataset.read(inputs: trainX, targets: trainY, model, loss: loss),
+        checkpoints: try checkpoint.map { try Self.weighted($0, model.layout) }, record: nil)
+    }
+  }
+
+  /// Reads `FILE[:LR]`.
+  private static func weighted<Scalar: TensorScalar>(
+    _ text: String, _ layout: ParameterLayout
+  ) throws -> WeightedCheckpoint<Scalar> {
+    var (path, weight) = (text, 1.0)
+    if let colon = text.lastIndex(of: ":"), let number = Double(text[text.index(after: colon)...]) {
+      guard number.isFinite else {
+        throw UsageError("--checkpoint \(text): expected a finite weight after the colon")
+      }
+      (path, weight) = (String(text[..<colon]), number)
+    }
+    return WeightedCheckpoint(parameters: try layout.read(path), weight: .uniform(weight))
+  }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Foundation
+import Palimpsest
+
+/// The command `palimpsest`.
+@main
+struct PalimpsestCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "palimpsest",
+    abstract: "Shows how much any one training item shapes an output of a small model.",
+    discussion: """
+      Scores are positive where an item supports an output, in nats where the method has a unit. \
+      Results go to standard output or the named files, progress to standard error.
+
+      EXIT STATUS: 0 done; 1 done, and the answer is no; 64 usage; 65 the data are at fault; \
+      66 an input is missing; 70 a defect of ours; 73 or 74 cannot write; 75 locked by another \
+      run; 130 interrupted, resumable.
+      """,
+    version: "palimpsest \(RunManifest.libraryVersion) (OpenBLAS kernels: \(BLASThreads.coreName))",
+    subcommands: [
+      DemoCommand.self, TrainCommand.self, ScoreCommand.self, SelfInfluenceCommand.self,
+      InspectCommand.self, ListCommand.self,
+    ])
+
+  static func main() {
+    Signals.prepare()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      ExitStatus.end(with: error, in: self)
+    }
+  }
+}

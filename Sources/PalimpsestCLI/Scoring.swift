@@ -1,0 +1,135 @@
+import Foundation
+import Palimpsest
+
+/// What the scoring commands share.
+enum Scoring {
+  /// The method of a name.
+  ///
+  /// - Throws: ``UsageError`` with the names there are.
+  static func estimator(_ name: String) throws -> any Estimator.Type {
+    guard let estimator = EstimatorRegistry.estimator(name) else {
+      let known = EstimatorRegistry.all.map { $0.name }.joined(separator: ", ")
+      throw UsageError("--method: found \"\(name)\", expected one of \(known)")
+    }
+    return estimator
+  }
+
+  /// The name of an item: its own, or its number.
+  static func id<Scalar>(_ item: Int, _ data: Dataset<Scalar>, _ part: String) -> String {
+    data.ids.isEmpty ? "\(part):\(item)" : data.ids[item]
+  }
+
+  /// An item as a report shows it, with its picture where the report has pictures.
+  static func item<Scalar: TensorScalar>(
+    _ number: Int, _ data: Dataset<Scalar>, _ part: String, hasPictures: Bool
+  ) -> ScoreReport.Item {
+    ScoreReport.Item(
+      id: id(number, data, part), label: data.labels.map { "\($0[number])" } ?? "",
+      group: data.groups.isEmpty ? "" : data.groups[number],
+      content: hasPictures ? image(number, data).map { .image($0) } : nil)
+  }
+
+  /// The picture that an item's inputs are: a square of values from 0 to 1.
+  private static func image<Scalar: TensorScalar>(
+    _ number: Int, _ data: Dataset<Scalar>
+  ) -> PixelImage? {
+    let pixels = data.inputs.row(number).scalars
+    let side = Int(Double(pixels.count).squareRoot())
+    guard (8...64).contains(side), side * side == pixels.count,
+      pixels.allSatisfy({ $0 >= 0 && $0 <= 1 })
+    else { return nil }
+    return PixelImage(width: side, height: side, ink: pixels.map { Double($0) })
+  }
+
+  /// The command line as it was given.
+  static var commandLine: String {
+    (["palimpsest"] + CommandLine.arguments.dropFirst().map(quoted)).joined(separator: " ")
+  }
+
+  private static func quoted(_ argument: String) -> String {
+    let plain = CharacterSet(charactersIn: "-_./:=,+%@").union(.alphanumerics)
+    return argument.unicodeScalars.allSatisfy(plain.contains) && !argument.isEmpty
+      ? argument : "'\(argument.replacingOccurrences(of: "'", with: "'\\''"))'"
+  }
+
+  /// What a report says of where its numbers come from.
+  static func provenance(_ record: RunRecord?) -> ScoreReport.Provenance {
+    var facts: [ScoreReport.Fact] = []
+    if let record {
+      let manifest = record.manifest
+      facts += [
+        .init("run", record.folder), .init("optimizer", manifest.optimizer.name),
+        .init("seed", "\(manifest.seed)"), .init("steps", "\(record.steps)"),
+        .init("precision", manifest.precision.rawValue),
+        .init("SHA-256 of the training inputs", manifest.train.inputs.sha256),
+        .init("SHA-256 of the training targets", manifest.train.targets.sha256),
+      ]
+    }
+    facts.append(.init("OpenBLAS kernels", BLASThreads.coreName))
+    return ScoreReport.Provenance(
+      version: RunManifest.libraryVersion, command: commandLine, facts: facts)
+  }
+
+  /// What a reader must know before trusting a method on a run.
+  static func notes(_ estimator: any Estimator.Type, _ record: RunRecord?) -> [String] {
+    var notes: [String] = []
+    if estimator.usesTrajectory, let record {
+      notes.append(
+        "First order: gradients at each checkpoint stand for the steps up to the next.")
+      let optimizer = record.manifest.optimizer.name
+      if optimizer != "sgd" {
+        notes.append(
+          "The run used \(optimizer); TracIn takes plain gradients, not the steps that it made.")
+      }
+    }
+    if estimator.usesTrajectory, record == nil {
+      notes.append(
+        "Each checkpoint counts by the weight given for it; batch sizes and visits are not known.")
+    }
+    return notes
+  }
+
+  /// The format that a file's name asks for.
+  ///
+  /// - Throws: ``UsageError`` with the endings there are.
+  static func format(of path: String) throws -> ReportFormat {
+    guard let format = ReportRegistry.format(forPath: path) else {
+      let known = ReportRegistry.all.map { "." + $0.fileExtension }.joined(separator: ", ")
+      throw UsageError("--out: found \"\(path)\", expected a file name that ends in \(known)")
+    }
+    return format
+  }
+
+  /// Writes a report in the format of the file's name.
+  static func write(_ report: ScoreReport, to path: String) throws {
+    try AtomicFile.write(Array(try format(of: path).render(report).utf8), to: path)
+  }
+
+  /// Prints a report on standard output.
+  static func print(_ report: ScoreReport, json: Bool) {
+    if json {
+      Swift.print(JSONLinesReport.render(report), terminator: "")
+    } else {
+      let usesColor =
+        isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+      let style = TerminalReport.Style(usesColor: usesColor)
+      Swift.print(TerminalReport.render(report, style: style), terminator: "")
+    }
+  }
+
+  /// Prints what a computation would take.
+  static func printEstimate(_ estimate: ScoreEstimate, json: Bool) {
+    let entries: [(String, String, JSONValue)] = [
+      ("items", "\(estimate.items)", .number(estimate.items)),
+      ("queries", "\(estimate.queries)", .number(estimate.queries)),
+      ("parameters", "\(estimate.parameters)", .number(estimate.parameters)),
+      ("operations", "\(estimate.operations / 1e9) GFLOP", .number(estimate.operations)),
+      ("peakBytes", "\(estimate.peakBytes >> 20) MiB", .number(estimate.peakBytes)),
+    ]
+    if json {
+      Swift.print(JSONValue.object(entries.map { .init($0.0, $0.2) }))
+    } else {
+      for entry in entries { Swift.print("\(entry.0): \(entry.1)") }
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import Autodiff
+public import TensorCore
+
+extension Model {
+  /// A measure of each item at some parameters, `[N]`.
+  ///
+  /// - Parameters:
+  ///   - measure: What is asked.
+  ///   - data: The items; they fit the model.
+  ///   - parameters: Flat `[P]`.
+  public func values<Scalar: TensorScalar>(
+    of measure: Measure, loss: Loss, on data: Dataset<Scalar>, at parameters: [Scalar]
+  ) -> [Scalar] {
+    let blocks = Blocks(data.count, size: 256)
+    var values: [Scalar] = []
+    parameters.withUnsafeBufferPointer { parameters in
+      guard let base = parameters.baseAddress else { return }
+      for block in 0..<blocks.number {
+        let part = data[Array(blocks[block])]
+        let items = ItemGraph(self, loss: loss, measure: measure, batch: part.count)
+        let plan = Plan<Scalar>(items.graph, outputs: [items.values])
+        let workspace = plan.makeWorkspace()
+        workspace.bind(layout, of: plan, to: base)
+        workspace.set(ItemGraph.inputsLabel, part.inputs)
+        switch part.targets {
+        case .labels(let labels): workspace.set(ItemGraph.targetsLabel, indices: labels)
+        case .values(let values): workspace.set(ItemGraph.targetsLabel, values)
+        }
+        plan.run(workspace)
+        values += workspace.tensor(0).scalars
+      }
+    }
+    return values
+  }
+}
