@@ -107,8 +107,14 @@ enum Scoring {
 
   /// Prints a report on standard output.
   static func print(_ report: ScoreReport, json: Bool) {
-    guard let format = ReportRegistry.format(forPath: json ? ".jsonl" : ".txt") else { return }
-    Swift.print(format.render(report), terminator: "")
+    if json {
+      Swift.print(JSONLinesReport.render(report), terminator: "")
+    } else {
+      let usesColor =
+        isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+      let style = TerminalReport.Style(usesColor: usesColor)
+      Swift.print(TerminalReport.render(report, style: style), terminator: "")
+    }
   }
 
   /// Prints what a computation would take.

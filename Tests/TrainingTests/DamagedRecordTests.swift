@@ -75,7 +75,7 @@ struct DamagedRecordTests {
   static let faults: [(old: String, new: String, line: String)] = [
     ("\"version\": 1", "\"version\": 2", "found \"version\": “2”, expected 1"),
     ("\"model\"", "\"modell\"", "found no key \"model\", expected the text that makes the model"),
-    ("mlp:4-5-3:tanh", "cnn:3", "model \"cnn:3\" is of no known kind"),
+    ("mlp:4-5-3:tanh", "cnn:3", "\"model\": “cnn:3”, expected the text of a model such as mlp:"),
     (
       "\"cross-entropy\"", "\"hinge\"",
       "found \"loss\": “\"hinge\"”, expected cross-entropy, squared"
@@ -101,6 +101,7 @@ struct DamagedRecordTests {
     ("\"seed\": 9", "\"seed\": -9", "\"seed\": “-9”, expected a whole number from 0"),
     ("\"train\"", "\"learn\"", "no key \"datasets.train\", expected an object"),
     ("\"count\": 17", "\"count\": \"many\"", "\"datasets.train.count\": “\"many\"”"),
+    ("\"count\": 17", "\"count\": 9000000000", "\"datasets.train.count\": “9000000000”"),
     ("[17, 4]", "[17, -4]", "\"datasets.train.x.shape\": “[17, -4]”"),
     ("[17, 4]", "[9000000000000000000, 4]", "\"datasets.train.x.shape\""),
     ("\"steps\": [", "\"steps\": [null, ", "\"steps[0]\": “null”, expected the learning rate"),

@@ -70,7 +70,11 @@ struct DemoCommand: ParsableCommand {
       method: .init(TracIn.self, measure: .loss), measure: .loss, loss: record.manifest.loss,
       model: record.model.specification, itemCount: split.train.count,
       sections: sections + [.receipts(try receipts(run, test, summaries))],
-      notes: Scoring.notes(TracIn.self, record) + ["Data: \(Digits.attribution)."],
+      notes: Scoring.notes(TracIn.self, record) + [
+        "Scores of many items add up to more than leaving them out changes: the other items make up "
+          + "for part of what is gone. That is why two outputs are checked by training again.",
+        "Data: \(Digits.attribution).",
+      ],
       provenance: Scoring.provenance(record))
     let page = "\(out)/report.html"
     try Scoring.write(report, to: page)
