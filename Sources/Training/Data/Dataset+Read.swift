@@ -4,8 +4,8 @@ import TensorCore
 extension Dataset {
   /// Reads items from two files of any known array format.
   ///
-  /// Inputs `[N, …]` are taken row by row in the model's input shape; bytes (type uint8, such as
-  /// the pixels of IDX images) are divided by 255. Targets are whole numbers `[N]` or `[N, 1]` for a
+  /// Inputs `[N, …]` are taken row by row in the model's input shape; inputs that are bytes (type
+  /// uint8, such as the pixels of IDX images) are divided by 255. Targets are whole numbers `[N]` or `[N, 1]` for a
   /// loss that takes labels, else numbers in the model's output shape, `[N]` for a single one.
   ///
   /// - Throws: `FormatError` or ``TrainingError``, naming the file and the first item at fault.
@@ -20,7 +20,7 @@ extension Dataset {
     inputs: ByteSource, targets: ByteSource, _ model: any Model, loss: Loss, ids: [String] = [],
     groups: [String] = [], count: Int? = nil
   ) throws -> Dataset {
-    let x = try rows(of: model.inputShape, inputs, what: "inputs", model)
+    let x = try rows(of: model.inputShape, inputs, what: "inputs", scalesBytes: true, model)
     if let count, x.shape[0] != count {
       throw TrainingError.data(
         "\(inputs.name): found \(x.shape[0]) items, expected \(count), which run.json says")
@@ -31,7 +31,8 @@ extension Dataset {
       try check(labels.count, targets, against: x, inputs)
       dataset = Dataset(inputs: x, targets: .labels(labels), ids: ids, groups: groups)
     } else {
-      let values = try rows(of: model.outputShape, targets, what: "targets", model)
+      let values = try rows(
+        of: model.outputShape, targets, what: "targets", scalesBytes: false, model)
       try check(values.shape[0], targets, against: x, inputs)
       dataset = Dataset(inputs: x, targets: .values(values), ids: ids, groups: groups)
     }
@@ -40,7 +41,7 @@ extension Dataset {
   }
 
   private static func rows(
-    of shape: Shape, _ source: ByteSource, what: String, _ model: any Model
+    of shape: Shape, _ source: ByteSource, what: String, scalesBytes: Bool, _ model: any Model
   ) throws -> Tensor<Scalar> {
     let array = try StoredArray.read(source)
     let rows = array.shape.extents.first ?? 0
@@ -50,7 +51,7 @@ extension Dataset {
           + "the model \(model.specification)")
     }
     var elements = try array.tensor(as: Scalar.self).scalars
-    if array.elementType == .uint8 {
+    if scalesBytes, array.elementType == .uint8 {
       // In place: a second copy would double the memory that reading takes.
       elements.withUnsafeMutableBufferPointer { elements in
         guard let base = elements.baseAddress else { return }
