@@ -95,11 +95,10 @@ struct RunRecordTests {
       inputs: oracle("command/train-x.npy"), targets: oracle("command/train-y.npy"), model,
       loss: .crossEntropy)
     let reference = try OptimizerOracle("momentum")
+    let batches = try Batches(path: oracle("command/batches.npy"), items: source.items.count)
     var made = try TrainingRun(
       model, train: source, optimizer: reference.settings, learningRate: reference.rate,
-      batchSize: 1, epochs: 1, checkpointEvery: 3)
-    made.batches = try Batches(
-      path: oracle("command/batches.npy"), items: source.items.count)
+      batchSize: 1, epochs: 1, batches: batches, checkpointEvery: 3)
     made.learningRates = try reference.array("learning_rates").scalars
     made.initialParameters = try model.layout.read(oracle("command/initial.safetensors"))
     try made.record(in: run)
@@ -110,6 +109,28 @@ struct RunRecordTests {
       let expected = try reference.array("parameters").row(step - 1).scalars
       #expect(difference(parameters, expected) < 1e-4, "step \(step)")
     }
+  }
+
+  @Test("an epoch is a pass over the items in the batches at hand")
+  func epoch() throws {
+    let train = TrainingRun<Float>.Source(items(7, inputs: 4, classes: 3))
+    func run(_ batches: Batches?) throws -> TrainingRun<Float> {
+      try TrainingRun(
+        MLP("mlp:4-3"), train: train, learningRate: 1, schedule: Schedule("step:1:0.5"),
+        batchSize: 7, epochs: 5, batches: batches)
+    }
+    let shuffled = try run(nil)
+    #expect(shuffled.checkpointEvery == 1)
+    #expect(shuffled.batches == Batches.shuffled(items: 7, size: 7, epochs: 5, seed: 0))
+    // Seven items are three batches of three.
+    let own = Batches(size: 3, rows: (0..<15).map { $0 % 7 })
+    let given = try run(own)
+    #expect(given.batches == own)
+    #expect(given.checkpointEvery == 3)
+    #expect(given.checkpoints == [0, 3, 5])
+    #expect(given.learningRates == [1, 1, 1, 0.5, 0.5])
+    // A batch may repeat items, and be larger than there are.
+    #expect(try run(Batches(size: 9, rows: (0..<18).map { $0 % 7 })).checkpointEvery == 1)
   }
 
   @Test("keys that nobody knows are kept")
@@ -176,7 +197,36 @@ struct RunRecordTests {
     #expect(
       message { try made.record(in: run) }
         == "item weights: found 1, expected 5, one for each training item")
+    made.itemWeights = [1, 1, .nan, 1, 1]
+    #expect(
+      message { try made.record(in: run) }
+        == "weight of item 2: found nan, expected a finite number")
     made.itemWeights = nil
+    made.initialParameters[3] = .infinity
+    #expect(
+      message { try made.record(in: run) }
+        == "initial parameter 3: found inf, expected a finite number")
+    made.initialParameters[3] = 0
+    made.checkpointEvery = 0
+    #expect(
+      message { try made.record(in: run) }
+        == "checkpoint interval: found 0, expected a whole number from 1")
+    made.checkpointEvery = 1
+    for row in [5, -2] {
+      made.batches = Batches(size: 2, rows: [1, row])
+      #expect(
+        message { try made.record(in: run) }
+          == "batch of step 0: found the row \(row), expected -1 or a row from 0 to 4")
+    }
+    made.batches = Batches(size: 2, rows: [1, 0, -1, -1])
+    made.learningRates = [0.1, 0.1]
+    #expect(
+      message { try made.record(in: run) } == "batch of step 1: found no rows, expected at least one")
+    made.batches = Batches(size: 2, rows: [])
+    made.learningRates = []
+    #expect(message { try made.record(in: run) } == "batches: found none, expected at least one")
+    made.batches = Batches(size: 2, rows: [1, 0])
+    made.learningRates = [0.1]
     made.train.items = items(5, inputs: 3, classes: 3)
     #expect(
       message { try made.record(in: run) }.contains("inputs of shape [5, 3], expected [5, 4]"))

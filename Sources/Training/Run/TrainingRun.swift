@@ -46,23 +46,25 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
   /// What the initial parameters and the batches were drawn from.
   public var seed: UInt64
 
-  /// A run over shuffled epochs from PyTorch's initial distribution.
+  /// A run from PyTorch's initial distribution, over shuffled epochs or the batches given.
   ///
-  /// Everything can be changed before the run is made: other batches (with a learning rate for
-  /// each), other initial parameters, item weights.
+  /// Everything can be changed before the run is made: other initial parameters, item weights,
+  /// learning rates.
   ///
   /// - Parameters:
   ///   - learningRate: The full rate of the schedule.
   ///   - batchSize: B, or N where that is less; the last batch of an epoch may be short.
   ///   - epochs: The number of passes over the items.
-  ///   - checkpointEvery: The steps between two checkpoints; an epoch's where nil.
+  ///   - batches: The items of each step, in place of shuffled epochs: batch size and epochs do not
+  ///     count then.
+  ///   - checkpointEvery: The steps between two checkpoints; where nil those of an epoch, ⌈N / B⌉.
   ///   - seed: What the initial parameters and the order of the items are drawn from.
   /// - Throws: ``TrainingError`` where a number makes no sense or there are no items.
   public init(
     _ model: any Model, loss: Loss = .crossEntropy, train: Source, test: Source? = nil,
     optimizer: OptimizerSettings = OptimizerSettings(SGD.self), learningRate: Double,
     schedule: Schedule = Schedule(.constant), batchSize: Int, epochs: Int,
-    checkpointEvery: Int? = nil, seed: UInt64 = 0
+    batches: Batches? = nil, checkpointEvery: Int? = nil, seed: UInt64 = 0
   ) throws(TrainingError) {
     for (name, value) in [
       ("batch size", batchSize), ("epochs", epochs), ("checkpoint interval", checkpointEvery ?? 1),
@@ -70,16 +72,19 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
       throw .setting(name: name, found: "\(value)", expected: "a whole number from 1")
     }
     guard train.items.count > 0 else { throw .data("training items: found none") }
-    let batchSize = min(batchSize, train.items.count)
+    let batches =
+      batches
+      ?? Batches.shuffled(
+        items: train.items.count, size: min(batchSize, train.items.count), epochs: epochs,
+        seed: seed)
+    let epoch = (train.items.count - 1) / batches.size + 1
     self.model = model
     self.loss = loss
     self.train = train
     self.test = test
     self.optimizer = optimizer
     self.seed = seed
-    batches = Batches.shuffled(
-      items: train.items.count, size: batchSize, epochs: epochs, seed: seed)
-    let epoch = batches.count / epochs
+    self.batches = batches
     learningRates = schedule.learningRates(learningRate, steps: batches.count, epoch: epoch)
     initialParameters = model.initialParameters(seed: seed).map { Scalar($0) }
     self.checkpointEvery = checkpointEvery ?? epoch
