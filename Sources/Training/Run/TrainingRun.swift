@@ -106,6 +106,41 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
     try test?.items.check(
       model, loss: loss, name: test?.files?.inputs ?? "test items",
       targetsName: test?.files?.targets)
+    try checkSteps()
+    if let itemWeights {
+      guard itemWeights.count == train.items.count else {
+        throw .setting(
+          name: "item weights", found: "\(itemWeights.count)",
+          expected: "\(train.items.count), one for each training item")
+      }
+      try checkFinite(itemWeights, "weight of item")
+    }
+    guard initialParameters.count == model.layout.count else {
+      throw .setting(
+        name: "initial parameters", found: "\(initialParameters.count)",
+        expected: "\(model.layout.count) for the model \(model.specification)")
+    }
+    try checkFinite(initialParameters, "initial parameter")
+  }
+
+  private func checkSteps() throws(TrainingError) {
+    let items = train.items.count
+    if let index = batches.rows.firstIndex(where: { !(-1..<items).contains($0) }) {
+      throw .setting(
+        name: "batch of step \(index / batches.size)", found: "the row \(batches.rows[index])",
+        expected: "-1 or a row from 0 to \(items - 1)")
+    }
+    for step in 0..<batches.count where batches.itemCount(at: step) == 0 {
+      throw .setting(name: "batch of step \(step)", found: "no rows", expected: "at least one")
+    }
+    guard batches.count > 0 else {
+      throw .setting(name: "batches", found: "none", expected: "at least one")
+    }
+    guard checkpointEvery > 0 else {
+      throw .setting(
+        name: "checkpoint interval", found: "\(checkpointEvery)",
+        expected: "a whole number from 1")
+    }
     guard learningRates.count == batches.count else {
       throw .setting(
         name: "learning rates", found: "\(learningRates.count)",
@@ -116,15 +151,12 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
         name: "learning rate of step \(step)", found: "\(learningRates[step])",
         expected: "a number from 0")
     }
-    if let weights = itemWeights, weights.count != train.items.count {
+  }
+
+  private func checkFinite(_ values: [Scalar], _ what: String) throws(TrainingError) {
+    if let index = values.firstIndex(where: { !$0.isFinite }) {
       throw .setting(
-        name: "item weights", found: "\(weights.count)",
-        expected: "\(train.items.count), one for each training item")
-    }
-    guard initialParameters.count == model.layout.count else {
-      throw .setting(
-        name: "initial parameters", found: "\(initialParameters.count)",
-        expected: "\(model.layout.count) for the model \(model.specification)")
+        name: "\(what) \(index)", found: "\(values[index])", expected: "a finite number")
     }
   }
 
