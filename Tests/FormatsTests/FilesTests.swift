@@ -100,6 +100,29 @@ struct DirectoryLockTests {
     for _ in 0..<3 { _ = try DirectoryLock(folder: folder.path) }
   }
 
+  @Test("the lock ends with the value although a child process may share the file")
+  func sharedDescriptor() throws {
+    let folder = try TemporaryFolder()
+    var copy: Int32 = -1
+    do {
+      let lock = try DirectoryLock(folder: folder.path)
+      var (own, other) = (stat(), stat())
+      #expect(stat(folder("lock"), &own) == 0)
+      // A copy of the descriptor is what a forked child has.
+      for descriptor in 0..<Int32(1024) where fstat(descriptor, &other) == 0 {
+        if other.st_ino == own.st_ino, other.st_dev == own.st_dev {
+          #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
+          copy = dup(descriptor)
+          break
+        }
+      }
+      withExtendedLifetime(lock) {}
+    }
+    #expect(copy >= 0)
+    _ = try DirectoryLock(folder: folder.path)
+    close(copy)
+  }
+
   @Test("the lock of a killed process is gone") func stale() async throws {
     let folder = try TemporaryFolder()
     let path = folder.path
