@@ -88,6 +88,26 @@ struct RunRecordTests {
     #expect(try room.open().train() == source.items)
   }
 
+  @Test(
+    "a copy is named after its format, whatever the file was called",
+    arguments: [
+      ("in.CSV", "train-x.csv"), ("in.npy.csv", "train-x.csv"), ("in.run\nx", "train-x"),
+      ("csv", "train-x"), (".part", "train-x"),
+    ])
+  func copiedNames(_ name: String, _ copy: String) throws {
+    let model = try MLP("mlp:2-2")
+    let labels = room.folder.path("out.npy")
+    try NPY.write(StoredArray([1, 0], shape: [2]), to: labels)
+    try NPY.write(Tensor<Float>([2, 2]), to: room.folder.path(name))
+    if copy.hasSuffix("csv") { try room.folder.write("a,b\n1,2\n3,4\n", to: name) }
+    let source = try TrainingRun<Float>.Source(
+      inputs: room.folder.path(name), targets: labels, model, loss: .crossEntropy)
+    try TrainingRun(model, train: source, learningRate: 0.1, batchSize: 2, epochs: 1).record(in: run)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: "\(run)/data").sorted()
+        == [copy, "train-y.npy"])
+  }
+
   @Test("a run of PyTorch is reproduced from its data, initial parameters and batches")
   func reproduction() throws {
     let model = try MLP("mlp:8-4-5:tanh")
