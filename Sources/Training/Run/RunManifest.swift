@@ -82,12 +82,11 @@ public struct RunManifest: Equatable, Sendable {
   static var currentEnvironment: [JSONValue.Member] {
     [
       .init("palimpsest", .string(libraryVersion)),
-      .init(blasCoreName, .string(BLASThreads.coreName)),
+      .init("kernels", .string(Kernels.level)),
+      .init("blasCore", .string(BLASThreads.coreName)),
       .init("blas", .string(BLASThreads.configuration)),
     ]
   }
-
-  static let blasCoreName = "blasCore"
 
   /// The version of this library.
   public static let libraryVersion = "0.1.0"

@@ -1,5 +1,4 @@
-import Formats
-import TensorCore
+package import Formats
 
 extension RunRecord {
   /// κ of the first steps, what clipping multiplied each batch's gradient by; ones where the run
