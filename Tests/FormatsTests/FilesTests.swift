@@ -191,6 +191,32 @@ struct ContainedPathTests {
   }
 }
 
+@Suite("the limit of memory")
+struct MemoryLimitTests {
+  @Test("a control group lowers it, whatever else stands in such a file does not") func files() throws {
+    let folder = try TemporaryFolder()
+    func limit(_ text: String) throws -> Int {
+      try AtomicFile.write(Array(text.utf8), to: folder("memory.max"))
+      return MemoryLimit.least(of: 1000, andFiles: [folder("none"), folder("memory.max")])
+    }
+    #expect(try limit("999\n") == 999)
+    for text in ["1001\n", "max\n", "", "-1\n", "0\n", "9223372036854771712\n", "1e2"] {
+      #expect(try limit(text) == 1000, "\(text)")
+    }
+  }
+
+  @Test("a file of more than all memory is refused before anything is allocated") func sparse() throws {
+    let folder = try TemporaryFolder()
+    // No machine has so much; the file takes no room.
+    let size = 1 << 42
+    try AtomicFile.write([], to: folder("a"))
+    guard truncate(folder("a"), off_t(size)) == 0 else { return }
+    let source = try ByteSource(path: folder("a"))
+    let error = #expect(throws: FormatError.self) { try source.bytes(size) }
+    #expect(error?.found.contains("more than the memory can hold") == true)
+  }
+}
+
 @Suite("SHA-256")
 struct SHA256Tests {
   @Test("the examples of the standard (FIPS 180-4)") func examples() throws {
