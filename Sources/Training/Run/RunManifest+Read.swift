@@ -12,7 +12,13 @@ extension RunManifest {
   /// - Throws: `FormatError`, naming the key that is missing or has a value that does not do.
   init(folder: String) throws(FormatError) {
     let file = "\(folder)/\(Self.fileName)"
-    let fields = ManifestFields(try JSONValue(path: file), file: file)
+    let source = try ByteSource(path: file)
+    guard source.count <= Self.largestFile else {
+      throw FormatError(
+        .malformed, file: file, found: "\(source.count) bytes",
+        expected: "at most \(Self.largestFile)")
+    }
+    let fields = ManifestFields(try JSONValue(source), file: file)
     guard fields.value["format"] == .string(Self.format) else {
       throw fields.fault("format", expected: "\"\(Self.format)\"")
     }

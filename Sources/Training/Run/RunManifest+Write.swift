@@ -29,7 +29,13 @@ extension RunManifest {
 
   /// Writes `run.json` into a folder, whole or not at all.
   package func write(to folder: String) throws(FormatError) {
-    try AtomicFile.write(Array(json.formatted.utf8), to: "\(folder)/\(Self.fileName)")
+    let (bytes, file) = (Array(json.formatted.utf8), "\(folder)/\(Self.fileName)")
+    guard bytes.count <= Self.largestFile else {
+      throw FormatError(
+        .uncreatable, file: file, found: "\(bytes.count) bytes for all steps and items",
+        expected: "at most \(Self.largestFile)", remedy: "take fewer steps, or larger batches")
+    }
+    try AtomicFile.write(bytes, to: file)
   }
 }
 

@@ -73,6 +73,8 @@ public struct RunManifest: Equatable, Sendable {
 
   /// The name of the file.
   static let fileName = "run.json"
+  /// The most bytes of the file: a document takes many times its size in memory.
+  static let largestFile = 64 << 20
   /// What `format` says.
   static let format = "palimpsest-run"
   /// What `version` says.
