@@ -88,6 +88,33 @@ struct RunRecordTests {
     #expect(try room.open().train() == source.items)
   }
 
+  @Test("the copy is of what was read, although the file is replaced or changed meanwhile")
+  func changedFiles() throws {
+    let (x, y) = (room.folder.path("in.csv"), room.folder.path("out.csv"))
+    try room.folder.write("a,b\n1,2\n3,4\n", to: "in.csv")
+    try room.folder.write("y\n1\n0\n", to: "out.csv")
+    let model = try MLP("mlp:2-2")
+    let source = try TrainingRun<Float>.Source(inputs: x, targets: y, model, loss: .crossEntropy)
+    var made = try TrainingRun(model, train: source, learningRate: 0.1, batchSize: 2, epochs: 1)
+    let file = try #require(FileHandle(forWritingAtPath: x))
+    try file.write(contentsOf: Data("a,b\n5".utf8))
+    #expect(
+      message { try made.record(in: run) }
+        == "\(x): content that changed after it was read; start the run again")
+    try file.seek(toOffset: 0)
+    try file.write(contentsOf: Data("a,b\n1".utf8))
+    // A new file of the same name is another file.
+    try FileManager.default.removeItem(atPath: x)
+    try room.folder.write("a,b\n7,8\n9,9\n", to: "in.csv")
+    try made.record(in: run)
+    #expect(try room.open().train() == source.items)
+    // Items that are no longer those of the files are written anew.
+    made.train.items = made.train.items[[1, 0]]
+    let other = room.folder.path("other")
+    try made.record(in: other)
+    #expect(try RunRecord(folder: other).train() == made.train.items)
+  }
+
   @Test(
     "a copy is named after its format, whatever the file was called",
     arguments: [

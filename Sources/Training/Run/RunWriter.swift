@@ -170,11 +170,11 @@ extension RunManifest.DataFile {
 
   /// Copies a file into the folder's data, byte by byte, under a name with the same ending where
   /// that is one of a known format.
-  fileprivate init(copying file: String, as name: String, in folder: String) throws {
-    let source = try ByteSource(path: file)
-    shape = try StoredArray.read(source).shape
+  fileprivate init(copying file: ItemFile, as name: String, in folder: String) throws {
+    let (source, named) = (file.source, file.source.name.lowercased())
     let known = FormatRegistry.all.flatMap(\.extensions).map { ".\($0)" }
-    let ending = known.filter(file.lowercased().hasSuffix).max { $0.count < $1.count }
+    let ending = known.filter(named.hasSuffix).max { $0.count < $1.count }
+    shape = file.shape
     path = "\(RunFiles.data)/\(name)\(ending ?? "")"
     let copy = try AtomicFile(path: "\(folder)/\(path)")
     let chunk = 1 << 20
@@ -183,5 +183,10 @@ extension RunManifest.DataFile {
     }
     try copy.commit()
     sha256 = try SHA256.hex(ofFile: "\(folder)/\(path)")
+    guard sha256 == file.sha256 else {
+      throw FormatError(
+        .unreadable, file: source.name, found: "content that changed after it was read",
+        remedy: "start the run again")
+    }
   }
 }

@@ -1,15 +1,16 @@
 import Autodiff
+import Formats
 public import TensorCore
 
 /// A run to be made: everything that its result depends on.
 public struct TrainingRun<Scalar: TensorScalar>: Sendable {
   /// Items, and the files they were read from.
   public struct Source: Sendable {
-    /// The items.
-    public var items: Dataset<Scalar>
+    /// The items. The record writes them itself once they were changed.
+    public var items: Dataset<Scalar> { didSet { files = nil } }
     /// The files of inputs and targets, of which the record takes copies; nil for items that the
     /// record writes itself.
-    public var files: (inputs: String, targets: String)?
+    private(set) var files: (inputs: ItemFile, targets: ItemFile)?
 
     /// Items that the record writes itself.
     public init(_ items: Dataset<Scalar>) { self.items = items }
@@ -18,8 +19,14 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
     ///
     /// - Throws: As ``Dataset/read(inputs:targets:_:loss:)``.
     public init(inputs: String, targets: String, _ model: any Model, loss: Loss) throws {
-      items = try Dataset.read(inputs: inputs, targets: targets, model, loss: loss)
-      files = (inputs, targets)
+      let sources = (try ByteSource(path: inputs), try ByteSource(path: targets))
+      let digests = (try SHA256.hex(of: sources.0), try SHA256.hex(of: sources.1))
+      let (x, y) = (try StoredFile(sources.0), try StoredFile(sources.1))
+      items = try Dataset.read(inputs: x, targets: y, model, loss: loss)
+      files = (
+        ItemFile(source: x.source, shape: x.array.shape, sha256: digests.0),
+        ItemFile(source: y.source, shape: y.array.shape, sha256: digests.1)
+      )
     }
   }
 
@@ -101,11 +108,11 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
   public func check() throws(TrainingError) {
     try optimizer.check()
     try train.items.check(
-      model, loss: loss, name: train.files?.inputs ?? "training items",
-      targetsName: train.files?.targets)
+      model, loss: loss, name: train.files?.inputs.source.name ?? "training items",
+      targetsName: train.files?.targets.source.name)
     try test?.items.check(
-      model, loss: loss, name: test?.files?.inputs ?? "test items",
-      targetsName: test?.files?.targets)
+      model, loss: loss, name: test?.files?.inputs.source.name ?? "test items",
+      targetsName: test?.files?.targets.source.name)
     try checkSteps()
     if let itemWeights {
       guard itemWeights.count == train.items.count else {
