@@ -2,7 +2,7 @@ package import Formats
 import TensorCore
 
 extension RunManifest {
-  /// The document, known keys first.
+  /// The document.
   var json: JSONValue {
     var members: [JSONValue.Member] = [
       .init("format", .string(Self.format)),
@@ -21,7 +21,6 @@ extension RunManifest {
       members.append(.init("checkpoints", .array(checkpoints.map { .number($0) })))
     }
     members.append(.init("environment", .object(environment)))
-    members += otherMembers
     // Last, because it is the longest.
     members.append(.init("steps", .array(learningRates.map { .number($0) })))
     return .object(members)
