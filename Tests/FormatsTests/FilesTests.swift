@@ -193,7 +193,8 @@ struct ContainedPathTests {
 
 @Suite("the limit of memory")
 struct MemoryLimitTests {
-  @Test("a control group lowers it, whatever else stands in such a file does not") func files() throws {
+  @Test("a control group lowers it, whatever else stands in such a file does not")
+  func files() throws {
     let folder = try TemporaryFolder()
     func limit(_ text: String) throws -> Int {
       try AtomicFile.write(Array(text.utf8), to: folder("memory.max"))
@@ -205,7 +206,21 @@ struct MemoryLimitTests {
     }
   }
 
-  @Test("a file of more than all memory is refused before anything is allocated") func sparse() throws {
+  @Test("the own control group and those above it are looked at")
+  func controlGroups() {
+    let paths = MemoryLimit.controlGroupFiles(
+      of: "12:memory:/docker/ab\n4:cpu,cpuacct:/x\nnonsense\n0::/user.slice/run.scope\n")
+    #expect(
+      paths == [
+        "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/docker/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/docker/ab/memory.limit_in_bytes",
+        "/sys/fs/cgroup/user.slice/memory.max", "/sys/fs/cgroup/user.slice/run.scope/memory.max",
+      ])
+  }
+
+  @Test("a file of more than all memory is refused before anything is allocated")
+  func sparse() throws {
     let folder = try TemporaryFolder()
     // No machine has so much; the file takes no room.
     let size = 1 << 42

@@ -129,7 +129,8 @@ struct RunRecordTests {
     if copy.hasSuffix("csv") { try room.folder.write("a,b\n1,2\n3,4\n", to: name) }
     let source = try TrainingRun<Float>.Source(
       inputs: room.folder.path(name), targets: labels, model, loss: .crossEntropy)
-    try TrainingRun(model, train: source, learningRate: 0.1, batchSize: 2, epochs: 1).record(in: run)
+    try TrainingRun(model, train: source, learningRate: 0.1, batchSize: 2, epochs: 1).record(
+      in: run)
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: "\(run)/data").sorted()
         == [copy, "train-y.npy"])
@@ -268,7 +269,8 @@ struct RunRecordTests {
     made.batches = Batches(size: 2, rows: [1, 0, -1, -1])
     made.learningRates = [0.1, 0.1]
     #expect(
-      message { try made.record(in: run) } == "batch of step 1: found no rows, expected at least one")
+      message { try made.record(in: run) }
+        == "batch of step 1: found no rows, expected at least one")
     made.batches = Batches(size: 2, rows: [])
     made.learningRates = []
     #expect(message { try made.record(in: run) } == "batches: found none, expected at least one")

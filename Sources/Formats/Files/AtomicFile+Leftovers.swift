@@ -13,8 +13,9 @@ extension AtomicFile {
       }
   }
 
-  /// Removes one of these names in a folder, if a killed process can have left it there: a regular
-  /// file with the name of a temporary one. Folders and links stay.
+  /// Removes what stands under a name in a folder, if a killed process can have left it there.
+  ///
+  /// That is a regular file with the name of a temporary one. Folders and links stay.
   package static func removeLeftover(_ name: String, in folder: String) {
     let path = "\(folder)/\(name)"
     var status = stat()

@@ -6,7 +6,7 @@ public import TensorCore
 public struct TrainingRun<Scalar: TensorScalar>: Sendable {
   /// Items, and the files they were read from.
   public struct Source: Sendable {
-    /// The items. The record writes them itself once they were changed.
+    /// The items; the record writes them itself once they were changed.
     public var items: Dataset<Scalar> { didSet { files = nil } }
     /// The files of inputs and targets, of which the record takes copies; nil for items that the
     /// record writes itself.
