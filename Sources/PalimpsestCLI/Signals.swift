@@ -1,10 +1,10 @@
 import Foundation
 import Synchronization
 
-/// A run that was stopped from outside and can be resumed.
+/// Work that was stopped from outside.
 struct Interrupted: Error, CustomStringConvertible {
   /// One line for the person.
-  var description: String { "interrupted; repeat the command to go on where it stopped" }
+  let description: String
 }
 
 /// What the command does with signals.
@@ -24,8 +24,10 @@ enum Signals {
     }
   }
 
-  /// Called between steps of long work.
-  static func check() throws {
-    if wasInterrupted.load(ordering: .relaxed) { throw Interrupted() }
+  /// Called between steps of long work, with what the person can do afterwards.
+  static func check(_ afterwards: String = "nothing was written") throws {
+    if wasInterrupted.load(ordering: .relaxed) {
+      throw Interrupted(description: "interrupted; \(afterwards)")
+    }
   }
 }

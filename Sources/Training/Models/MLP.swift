@@ -27,6 +27,11 @@ public struct MLP: Model {
     name: "mlp", summary: "linear layers with one activation between them",
     example: "mlp:64-32-10:tanh", make: { try MLP($0) })
 
+  /// The most extents that a text may name.
+  private static let largestDepth = 256
+  /// The most parameters that a text may ask for.
+  private static let largestCount = 1 << 28
+
   /// The extents of the layers, inputs first.
   public let widths: [Int]
   /// What stands between the layers.
@@ -60,8 +65,13 @@ public struct MLP: Model {
     }
     let widths = parts[1].split(separator: "-", omittingEmptySubsequences: false)
       .map { Int($0) ?? 0 }
-    guard widths.count >= 2, widths.allSatisfy({ (1...(1 << 24)).contains($0) }) else {
-      throw fail("layer extents \"\(parts[1])\"")
+    guard (2...Self.largestDepth).contains(widths.count),
+      widths.allSatisfy({ (1...(1 << 24)).contains($0) })
+    else { throw fail("layer extents \"\(parts[1].prefix(60))\"") }
+    // No sum below overflows: 2^48 for each of at most 256 layers.
+    let count = zip(widths, widths.dropFirst()).reduce(0) { $0 + ($1.0 + 1) * $1.1 }
+    guard count <= Self.largestCount else {
+      throw fail("\(count) parameters, more than the \(Self.largestCount) that are allowed")
     }
     let name = parts.count == 3 ? String(parts[2]) : Activation.relu.rawValue
     guard let activation = Activation(rawValue: name) else {

@@ -15,11 +15,16 @@ public struct RunRecord: Sendable {
 
   /// Opens a folder.
   ///
-  /// - Throws: `FormatError` or ``ModelError`` where `run.json` is missing or at fault.
+  /// - Throws: `FormatError` where `run.json` is missing or at fault.
   public init(folder: String) throws {
     self.folder = folder
     manifest = try RunManifest(folder: folder)
-    model = try ModelRegistry.model(manifest.model)
+    do {
+      model = try ModelRegistry.model(manifest.model)
+    } catch let error as ModelError {
+      throw FormatError(
+        .malformed, file: "\(folder)/\(RunManifest.fileName)", found: error.description)
+    }
   }
 
   /// S, the number of steps that the run has when it is finished.
