@@ -1,6 +1,6 @@
 # The commands of the README. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint docs dependencies
+.PHONY: help demo test bench lint docs notebooks dependencies
 
 SOURCES := Sources Tests Benchmarks Package.swift
 
@@ -20,6 +20,13 @@ bench: dependencies ## run the benchmarks
 
 lint: ## check the format of the sources
 	swift format lint --strict --parallel --recursive $(SOURCES)
+
+notebooks: ## build the command and execute the notebooks
+	@.ci/install-dependencies notebooks
+	swift build -c release --product palimpsest
+	python3 -m venv .build/notebooks/venv
+	.build/notebooks/venv/bin/pip install --quiet -r Notebooks/requirements.txt
+	.build/notebooks/venv/bin/python Notebooks/execute.py
 
 docs: dependencies ## build the documentation into .build/docs
 	.ci/build-documentation

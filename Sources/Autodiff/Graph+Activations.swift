@@ -2,7 +2,9 @@ import TensorCore
 
 /// Functions made of primitives: they need no rules of their own.
 extension Graph {
-  /// x · Φ(x), the exact Gaussian error linear unit (Hendrycks & Gimpel 2016, eq. 1).
+  /// x · Φ(x), the exact Gaussian error linear unit.
+  ///
+  /// Hendrycks & Gimpel 2016, equation 1.
   public mutating func gelu(_ x: NodeID) -> NodeID {
     let erf = unary(.erf, affine(x, scale: 0.7071067811865476, offset: 0))
     return multiply(x, affine(erf, scale: 0.5, offset: 0.5))

@@ -1,4 +1,6 @@
-/// Every primitive that computes. The conformance suite differentiates each one's examples.
+/// Every primitive that computes.
+///
+/// The conformance suite differentiates each one's examples.
 public enum PrimitiveRegistry {
   /// A new primitive adds one line here.
   public static let all: [any Primitive.Type] = [

@@ -6,7 +6,9 @@ import TensorCore
   internal import Darwin
 #endif
 
-/// How concentrated one output's scores are: is an item lost among the others?
+/// How concentrated one output's scores are.
+///
+/// It tells whether an item is lost among the others.
 ///
 /// With p_i = |s_i| / Σ|s| over the N items of one output.
 public struct Cocktail: Sendable, Equatable {

@@ -19,14 +19,14 @@ enum Scoring {
     data.ids.isEmpty ? "\(part):\(item)" : data.ids[item]
   }
 
-  /// An item as a report shows it.
+  /// An item as a report shows it, with its picture where the report has pictures.
   static func item<Scalar: TensorScalar>(
-    _ number: Int, _ data: Dataset<Scalar>, _ part: String
+    _ number: Int, _ data: Dataset<Scalar>, _ part: String, hasPictures: Bool
   ) -> ScoreReport.Item {
     ScoreReport.Item(
       id: id(number, data, part), label: data.labels.map { "\($0[number])" } ?? "",
       group: data.groups.isEmpty ? "" : data.groups[number],
-      content: image(number, data).map { .image($0) })
+      content: hasPictures ? image(number, data).map { .image($0) } : nil)
   }
 
   /// The picture that an item's inputs are: a square of values from 0 to 1.

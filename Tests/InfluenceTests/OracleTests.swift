@@ -154,7 +154,8 @@ struct Oracle {
         Tensor([naive.count, oracle.model.layout.count], naive.flatMap { $0 }), oracle, "gradients")
     }
     let selfInfluence = try engine.selfInfluence()
-    try check(Tensor([selfInfluence.count], selfInfluence.map { Scalar($0) }), oracle, "self_influence")
+    try check(
+      Tensor([selfInfluence.count], selfInfluence.map { Scalar($0) }), oracle, "self_influence")
   }
 
   @Test(arguments: Oracle.cases)

@@ -75,7 +75,7 @@ struct DamagedRecordTests {
   static let faults: [(old: String, new: String, line: String)] = [
     ("\"version\": 1", "\"version\": 2", "found \"version\": “2”, expected 1"),
     ("\"model\"", "\"modell\"", "found no key \"model\", expected the text that makes the model"),
-    ("mlp:4-5-3:tanh", "cnn:3", "model \"cnn:3\" is of no known kind"),
+    ("mlp:4-5-3:tanh", "cnn:3", "\"model\": “cnn:3”, expected the text of a model such as mlp:"),
     (
       "\"cross-entropy\"", "\"hinge\"",
       "found \"loss\": “\"hinge\"”, expected cross-entropy, squared"

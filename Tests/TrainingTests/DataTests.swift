@@ -190,3 +190,25 @@ struct ParameterFileTests {
     #expect(try fault([weight, bias, ("optimizer/momentum", Tensor([9]))]) == "no error")
   }
 }
+
+@Suite("Model texts")
+struct ModelTextTests {
+  @Test(
+    "what is no model is refused with what is wrong",
+    arguments: [
+      ("mlp:4", "layer extents “4”"), ("mlp:4-0-3", "layer extents"),
+      ("mlp:4-3:swish", "none of"),
+      ("mlp", "1 parts"), ("cnn:3", "of no known kind"), ("", "of no known kind"),
+      ("mlp:16777216-16777216", "more than 4294967296 parameters"),
+      ("mlp:4-99999999999999999999", "layer extents"),
+    ])
+  func refused(_ text: String, _ reason: String) {
+    #expect(message { _ = try ModelRegistry.model(text) }.contains(reason))
+  }
+
+  @Test("the sum of the parameters cannot overflow")
+  func overflow() {
+    let text = "mlp:" + [String](repeating: "16777216", count: 40_000).joined(separator: "-")
+    #expect(message { _ = try ModelRegistry.model(text) }.contains("more than"))
+  }
+}

@@ -159,7 +159,8 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
         let rows = chunks[number]
         let side = try queryPlan.querySide(
           queries, rows,
-          checkpoints: Self.uniform(checkpoints), paths: paths, isCosine: problem.isCosine, transposesInputs: hasSparseInputs,
+          checkpoints: Self.uniform(checkpoints), paths: paths, isCosine: problem.isCosine,
+          transposesInputs: hasSparseInputs,
           pool: pool)
         try body(side, Pointers(items: items, checkpoints: checkpoints), rows)
       }

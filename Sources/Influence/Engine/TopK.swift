@@ -22,7 +22,9 @@ public struct TopItems: Sendable, Equatable {
   }
 }
 
-/// Keeps the k best of a stream of scores. What is kept does not depend on the order of the stream.
+/// Keeps the k best of a stream of scores.
+///
+/// What is kept does not depend on the order of the stream.
 struct BestItems {
   /// Better is larger; of equal scores the earlier item.
   struct Entry: Comparable {

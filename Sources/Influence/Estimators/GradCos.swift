@@ -1,8 +1,9 @@
 public import TensorCore
 public import Training
 
-/// The cosine between ∇f_q and ∇ℓ_i at the last checkpoint. It drops magnitudes, so scores of
-/// different items do not add up.
+/// The cosine between ∇f_q and ∇ℓ_i at the last checkpoint.
+///
+/// It drops magnitudes, so scores of different items do not add up.
 public enum GradCos: Estimator {
   /// The name on the command line.
   public static let name = "grad-cos"

@@ -1,7 +1,9 @@
 public import TensorCore
 public import Training
 
-/// TracInCP: Σ_k w_ki ⟨∇f_q, ∇ℓ_i⟩ over checkpoints (Pruthi et al. 2020, section 3.2).
+/// TracInCP: Σ_k w_ki ⟨∇f_q, ∇ℓ_i⟩ over checkpoints.
+///
+/// Pruthi et al. 2020, section 3.2.
 ///
 /// For a recorded run the weight is what the item really got: the sum of learning rate over batch
 /// size of the steps from the checkpoint to the next that held the item. The score then is in the

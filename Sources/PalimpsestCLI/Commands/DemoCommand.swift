@@ -54,17 +54,21 @@ struct DemoCommand: ParsableCommand {
     let sections: [ScoreReport.Section] = summaries.enumerated().map { number, summary in
       .query(
         .init(
-          query: Scoring.item(number, test, "test"), measured: summary.measured,
+          query: Scoring.item(number, test, "test", hasPictures: true), measured: summary.measured,
           cocktail: summary.cocktail,
           top: summary.top.prefix(Self.shown)
-        ) { Scoring.item($0, split.train, "train") })
+        ) { Scoring.item($0, split.train, "train", hasPictures: true) })
     }
     let report = ScoreReport(
       title: "Which digits shaped these ten outputs?",
       method: .init(TracIn.self, measure: .loss), measure: .loss, loss: record.manifest.loss,
       model: record.model.specification, itemCount: split.train.count,
       sections: sections + [.receipts(try receipts(run, test, summaries))],
-      notes: Scoring.notes(TracIn.self, record) + ["Data: \(Digits.attribution)."],
+      notes: Scoring.notes(TracIn.self, record) + [
+        "Scores of many items add up to more than leaving them out changes: the other items make up "
+          + "for part of what is gone. That is why two outputs are checked by training again.",
+        "Data: \(Digits.attribution).",
+      ],
       provenance: Scoring.provenance(record))
     let page = "\(out)/report.html"
     try ReportFile(path: page).write(report)

@@ -103,6 +103,9 @@ struct ScoreCommand: ParsableCommand {
     try Scoring.print(report, json: json)
   }
 
+  /// Pictures cost time and memory, and only a page shows them.
+  private var hasPictures: Bool { out?.lowercased().hasSuffix(".html") ?? false }
+
   /// The queries with their names.
   private struct Queries<Scalar: TensorScalar> {
     var data: Dataset<Scalar>
@@ -118,7 +121,8 @@ struct ScoreCommand: ParsableCommand {
       let data = try Dataset<Scalar>.read(
         inputs: queryX, targets: queryY, source.model, loss: source.loss)
       return Queries(
-        data: data, items: (0..<data.count).map { Scoring.item($0, data, "query") })
+        data: data,
+        items: (0..<data.count).map { Scoring.item($0, data, "query", hasPictures: hasPictures) })
     }
     guard let record = source.record else {
       throw UsageError("which queries? Expected --query-x and --query-y with --model")
@@ -138,8 +142,12 @@ struct ScoreCommand: ParsableCommand {
       let chosen = try selection.indices(in: data)
       let part = Queries(
         data: data[chosen],
-        items: chosen.map { Scoring.item($0, data, selection.part.rawValue) })
-      all = all.map { Queries(data: $0.data.appending(part.data), items: $0.items + part.items) } ?? part
+        items: chosen.map {
+          Scoring.item($0, data, selection.part.rawValue, hasPictures: hasPictures)
+        })
+      all =
+        all.map { Queries(data: $0.data.appending(part.data), items: $0.items + part.items) }
+        ?? part
     }
     guard let all else { throw UsageError("no queries") }
     return all
@@ -168,7 +176,7 @@ struct ScoreCommand: ParsableCommand {
         .query(
           .init(
             query: pair.0, measured: found.measured[number], cocktail: nil, top: pair.1
-          ) { Scoring.item($0, items, "train") })
+          ) { Scoring.item($0, items, "train", hasPictures: hasPictures) })
       }
     }
     let writer = try scores.map {
@@ -183,8 +191,8 @@ struct ScoreCommand: ParsableCommand {
     return zip(shown, summaries).map { item, summary in
       .query(
         .init(
-          query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top)
-        { Scoring.item($0, items, "train") })
+          query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top
+        ) { Scoring.item($0, items, "train", hasPictures: hasPictures) })
     }
   }
 }

@@ -19,7 +19,8 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Embedded data: digits.", valueName: "name"))
   var data: String?
 
-  @Option(help: ArgumentHelp("Inputs of the training items: npy, IDX(.gz) or CSV.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Inputs of the training items: npy, IDX(.gz) or CSV.", valueName: "file"))
   var trainX: String?
 
   @Option(help: ArgumentHelp("Labels or targets of the training items.", valueName: "file"))

@@ -16,7 +16,8 @@ struct ModelOptions: ParsableArguments {
       valueName: "file[:lr]"))
   var checkpoint: [String] = []
 
-  @Option(help: ArgumentHelp("Inputs of the training items: npy, IDX(.gz) or CSV.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Inputs of the training items: npy, IDX(.gz) or CSV.", valueName: "file"))
   var trainX: String?
 
   @Option(help: ArgumentHelp("Labels or targets of the training items.", valueName: "file"))
@@ -51,12 +52,14 @@ struct ModelOptions: ParsableArguments {
     switch (run, model) {
     case (let run?, nil):
       guard checkpoint.isEmpty, trainX == nil, trainY == nil, loss == nil else {
-        throw UsageError("a run brings its own checkpoints, items and loss; leave those options out")
+        throw UsageError(
+          "a run brings its own checkpoints, items and loss; leave those options out")
       }
       return .record(try RunRecord(folder: run))
     case (nil, let model?):
       if model.hasSuffix(".onnx") {
-        throw UsageError("--model \(model): ONNX models cannot be read yet; use mlp:… and safetensors")
+        throw UsageError(
+          "--model \(model): ONNX models cannot be read yet; use mlp:… and safetensors")
       }
       guard !checkpoint.isEmpty else { throw UsageError("--model needs at least one --checkpoint") }
       guard trainX != nil, trainY != nil else {

@@ -72,7 +72,9 @@ public final class WorkerPool: Sendable {
   }
 }
 
-/// What the threads share. The counters order every access to the plain fields.
+/// What the threads share.
+///
+/// The counters order every access to the plain fields.
 private final class State: @unchecked Sendable {
   typealias Body = (Int, Int) -> Void
 

@@ -49,8 +49,16 @@ extension Dataset {
         "\(source.name): found \(what) of shape \(array.shape), expected [N, \(shape.count)] for "
           + "the model \(model.specification)")
     }
-    let tensor = try array.tensor(as: Scalar.self).reshaped(Shape([rows]).appending(shape))
-    return array.elementType == .uint8 ? tensor / 255 : tensor
+    var elements = try array.tensor(as: Scalar.self).scalars
+    if array.elementType == .uint8 {
+      // In place: a second copy would double the memory that reading takes.
+      elements.withUnsafeMutableBufferPointer { elements in
+        guard let base = elements.baseAddress else { return }
+        var most: Scalar = 255
+        Scalar.zip(.divide, elements.count, UnsafePointer(base), true, &most, false, base)
+      }
+    }
+    return Tensor(Shape([rows]).appending(shape), elements)
   }
 
   private static func labels(_ source: ByteSource, classes: Int) throws -> [Int32] {

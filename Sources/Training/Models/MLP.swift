@@ -1,4 +1,5 @@
 public import Autodiff
+import Formats
 public import TensorCore
 
 /// A multilayer perceptron: linear layers with one activation between them.
@@ -27,11 +28,6 @@ public struct MLP: Model {
     name: "mlp", summary: "linear layers with one activation between them",
     example: "mlp:64-32-10:tanh", make: { try MLP($0) })
 
-  /// The most extents that a text may name.
-  private static let largestDepth = 256
-  /// The most parameters that a text may ask for.
-  private static let largestCount = 1 << 28
-
   /// The extents of the layers, inputs first.
   public let widths: [Int]
   /// What stands between the layers.
@@ -54,29 +50,36 @@ public struct MLP: Model {
     layout = ParameterLayout(parameters)
   }
 
+  /// The most parameters that a text may ask for.
+  private static let mostParameters = 1 << 28
+
   /// Reads `mlp:64-32-10:tanh`; the activation is relu where none is named.
   public init(_ specification: String) throws {
     let parts = specification.split(separator: ":", omittingEmptySubsequences: false)
     let fail = { (found: String) in
-      ModelError(description: "model \"\(specification)\": \(found); expected mlp:64-32-10:tanh")
+      ModelError(
+        description:
+          "model \(FormatError.quoted(specification)): \(found); expected mlp:64-32-10:tanh")
     }
     guard parts.count == 2 || parts.count == 3, parts[0] == "mlp" else {
       throw fail("\(parts.count) parts")
     }
     let widths = parts[1].split(separator: "-", omittingEmptySubsequences: false)
       .map { Int($0) ?? 0 }
-    guard (2...Self.largestDepth).contains(widths.count),
-      widths.allSatisfy({ (1...(1 << 24)).contains($0) })
-    else { throw fail("layer extents \"\(parts[1].prefix(60))\"") }
-    // No sum below overflows: 2^48 for each of at most 256 layers.
-    let count = zip(widths, widths.dropFirst()).reduce(0) { $0 + ($1.0 + 1) * $1.1 }
-    guard count <= Self.largestCount else {
-      throw fail("\(count) parameters, more than the \(Self.largestCount) that are allowed")
+    guard widths.count >= 2, widths.allSatisfy({ (1...(1 << 24)).contains($0) }) else {
+      throw fail("layer extents \(FormatError.quoted(String(parts[1])))")
+    }
+    let parameters = zip(widths, widths.dropFirst()).reduce(0) { sum, layer in
+      // Each term is below 2⁴⁹, so the sum is stopped long before it could overflow.
+      sum > Self.mostParameters ? sum : sum + (layer.0 + 1) * layer.1
+    }
+    guard parameters <= Self.mostParameters else {
+      throw fail("more than \(Self.mostParameters) parameters")
     }
     let name = parts.count == 3 ? String(parts[2]) : Activation.relu.rawValue
     guard let activation = Activation(rawValue: name) else {
       let known = Activation.allCases.map(\.rawValue).joined(separator: ", ")
-      throw fail("activation \"\(name)\" is none of \(known)")
+      throw fail("activation \(FormatError.quoted(name)) is none of \(known)")
     }
     self.init(widths: widths, activation: activation)
   }

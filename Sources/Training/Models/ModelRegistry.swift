@@ -1,3 +1,5 @@
+import Formats
+
 /// The kinds of models that can be built here.
 public enum ModelRegistry {
   /// A new kind adds one line here.
@@ -12,7 +14,9 @@ public enum ModelRegistry {
     let parts = specification.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     guard let kind = all.first(where: { $0.name == parts[0] }) else {
       let names = all.map { "\($0.name) (\($0.example))" }.joined(separator: ", ")
-      throw ModelError(description: "model \"\(specification)\" is of no known kind: \(names)")
+      throw ModelError(
+        description:
+          "model \(FormatError.quoted(specification)) is of no known kind: \(names)")
     }
     return try kind.make(specification)
   }

@@ -29,7 +29,6 @@ extension ParameterLayout {
         expected: "parameters of the model only: \(summary)")
     }
     var flat: [Scalar] = []
-    flat.reserveCapacity(count)
     for entry in entries { flat += try Self.elements(entry.name, entry.shape, of: file, path) }
     return flat
   }

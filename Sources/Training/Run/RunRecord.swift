@@ -16,15 +16,17 @@ public struct RunRecord: Sendable {
   /// Opens a folder.
   ///
   /// - Throws: `FormatError` where `run.json` is missing or at fault.
-  public init(folder: String) throws {
+  public init(folder: String) throws(FormatError) {
     self.folder = folder
     manifest = try RunManifest(folder: folder)
-    do {
-      model = try ModelRegistry.model(manifest.model)
-    } catch let error as ModelError {
+    guard let model = try? ModelRegistry.model(manifest.model) else {
+      let examples = ModelRegistry.all.map(\.example).joined(separator: ", ")
       throw FormatError(
-        .malformed, file: "\(folder)/\(RunManifest.fileName)", found: error.description)
+        .malformed, file: "\(folder)/\(RunManifest.fileName)",
+        found: "\"model\": \(FormatError.quoted(manifest.model))",
+        expected: "the text of a model such as \(examples)")
     }
+    self.model = model
   }
 
   /// S, the number of steps that the run has when it is finished.
@@ -34,12 +36,13 @@ public struct RunRecord: Sendable {
 
   /// The numbers of steps after which there is a checkpoint, ascending.
   ///
-  /// - Throws: `FormatError` naming the first checkpoint that is missing: one that the record lists,
-  ///   or the one before the first step.
+  /// - Throws: `FormatError` naming the first checkpoint that the record lists and that is missing,
+  ///   or where there is none at all.
   public func checkpoints() throws(FormatError) -> [Int] {
     let present = try Checkpoint.steps(folder)
     let isPresent = Set(present)
-    for step in manifest.checkpoints ?? [0] where !isPresent.contains(step) {
+    let expected = manifest.checkpoints ?? (present.isEmpty ? [0] : [])
+    for step in expected where !isPresent.contains(step) {
       let isUnfinished = step > (present.last ?? -1) && !present.isEmpty
       throw FormatError(
         .missing, file: Checkpoint.path(folder, step: step), found: "no such checkpoint",
@@ -108,24 +111,19 @@ public struct RunRecord: Sendable {
     as type: Scalar.Type = Scalar.self
   ) throws -> Dataset<Scalar>? { try manifest.test.map { try dataset($0) } }
 
-  /// The weight of each training item `[N]`; ones where the record has none.
+  /// The weight of each training item `[N]`; nil, for ones, where the record has none.
   ///
   /// - Throws: As ``train(as:)``.
   public func itemWeights<Scalar: TensorScalar>(
     as type: Scalar.Type = Scalar.self
-  ) throws -> [Scalar] {
-    guard let file = manifest.weights else {
-      return [Scalar](repeating: 1, count: manifest.train.count)
-    }
-    return try ItemWeights.read(source(file), items: manifest.train.count)
+  ) throws -> [Scalar]? {
+    try manifest.weights.map { try ItemWeights.read(source($0), items: manifest.train.count) }
   }
 
   private func dataset<Scalar: TensorScalar>(_ data: RunManifest.Data) throws -> Dataset<Scalar> {
-    let inputs = try source(data.inputs)
-    let dataset = try Dataset<Scalar>.read(
-      inputs: inputs, targets: source(data.targets), model, loss: manifest.loss, ids: data.ids,
-      groups: data.groups, count: data.count)
-    return dataset
+    try Dataset<Scalar>.read(
+      inputs: source(data.inputs), targets: source(data.targets), model, loss: manifest.loss,
+      ids: data.ids, groups: data.groups, count: data.count)
   }
 
   /// A file of the run whose bytes are the recorded ones.

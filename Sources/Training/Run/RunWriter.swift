@@ -119,8 +119,7 @@ extension TrainingRun {
     try require("batch order", record.batches(), batches, shown: false)
     try require("training data", record.train(), train.items, shown: false)
     try require("test data", record.test(), test?.items, shown: false)
-    let ones = [Scalar](repeating: 1, count: train.items.count)
-    try require("item weights", record.itemWeights(), itemWeights ?? ones, shown: false)
+    try require("item weights", record.itemWeights(), itemWeights, shown: false)
     try require("initial state", record.parameters(at: 0), initialParameters, shown: false)
     // Other kernels would end with other bits.
     let core = { (members: [JSONValue.Member]) in

@@ -56,11 +56,11 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
   ///
   /// - Parameters:
   ///   - learningRate: The full rate of the schedule.
-  ///   - batchSize: B; the last batch of an epoch may be short.
+  ///   - batchSize: B, or N where that is less; the last batch of an epoch may be short.
   ///   - epochs: The number of passes over the items.
   ///   - checkpointEvery: The steps between two checkpoints; an epoch's where nil.
   ///   - seed: What the initial parameters and the order of the items are drawn from.
-  /// - Throws: ``TrainingError/setting(name:found:expected:)``.
+  /// - Throws: ``TrainingError`` where a number makes no sense or there are no items.
   public init(
     _ model: any Model, loss: Loss = .crossEntropy, train: Source, test: Source? = nil,
     optimizer: OptimizerSettings = OptimizerSettings(SGD.self), learningRate: Double,
@@ -72,6 +72,7 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
     ] where value < 1 || value > Int(Int32.max) {
       throw .setting(name: name, found: "\(value)", expected: "a whole number from 1")
     }
+    guard train.items.count > 0 else { throw .data("training items: found none") }
     let batchSize = min(batchSize, train.items.count)
     let visits = train.items.count.multipliedReportingOverflow(by: epochs)
     guard !visits.overflow, visits.partialValue <= Self.largestVisits else {

@@ -1,0 +1,67 @@
+/// A table for spreadsheets and data frames: a row for each query and each of its strongest items.
+///
+/// RFC 4180 with a header line. `rank` counts from 1 in each `side`. A text that a spreadsheet would
+/// run as a formula gets an apostrophe in front; numbers stay numbers. Receipts are not in it.
+public enum CSVReport {
+  static let format = ReportFormat(
+    name: "csv", fileExtension: "csv",
+    summary: "a row for each query and each of its strongest items", render: render)
+
+  static let columns = [
+    "query", "query_label", "measured", "side", "rank", "item", "item_id", "label", "group",
+    "score", "unit",
+  ]
+
+  /// The whole file.
+  public static func render(_ report: ScoreReport) -> String {
+    var lines = [line(columns)]
+    for section in report.sections {
+      switch section {
+      case .query(let query): lines += rows(of: query, unit: report.method.unit ?? "")
+      case .receipts: break
+      }
+    }
+    return lines.joined()
+  }
+
+  private static func rows(of scores: ScoreReport.QueryScores, unit: String) -> [String] {
+    let sides = [("supporter", scores.supporters), ("opponent", scores.opponents)]
+    return sides.flatMap { side, items in
+      items.enumerated().map { index, scored in
+        line([
+          text(scores.query.id), text(scores.query.label), "\(scores.measured)", side,
+          "\(index + 1)", "\(scored.number)", text(scored.item.id), text(scored.item.label),
+          text(scored.item.group), "\(scored.score)", text(unit),
+        ])
+      }
+    }
+  }
+
+  private static func line(_ cells: [String]) -> String {
+    cells.joined(separator: ",") + "\r\n"
+  }
+
+  /// A cell that stays text in a spreadsheet and one cell in a reader.
+  private static func text(_ text: String) -> String {
+    let clean = text.plain
+    let safe = startsFormula(clean) ? "'" + clean : clean
+    guard safe.unicodeScalars.contains(where: { [",", "\"", "\n"].contains($0) }) else {
+      return safe
+    }
+    // By scalar: an accent may follow a quotation mark and make one character with it.
+    let quoted = safe.unicodeScalars.map { $0 == "\"" ? "\"\"" : String($0) }
+    return "\"" + quoted.joined() + "\""
+  }
+
+  /// Whether a spreadsheet would take a text for a formula: the first sign is one of = + - @, or
+  /// its wide form, or a tab, and the text is more than a number.
+  private static func startsFormula(_ text: String) -> Bool {
+    guard let first = text.unicodeScalars.first(where: { !$0.properties.isWhitespace }) else {
+      return false
+    }
+    if text.unicodeScalars.first == "\t" { return true }
+    guard "=+-@＝＋－＠".unicodeScalars.contains(first) else { return false }
+    let isNumber = text.utf8.allSatisfy { "0123456789+-.eE".utf8.contains($0) }
+    return !(isNumber && Double(text) != nil)
+  }
+}

@@ -1,0 +1,118 @@
+extension HTMLReport {
+  /// Blue supports and orange opposes; people with any colour vision can tell the two apart, and
+  /// the sign and the side of the bar say it again.
+  static let stylesheet: Markup = """
+    :root {
+      --paper: #fcfcfa; --raised: #f3f3ef; --line: #d9d9d2; --ink: #1d1f21; --quiet: #5c6066;
+      --support: #0b62a8; --oppose: #a84a00; --link: #0b5394;
+    }
+    @media (prefers-color-scheme: dark) {
+      :root {
+        --paper: #16181a; --raised: #202326; --line: #3a3f44; --ink: #e6e6e3; --quiet: #a6abb1;
+        --support: #74b9f2; --oppose: #f0a35e; --link: #8cc4f5;
+      }
+      img { filter: brightness(.9); }
+    }
+    * { box-sizing: border-box; }
+    html { color-scheme: light dark; -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
+    body {
+      margin: 0 auto; max-width: 62rem; padding: 2rem 1.25rem 4rem;
+      background: var(--paper); color: var(--ink); overflow-wrap: break-word;
+      font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", "Liberation Sans", sans-serif;
+    }
+    h1, h2, h3 { line-height: 1.25; text-wrap: balance; }
+    h1 { font-size: 1.9rem; margin: 0 0 .5rem; }
+    h2 { font-size: 1.3rem; margin: 0 0 .5rem; }
+    h3 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
+    h3 .quiet { font-weight: normal; margin-left: .5rem; }
+    p { margin: .4rem 0; max-width: 44rem; }
+    section { margin-top: 2.75rem; }
+    a { color: var(--link); }
+    a:focus-visible, summary:focus-visible, [tabindex]:focus-visible {
+      outline: 3px solid var(--link); outline-offset: 2px;
+    }
+    .skip { position: absolute; left: -999rem; }
+    .skip:focus { left: 1rem; top: .5rem; background: var(--paper); padding: .5rem; }
+    .lead { font-size: 1.05rem; }
+    .quiet, .label, caption, dt { color: var(--quiet); }
+    .quiet, .label { font-size: .9rem; font-weight: normal; }
+    .support { color: var(--support); }
+    .oppose { color: var(--oppose); }
+    .notes { border-left: 4px solid var(--oppose); background: var(--raised); padding: .75rem 1rem; }
+    .notes h2 { font-size: 1rem; }
+    .notes ul { margin: 0; padding-left: 1.2rem; }
+    .facts { margin: 1rem 0; font-size: .92rem; }
+    .facts div { display: grid; grid-template-columns: minmax(8rem, 15rem) 1fr; gap: 1rem; }
+    .facts div { padding: .3rem 0; border-bottom: 1px solid var(--line); }
+    .facts dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+    .wide { overflow-x: auto; }
+    table { border-collapse: collapse; width: 100%; font-size: .92rem; }
+    caption { text-align: left; padding: .25rem 0 .5rem; }
+    th, td { text-align: left; padding: .3rem .75rem .3rem 0; vertical-align: middle; }
+    tr { border-bottom: 1px solid var(--line); }
+    thead th { color: var(--quiet); font-weight: 600; vertical-align: bottom; }
+    thead th::first-letter, dt::first-letter { text-transform: uppercase; }
+    tbody th { font-weight: 600; white-space: nowrap; }
+    .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+    td.number { padding-left: .5rem; }
+    .chart { width: 45%; min-width: 7rem; }
+    .receipts .chart { width: 30%; }
+    .thumbnail { width: 2.5rem; }
+    .bar { display: block; width: 100%; height: .9rem; }
+    .bar.rows-2 { height: 1.7rem; }
+    .bar * { vector-effect: non-scaling-stroke; }
+    .bar .support { fill: var(--support); }
+    .bar .oppose { fill: var(--oppose); }
+    .bar .predicted { fill: none; stroke: var(--ink); stroke-width: 1.5px; }
+    .bar .actual { fill: var(--support); stroke: var(--support); stroke-width: 1.5px; }
+    .bar .zero { stroke: var(--quiet); stroke-width: 1px; }
+    img { image-rendering: pixelated; border: 1px solid var(--line); border-radius: 3px; }
+    img { object-fit: contain; background: #fff; flex: none; }
+    img.small { width: 2rem; height: 2rem; display: block; }
+    img.medium { width: 4.5rem; height: 4.5rem; }
+    img.large { width: 6.5rem; height: 6.5rem; }
+    .query { border-top: 2px solid var(--line); padding-top: 1.75rem; }
+    .heading { display: flex; gap: 1.25rem; align-items: flex-start; }
+    .heading div { min-width: 0; }
+    .heading .label { margin-left: .5rem; }
+    .measure { color: var(--quiet); margin: 0; }
+    .measure strong { color: var(--ink); font-variant-numeric: tabular-nums; }
+    .strip { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: .9rem .5rem; }
+    .strip li { display: flex; flex-direction: column; font-size: .82rem; line-height: 1.4; }
+    .strip li { min-width: 6.25rem; max-width: 18rem; }
+    .strip strong { font-variant-numeric: tabular-nums; font-size: .9rem; margin-top: .25rem; }
+    .strip span { color: var(--quiet); }
+    blockquote { margin: .5rem 0; padding: .5rem .75rem; background: var(--raised); }
+    blockquote { border-left: 3px solid var(--line); white-space: pre-wrap; }
+    details { margin-top: 1.25rem; }
+    summary { cursor: pointer; font-weight: 600; }
+    pre { background: var(--raised); padding: .75rem 1rem; overflow-x: auto; font-size: .88rem; }
+    code { font-family: ui-monospace, "Liberation Mono", monospace; }
+    @media (max-width: 36rem) {
+      body { padding: 1.25rem 1rem 3rem; }
+      h1 { font-size: 1.5rem; }
+      .facts div { grid-template-columns: 1fr; gap: 0; }
+      .heading { gap: .75rem; }
+      img.large { width: 4rem; height: 4rem; }
+      th, td { padding-right: .45rem; }
+      .chart { min-width: 4.5rem; }
+      table { font-size: .85rem; }
+    }
+    @media print {
+      :root {
+        --paper: #fff; --raised: #f3f3ef; --line: #ccc; --ink: #000; --quiet: #444;
+        --support: #0b62a8; --oppose: #a84a00; --link: #000;
+      }
+      body { max-width: none; padding: 0; font-size: 10pt; }
+      .skip { display: none; }
+      section { margin-top: 1.5rem; }
+      img.medium { width: 3rem; height: 3rem; }
+      .strip li { min-width: 4.9rem; font-size: 7.5pt; }
+      th, td { padding-top: .1rem; padding-bottom: .1rem; }
+      .wide { overflow: visible; }
+      .strip li, tr, .heading { break-inside: avoid; }
+      h2, h3, summary { break-after: avoid; }
+      pre { white-space: pre-wrap; }
+    }
+    """
+}

@@ -1,0 +1,89 @@
+import Formats
+import Influence
+import Training
+
+/// One JSON object on each line for programs: a header, then each query and each receipt.
+///
+/// `kind` tells them apart. Names are in alphabetical order and every object of a kind has the same
+/// ones; what is not known is `null`. Numbers have all their digits.
+public enum JSONLinesReport {
+  static let format = ReportFormat(
+    name: "json lines", fileExtension: "jsonl",
+    summary: "a JSON object for each query, after a header; every digit of every number",
+    render: render)
+
+  /// The whole file.
+  public static func render(_ report: ScoreReport) -> String {
+    ([header(report)] + report.sections.flatMap(objects)).map { "\($0)\n" }.joined()
+  }
+
+  private static func header(_ report: ScoreReport) -> JSONValue {
+    object([
+      ("kind", .string("header")), ("format", .string("palimpsest-scores")),
+      ("version", .number(1)), ("title", .string(report.title)),
+      ("method", .string(report.method.name)), ("methodSummary", .string(report.method.summary)),
+      ("unit", report.method.unit.map { .string($0) } ?? .null),
+      ("measure", .string(report.measure.rawValue)), ("loss", .string(report.loss.rawValue)),
+      ("model", .string(report.model)), ("items", .number(report.itemCount)),
+      ("queries", .number(report.queries.count)),
+      ("notes", .array(report.notes.map { .string($0) })),
+      ("command", .string(report.provenance.command)),
+      ("softwareVersion", .string(report.provenance.version)),
+      (
+        "provenance",
+        .array(
+          report.provenance.facts.map {
+            object([("name", .string($0.name)), ("value", .string($0.value))])
+          })
+      ),
+    ])
+  }
+
+  private static func objects(_ section: ScoreReport.Section) -> [JSONValue] {
+    switch section {
+    case .query(let query): [object(query)]
+    case .receipts(let receipts): receipts.map(object)
+    }
+  }
+
+  private static func object(_ scores: ScoreReport.QueryScores) -> JSONValue {
+    let cocktail = scores.cocktail
+    return object([
+      ("kind", .string("query")), ("id", .string(scores.query.id)),
+      ("label", .string(scores.query.label)), ("group", .string(scores.query.group)),
+      ("measured", number(scores.measured)),
+      ("net", number(cocktail?.net)), ("gross", number(cocktail?.gross)),
+      ("effectiveContributors", number(cocktail?.effectiveContributors)),
+      ("entropyContributors", number(cocktail?.entropyContributors)),
+      ("topShare", number(cocktail?.topShare)), ("cancellation", number(cocktail?.cancellation)),
+      ("supporters", .array(scores.supporters.map(object))),
+      ("opponents", .array(scores.opponents.map(object))),
+    ])
+  }
+
+  private static func object(_ scored: ScoreReport.ScoredItem) -> JSONValue {
+    object([
+      ("item", .number(scored.number)), ("id", .string(scored.item.id)),
+      ("label", .string(scored.item.label)), ("group", .string(scored.item.group)),
+      ("score", number(scored.score)),
+    ])
+  }
+
+  private static func object(_ receipt: ScoreReport.Receipt) -> JSONValue {
+    object([
+      ("kind", .string("receipt")), ("query", .string(receipt.query)),
+      ("removed", .string(receipt.removed)), ("predicted", number(receipt.predicted)),
+      ("actual", number(receipt.actual)), ("unit", .string(receipt.unit)),
+    ])
+  }
+
+  private static func object(_ members: [(name: String, value: JSONValue)]) -> JSONValue {
+    .object(members.sorted { $0.name < $1.name }.map { JSONValue.Member($0.name, $0.value) })
+  }
+
+  /// JSON has no number for NaN and infinity.
+  private static func number(_ value: Double?) -> JSONValue {
+    guard let value, value.isFinite else { return .null }
+    return .number(value)
+  }
+}

@@ -1,0 +1,124 @@
+public import Influence
+
+extension ScoreReport {
+  /// What the scores of one query come to.
+  public struct QueryScores: Sendable {
+    /// The query.
+    public var query: Item
+    /// Its measure, in the measure's own unit.
+    public var measured: Double
+    /// How concentrated its scores are; nil where not all of them were computed.
+    public var cocktail: Cocktail?
+    /// Highest scores first.
+    ///
+    /// Where few items support the output, the last of them do not.
+    public var supporters: [ScoredItem]
+    /// Lowest scores first.
+    ///
+    /// Where few items oppose the output, the last of them do not.
+    public var opponents: [ScoredItem]
+
+    /// The strongest items of a query.
+    public init(
+      query: Item, measured: Double, cocktail: Cocktail?, supporters: [ScoredItem],
+      opponents: [ScoredItem]
+    ) {
+      self.query = query
+      self.measured = measured
+      self.cocktail = cocktail
+      self.supporters = supporters
+      self.opponents = opponents
+    }
+
+    /// The strongest items of a query, each looked up by its number.
+    public init(
+      query: Item, measured: Double, cocktail: Cocktail?, top: TopItems, item: (Int) -> Item
+    ) {
+      func lookUp(_ ranked: [RankedItem]) -> [ScoredItem] {
+        ranked.map { ScoredItem(number: $0.item, item: item($0.item), score: $0.score) }
+      }
+      self.init(
+        query: query, measured: measured, cocktail: cocktail, supporters: lookUp(top.supporters),
+        opponents: lookUp(top.opponents))
+    }
+
+    /// The supporters that really support: scores above zero.
+    var realSupporters: [ScoredItem] { supporters.filter { $0.score > 0 } }
+
+    /// The opponents that really oppose: scores below zero.
+    var realOpponents: [ScoredItem] { opponents.filter { $0.score < 0 } }
+  }
+
+  /// A training item with its score for a query.
+  public struct ScoredItem: Sendable {
+    /// Its row in the training set.
+    public var number: Int
+    /// The item.
+    public var item: Item
+    /// Positive where it supports the output.
+    public var score: Double
+
+    /// An item with its score.
+    public init(number: Int, item: Item, score: Double) {
+      self.number = number
+      self.item = item
+      self.score = score
+    }
+  }
+
+  /// A training item or a query.
+  public struct Item: Sendable {
+    /// What a person can look at.
+    public enum Content: Sendable {
+      /// A picture.
+      case image(PixelImage)
+      /// A text.
+      case text(String)
+    }
+
+    /// Its name, such as `train:17`.
+    public var id: String
+    /// Its label or target in words; empty for none.
+    public var label: String
+    /// Its owner, document or source; empty for none.
+    public var group: String
+    /// The item itself; nil where it cannot be shown.
+    public var content: Content?
+
+    /// An item.
+    public init(id: String, label: String = "", group: String = "", content: Content? = nil) {
+      self.id = id
+      self.label = label
+      self.group = group
+      self.content = content
+    }
+  }
+
+  /// A prediction beside what came out when the training was done again.
+  public struct Receipt: Sendable {
+    /// The id of the query.
+    public var query: String
+    /// What was taken out of the training set, in words.
+    public var removed: String
+    /// The change of the query's measure that the scores predict.
+    public var predicted: Double
+    /// The change that came out.
+    public var actual: Double
+    /// What both are counted in.
+    public var unit: String
+
+    /// A prediction and its outcome.
+    public init(query: String, removed: String, predicted: Double, actual: Double, unit: String) {
+      self.query = query
+      self.removed = removed
+      self.predicted = predicted
+      self.actual = actual
+      self.unit = unit
+    }
+
+    /// Whether prediction and outcome have the same sign.
+    var agreesInSign: Bool {
+      predicted == actual || (predicted > 0 && actual > 0) || (predicted < 0 && actual < 0)
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import Influence
+import Training
+
+/// Aligned tables for a terminal or a text file.
+public enum TerminalReport {
+  /// How the text looks.
+  public struct Style: Sendable {
+    /// Whether to colour with ANSI escapes.
+    public var usesColor: Bool
+    /// The column at which sentences are broken.
+    public var width: Int
+
+    /// A style; plain text of 80 columns unless told otherwise.
+    public init(usesColor: Bool = false, width: Int = 80) {
+      self.usesColor = usesColor
+      self.width = width
+    }
+
+    func paint(_ text: String, _ role: TextTable.Role) -> String {
+      let code: String? =
+        switch role {
+        case .plain: nil
+        case .heading: "1"
+        case .faint: "2"
+        case .support: "34"
+        case .oppose: "33"
+        }
+      guard usesColor, let code else { return text }
+      return "\u{1b}[\(code)m\(text)\u{1b}[0m"
+    }
+  }
+
+  static let format = ReportFormat(
+    name: "text", fileExtension: "txt", summary: "aligned tables, as on a terminal",
+    render: { render($0) })
+
+  /// The whole text: the setting, the sections, and the concentration of all outputs in one table.
+  public static func render(_ report: ScoreReport, style: Style = Style()) -> String {
+    var parts = [head(report, style)]
+    for section in report.sections {
+      switch section {
+      case .query(let query): parts.append(lines(of: query, report, style))
+      case .receipts(let receipts): parts.append(lines(of: receipts, style))
+      }
+    }
+    parts.append(overview(report, style))
+    return parts.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }
+      .joined(separator: "\n")
+  }
+
+  private static func head(_ report: ScoreReport, _ style: Style) -> [String] {
+    let facts = report.setting + report.origin
+    let table = TextTable(
+      alignments: [.left, .left],
+      rows: facts.map { [.init($0.name, .faint), .init($0.value)] })
+    return [style.paint(report.title.plainLine, .heading)] + table.lines(style)
+      + report.notes.flatMap { wrapped("Note: " + $0, style) }
+  }
+
+  private static func lines(
+    of scores: ScoreReport.QueryScores, _ report: ScoreReport, _ style: Style
+  ) -> [String] {
+    let query = scores.query
+    var title = [style.paint(query.id.plainLine, .heading)]
+    if !query.label.isEmpty { title.append("label \(query.label.plainLine.clipped(to: 40))") }
+    title.append("\(report.measure.rawValue) \(HumanNumber.significant(scores.measured))")
+    var lines = [title.joined(separator: "  ")]
+    if case .text(let text) = query.content {
+      lines += wrapped("“\(text.plainLine.clipped(to: 400))”", style)
+    }
+    lines += wrapped(scores.cocktail.sentence, style)
+    let (supporters, opponents) = (scores.realSupporters, scores.realOpponents)
+    let count = max(supporters.count, opponents.count)
+    guard count > 0 else { return lines }
+    let hasLabels = (supporters + opponents).contains { !$0.item.label.isEmpty }
+    let hasGroups = (supporters + opponents).contains { !$0.item.group.isEmpty }
+
+    // One column of numbers for both sides, so that they compare.
+    let numbers = HumanNumber.column((supporters + opponents).map(\.score))
+    func cells(_ items: [ScoreReport.ScoredItem], _ index: Int, first: Int) -> [TextTable.Cell] {
+      let width = 2 + (hasLabels ? 1 : 0) + (hasGroups ? 1 : 0)
+      guard index < items.count else { return Array(repeating: .init(""), count: width) }
+      let scored = items[index]
+      return [.init(scored.item.id.clipped(to: 24))]
+        + (hasLabels ? [.init(scored.item.label.clipped(to: 16))] : [])
+        + (hasGroups ? [.init(scored.item.group.clipped(to: 16), .faint)] : [])
+        + [.init(numbers[first + index], first == 0 ? .support : .oppose)]
+    }
+    func headings(_ side: String) -> [TextTable.Cell] {
+      ([side] + (hasLabels ? ["label"] : []) + (hasGroups ? ["group"] : []) + ["score"])
+        .map { .init($0, .faint) }
+    }
+    let side =
+      Array(repeating: TextTable.Alignment.left, count: headings("").count - 1) + [.right]
+    let table = TextTable(
+      alignments: [.right] + side + side,
+      rows: [[.init("")] + headings("supporters") + headings("opponents")]
+        + (0..<count).map { index in
+          [.init("\(index + 1)", .faint)] + cells(supporters, index, first: 0)
+            + cells(opponents, index, first: supporters.count)
+        })
+    return lines + table.lines(style)
+  }
+
+  private static func lines(of receipts: [ScoreReport.Receipt], _ style: Style) -> [String] {
+    guard !receipts.isEmpty else { return [] }
+    let numbers = HumanNumber.column(receipts.flatMap { [$0.predicted, $0.actual] })
+    let headings = ["query", "removed", "predicted", "actual", "change in"]
+    let table = TextTable(
+      alignments: [.left, .left, .right, .right, .left],
+      rows: [headings.map { .init($0, .faint) }]
+        + receipts.enumerated().map { index, receipt in
+          [
+            .init(receipt.query.clipped(to: 24)), .init(receipt.removed.clipped(to: 40)),
+            .init(numbers[2 * index]), .init(numbers[2 * index + 1]), .init(receipt.unit),
+          ]
+        })
+    return [style.paint("Trained again to check", .heading)] + table.lines(style)
+      + wrapped(receipts.agreement, style)
+  }
+
+  private static func overview(_ report: ScoreReport, _ style: Style) -> [String] {
+    guard report.queries.count > 0 else { return ["There are no queries."] }
+    let headings = [
+      "query", "label", report.measure.rawValue, "contributors", "strongest", "cancelled",
+    ]
+    let table = TextTable(
+      alignments: [.left, .left, .right, .right, .right, .right],
+      rows: [headings.map { .init($0, .faint) }]
+        + report.queries.map { scores in
+          [
+            .init(scores.query.id.clipped(to: 24)), .init(scores.query.label.clipped(to: 16)),
+            .init(HumanNumber.significant(scores.measured)),
+          ] + scores.cocktail.figures.map { .init($0) }
+        })
+    return [style.paint("How concentrated the scores are", .heading)] + table.lines(style)
+      + wrapped(
+        "Contributors: how many equal items of \(HumanNumber.count(report.itemCount)) would be as "
+          + "concentrated. Strongest: its share of the gross, the sum of all scores without their "
+          + "signs. Cancelled: the share of the gross that supporters and opponents take from each "
+          + "other.", style)
+  }
+
+  /// A sentence in lines of the style's width, indented.
+  private static func wrapped(_ text: String, _ style: Style) -> [String] {
+    var lines: [String] = []
+    var line = ""
+    for word in text.plainLine.split(separator: " ") {
+      if !line.isEmpty, 2 + line.terminalWidth + 1 + String(word).terminalWidth > style.width {
+        lines.append("  " + line)
+        line = ""
+      }
+      line += (line.isEmpty ? "" : " ") + word
+    }
+    return line.isEmpty ? lines : lines + ["  " + line]
+  }
+}

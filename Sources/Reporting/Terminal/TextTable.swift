@@ -1,0 +1,67 @@
+/// Rows of text cells in aligned columns.
+struct TextTable {
+  /// What a cell is, for its colour.
+  enum Role: Sendable {
+    case plain, heading, faint, support, oppose
+  }
+
+  struct Cell {
+    let text: String
+    let role: Role
+
+    init(_ text: String, _ role: Role = .plain) {
+      self.text = text.plainLine
+      self.role = role
+    }
+  }
+
+  enum Alignment { case left, right }
+
+  /// One for each column.
+  let alignments: [Alignment]
+  /// Each with a cell for each column.
+  var rows: [[Cell]]
+
+  /// The lines, without blanks at their ends.
+  func lines(_ style: TerminalReport.Style, indent: Int = 2) -> [String] {
+    let widths = alignments.indices.map { column in
+      rows.map { $0[column].text.terminalWidth }.max() ?? 0
+    }
+    return rows.map { row in
+      var line = String(repeating: " ", count: indent)
+      var blanks = 0
+      for (column, cell) in row.enumerated() {
+        let missing = widths[column] - cell.text.terminalWidth
+        let isRight = alignments[column] == .right
+        blanks += isRight ? missing : 0
+        if !cell.text.isEmpty {
+          line += String(repeating: " ", count: blanks) + style.paint(cell.text, cell.role)
+          blanks = 0
+        }
+        blanks += (isRight ? 0 : missing) + 2
+      }
+      return line
+    }
+  }
+}
+
+extension String {
+  /// Cells that a terminal gives to the text: two to East Asian characters and emoji, else one.
+  var terminalWidth: Int {
+    reduce(0) { width, character in
+      guard let scalar = character.unicodeScalars.first else { return width }
+      return width + (scalar.isWide ? 2 : 1)
+    }
+  }
+}
+
+extension Unicode.Scalar {
+  fileprivate var isWide: Bool {
+    switch value {
+    case 0x1100...0x115f, 0x2e80...0xa4cf, 0xac00...0xd7a3, 0xf900...0xfaff, 0xfe30...0xfe6f,
+      0xff00...0xff60, 0xffe0...0xffe6, 0x20000...0x3fffd:
+      true
+    default: properties.isEmojiPresentation
+    }
+  }
+}

@@ -1,0 +1,49 @@
+public import Influence
+
+extension Cocktail {
+  /// The concentration of an output's scores in one plain sentence.
+  public var sentence: String {
+    guard items > 0 else { return "There are no training items." }
+    let all = HumanNumber.count(items)
+    guard gross > 0 else {
+      return items == 1
+        ? "The only training item did not move this output: its score is zero."
+        : "No training item moved this output: all \(all) scores are zero."
+    }
+    guard items > 1 else { return "The only training item holds all that moved this output." }
+    return "What moved this output amounts to \(contributors) among \(all) items; the strongest "
+      + "holds \(HumanNumber.percent(topShare)) of the gross, against "
+      + "\(HumanNumber.percent(1 / Double(items))) if all were equal; \(cancelled)."
+  }
+
+  /// The effective number: whole from ten on, one decimal below.
+  var effectiveText: String {
+    let digits = effectiveContributors >= 10 ? 0 : 1
+    let scale = digits == 0 ? 1.0 : 10
+    let rounded = (effectiveContributors * scale).rounded() / scale
+    let isWhole = rounded == rounded.rounded()
+    return isWhole
+      ? HumanNumber.count(Int(rounded)) : HumanNumber.significant(rounded, digits: 2)
+  }
+
+  /// The share of the gross that supporters and opponents take from each other.
+  var cancelledShare: Double { max(0, 1 - cancellation) }
+
+  private var contributors: String {
+    effectiveText == "1" ? "a single contributor" : "\(effectiveText) equal contributors"
+  }
+
+  private var cancelled: String {
+    // Rounding leaves a little where all signs agree.
+    cancelledShare < 1e-9
+      ? "nothing cancels" : "\(HumanNumber.percent(cancelledShare)) of the gross cancels"
+  }
+}
+
+extension Cocktail? {
+  /// The sentence, or why there is none.
+  var sentence: String {
+    self?.sentence
+      ?? "Only the strongest items were searched for, so what all items together hold is not known."
+  }
+}
