@@ -25,7 +25,9 @@ extension RunRecord {
       var weights = [Double](repeating: 0, count: manifest.train.count)
       for taken in step..<end {
         let share = rates[taken] / Double(max(batches.itemCount(at: taken), 1))
-        for item in batches[taken] where item >= 0 { weights[item] += share * itemWeights[item] }
+        for item in batches[taken] where item >= 0 {
+          weights[item] += share * (itemWeights?[item] ?? 1)
+        }
       }
       return WeightedCheckpoint(parameters: try parameters(at: step), weight: .perItem(weights))
     }
