@@ -54,7 +54,8 @@ struct WorkEstimate {
   }
 
   private static func text(bytes: Int) -> String {
-    bytes < 1 << 20
+    if bytes == 0 { return "none" }
+    return bytes < 1 << 20
       ? "\(HumanNumber.count((bytes + 1023) >> 10)) KiB"
       : "\(HumanNumber.count((bytes + (1 << 20) - 1) >> 20)) MiB"
   }
@@ -120,7 +121,8 @@ extension WorkEstimate {
     let duration = try ContinuousClock().measure { try work(sample) }
     let estimate = engine.estimate
     self.init(
-      items: estimate.items, queries: estimate.queries, parameters: estimate.parameters,
+      items: estimate.items, queries: problem.queries.count > 0 ? problem.queries.count : nil,
+      parameters: estimate.parameters,
       operations: estimate.operations, outputBytes: outputBytes,
       seconds: duration / .seconds(1) * estimate.operations / sample.estimate.operations,
       peakBytes: estimate.peakBytes)

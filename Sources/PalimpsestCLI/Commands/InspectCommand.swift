@@ -72,9 +72,12 @@ struct InspectCommand: ParsableCommand {
     let name = FormatError.printable(member.name, limit: 60)
     guard case .array(let values) = member.value, values.contains(where: { $0.members != nil })
     else { return ["\(name): \(text(member.value))"] }
+    let rows = values.map { ($0.members ?? []).map { text($0.value) } }
+    let width = rows.compactMap { $0.first?.count }.max() ?? 0
     return ["\(name):"]
-      + values.map { value in
-        let parts = (value.members ?? []).map { text($0.value) }
+      + rows.map { row in
+        let first = row.first ?? ""
+        let parts = [first + String(repeating: " ", count: width - first.count)] + row.dropFirst()
         return "  " + parts.filter { !$0.isEmpty }.joined(separator: "  ")
       }
   }

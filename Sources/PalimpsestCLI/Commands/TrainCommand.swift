@@ -159,8 +159,9 @@ struct TrainCommand: ParsableCommand {
       learningRate: lr, schedule: Schedule(schedule), batchSize: batchSize, epochs: epochs,
       checkpointEvery: checkpointEvery, seed: seed)
     if let batches {
-      let epoch = run.batches.count / epochs
-      run.batches = try Batches(path: batches, items: run.train.items.count)
+      let items = run.train.items.count
+      run.batches = try Batches(path: batches, items: items)
+      let epoch = (items + run.batches.size - 1) / run.batches.size
       run.learningRates = try Schedule(schedule).learningRates(
         lr, steps: run.batches.count, epoch: epoch)
     }
