@@ -16,12 +16,16 @@ enum Signals {
   static func prepare() {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
+    var stops = sigset_t()
+    sigemptyset(&stops)
     for number in [SIGINT, SIGTERM] {
-      signal(number) { number in
+      sigaddset(&stops, number)
+      signal(number) { _ in
         if Signals.wasInterrupted.exchange(true, ordering: .relaxed) { _exit(130) }
-        _ = number
       }
     }
+    // A program that started this one from a thread of its own may have blocked them.
+    pthread_sigmask(SIG_UNBLOCK, &stops, nil)
   }
 
   /// Called between steps of long work, with what the person can do afterwards.

@@ -34,7 +34,7 @@ struct ScoreTests {
       for (side, expected) in [
         ("supporters", order.prefix(4)), ("opponents", order.reversed().prefix(4)),
       ] {
-        let found = query[side]?.values ?? []
+        let found = query[side]?.array ?? []
         #expect(found.map { $0["item"]?.integer(Int.self) ?? -1 } == Array(expected))
         #expect(found.map { $0["score"]?.double ?? 0 } == expected.map { own[$0] })
       }
@@ -173,7 +173,7 @@ struct ScoreTests {
     #expect(try await room.done("inspect", "run").output.contains("\nsteps: 18\n"))
     let file = "run/checkpoints/00000000.safetensors"
     let arrays = try #require(
-      try await room.done("inspect", file, "--json").json.first?["arrays"]?.values)
+      try await room.done("inspect", file, "--json").json.first?["arrays"]?.array)
     #expect(
       arrays.compactMap { $0["name"]?.string } == ["0.bias", "0.weight", "2.bias", "2.weight"])
     #expect(arrays.first?["shape"] == .array([.number(5)]))

@@ -114,7 +114,7 @@ struct TrainingTests {
   func formats() async throws {
     let room = try Room()
     var stream = RandomStream(seed: 5, stream: 7_001)
-    let pixels = (0..<30 * 9).map { _ in UInt8(stream.uniform(below: 256)) }
+    let pixels = (0..<30 * 9).map { _ in UInt8(stream.nextInteger(below: 256)) }
     let labels = (0..<30).map { UInt8($0 % 3) }
     let floats = pixels.map { Float($0) / 255 }
     try NPY.write(Tensor<Float>([30, 9], floats), to: room.path("x.npy"))
