@@ -65,7 +65,8 @@ enum ExitStatus: Int32 {
   ) -> String {
     // Names to choose from come as a list; what a person typed may hold line breaks of its own.
     let text = message.replacingOccurrences(of: "\n  - ", with: " ")
-    let hint = command.fullMessage(for: error).split(separator: "\n").last { $0.hasPrefix("  See '") }
+    let lines = command.fullMessage(for: error).split(separator: "\n")
+    let hint = lines.last { $0.hasPrefix("  See '") }
     guard let help = hint?.split(separator: "'").dropFirst().first else { return text }
     return "\(text.hasSuffix(".") ? String(text.dropLast()) : text); see '\(help)'"
   }

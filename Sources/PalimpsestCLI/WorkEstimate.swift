@@ -28,29 +28,27 @@ struct WorkEstimate {
     }
   }
 
-  private var entries: [(key: String, label: String, text: String, value: JSONValue)] {
-    func count(_ key: String, _ label: String, _ value: Int) -> [(String, String, String, JSONValue)]
-    { [(key, label, HumanNumber.count(value), .number(value))] }
-    func bytes(_ key: String, _ label: String, _ value: Int) -> [(String, String, String, JSONValue)]
-    { [(key, label, Self.text(bytes: value), .number(value))] }
-    return count("items", "training items", items)
-      + (queries.map { count("queries", "queries", $0) } ?? [])
-      + count("parameters", "parameters", parameters)
-      + (steps.map { count("steps", "steps", $0) } ?? [])
-      + [
-        (
-          "operations", "operations", "\(HumanNumber.significant(operations / 1e9)) GFLOP",
-          .number(operations)
-        )
-      ]
-      + bytes("outputBytes", "files written", outputBytes)
-      + [
-        (
-          "expectedSeconds", "expected time", "\(HumanNumber.significant(seconds, digits: 2)) s",
-          .number(seconds)
-        )
-      ]
-      + bytes("peakBytes", "peak memory", peakBytes)
+  private typealias Entry = (key: String, label: String, text: String, value: JSONValue)
+
+  private var entries: [Entry] {
+    func count(_ key: String, _ label: String, _ value: Int) -> Entry {
+      (key, label, HumanNumber.count(value), .number(value))
+    }
+    func bytes(_ key: String, _ label: String, _ value: Int) -> Entry {
+      (key, label, Self.text(bytes: value), .number(value))
+    }
+    let size = [
+      count("items", "training items", items), queries.map { count("queries", "queries", $0) },
+      count("parameters", "parameters", parameters), steps.map { count("steps", "steps", $0) },
+    ].compactMap { $0 }
+    let operationsText = "\(HumanNumber.significant(operations / 1e9)) GFLOP"
+    let secondsText = "\(HumanNumber.significant(seconds, digits: 2)) s"
+    return size + [
+      ("operations", "operations", operationsText, .number(operations)),
+      bytes("outputBytes", "files written", outputBytes),
+      ("expectedSeconds", "expected time", secondsText, .number(seconds)),
+      bytes("peakBytes", "peak memory", peakBytes),
+    ]
   }
 
   private static func text(bytes: Int) -> String {

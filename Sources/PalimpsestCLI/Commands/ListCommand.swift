@@ -5,7 +5,7 @@ import Palimpsest
 /// `palimpsest list`: what can be asked for by name.
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", 
+    commandName: "list",
     abstract: "List methods, models, formats, measures, losses or optimizers.",
     discussion: "EXAMPLE: palimpsest list methods")
 

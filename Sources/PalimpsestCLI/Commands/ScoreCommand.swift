@@ -158,6 +158,7 @@ struct ScoreCommand: ParsableCommand {
   ) throws -> [ScoreReport.Section] {
     let count = engine.problem.rowCount * items.count
     let bar = ProgressBar("score", of: count, "scores")
+    bar.show(0)
     defer { bar.finish() }
     let progress = { (share: Double) in
       try Signals.check()

@@ -70,6 +70,7 @@ struct SelfInfluenceCommand: ParsableCommand {
   ) throws -> [Double] {
     let count = engine.problem.items.count
     let bar = ProgressBar("self-influence", of: count, "items")
+    bar.show(0)
     defer { bar.finish() }
     return try engine.selfInfluence { share in
       try Signals.check()
