@@ -5,14 +5,19 @@ import PackageDescription
 let package = Package(
   name: "palimpsest-benchmarks",
   platforms: [.macOS(.v15)],
+  products: [.executable(name: "peer-workloads", targets: ["PeerWorkloads"])],
   dependencies: [
     .package(name: "palimpsest", path: ".."),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
   ],
   targets: [
     .executableTarget(
       name: "PeerWorkloads",
-      dependencies: [.product(name: "Palimpsest", package: "palimpsest")]),
+      dependencies: [
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Palimpsest", package: "palimpsest"),
+      ]),
     .executableTarget(
       name: "PalimpsestBenchmarks",
       dependencies: [
@@ -24,3 +29,12 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+for target in package.targets {
+  target.swiftSettings = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+  ]
+}

@@ -71,6 +71,17 @@ public struct Graph: Sendable {
     }
   }
 
+  /// Makes inputs, bound when the graph runs, of some values that would be computed.
+  ///
+  /// - Parameter label: The label of the new input for a node, nil for a node that stays.
+  public mutating func makeInputs(_ label: (Node) -> String?) {
+    for index in nodes.indices {
+      guard let label = label(nodes[index]) else { continue }
+      let shape = nodes[index].shape
+      nodes[index] = Node(primitive: Input(label: label, shape: shape), operands: [], shape: shape)
+    }
+  }
+
   /// Which nodes depend on any of these values, themselves included.
   func dependents(of sources: [NodeID], upTo last: NodeID) -> [Bool] {
     var depends = [Bool](repeating: false, count: last.index + 1)

@@ -15,5 +15,5 @@
 #define EXPM1_POLYNOMIAL(r)                                                                        \
   (r + r * r * (0.5f + r * (1.6666667e-1f + r * (4.1666642e-2f + r * (8.3333583e-3f +              \
    r * (1.3904466e-3f + r * 1.9841270e-4f))))))
-#define PANEL 128
+#define PANEL KERNEL_PANEL_F32
 #include "kernels.h"

@@ -345,31 +345,46 @@ WIDE ptrdiff_t NAME(kernel_compress)(ptrdiff_t rows, ptrdiff_t columns, const T 
   return n;
 }
 
-// One row times a panel of b, the panel's sums held in registers.
-INLINE void NAME(panel_product)(ptrdiff_t n, const int32_t *index, const T *value, ptrdiff_t count,
-                                const T *restrict b, ptrdiff_t ldb, T *restrict y) {
+// Columns of which a panel's part stays in the first-level cache.
+#define PART 128
+// Rows that go through a part before the next one is taken.
+#define STRIP 256
+
+// y[0 ..< n] += the nonzeros from k on whose column is below `limit`, times the panel; returns the
+// first that is not. The sums are held in registers.
+INLINE ptrdiff_t NAME(part_product)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t end, ptrdiff_t limit,
+                                    const int32_t *index, const T *value, const T *panel,
+                                    T *restrict y) {
   T s[PANEL] = {0};
-  for (ptrdiff_t k = 0; k < count; k++) {
+  for (ptrdiff_t j = 0; j < n; j++) s[j] = y[j];
+  for (; k < end && index[k] < limit; k++) {
     T v = value[k];
-    const T *row = b + index[k] * ldb;
-    for (ptrdiff_t j = 0; j < n; j++) s[j] += v * row[j];
+    const T *row = panel + (ptrdiff_t)index[k] * PANEL;
+    for (ptrdiff_t j = 0; j < PANEL; j++) s[j] += v * row[j];
   }
   for (ptrdiff_t j = 0; j < n; j++) y[j] = s[j];
+  return k;
 }
 
-WIDE void NAME(kernel_sparse_product)(ptrdiff_t rows, ptrdiff_t n, const int32_t *index,
-                                      const T *value, const ptrdiff_t *start, const T *b,
-                                      ptrdiff_t ldb, T *y, ptrdiff_t ldy) {
-  for (ptrdiff_t j = 0; j < n; j += PANEL) {
-    ptrdiff_t width = n - j < PANEL ? n - j : PANEL;
-    for (ptrdiff_t r = 0; r < rows; r++) {
-      const int32_t *i = index + start[r];
-      const T *v = value + start[r];
-      ptrdiff_t count = start[r + 1] - start[r];
-      if (width == PANEL)
-        NAME(panel_product)(PANEL, i, v, count, b + j, ldb, y + r * ldy + j);
-      else
-        NAME(panel_product)(width, i, v, count, b + j, ldb, y + r * ldy + j);
+WIDE void NAME(kernel_sparse_product)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t n,
+                                      const int32_t *index, const T *value, const ptrdiff_t *start,
+                                      const T *panel, T *y, ptrdiff_t ldy) {
+  ptrdiff_t place[STRIP];
+  for (ptrdiff_t r0 = 0; r0 < rows; r0 += STRIP) {
+    ptrdiff_t count = rows - r0 < STRIP ? rows - r0 : STRIP;
+    for (ptrdiff_t r = 0; r < count; r++) {
+      place[r] = start[r0 + r];
+      for (ptrdiff_t j = 0; j < n; j++) y[(r0 + r) * ldy + j] = 0;
     }
+    for (ptrdiff_t limit = PART; limit < columns + PART; limit += PART)
+      for (ptrdiff_t r = 0; r < count; r++) {
+        T *own = y + (r0 + r) * ldy;
+        ptrdiff_t end = start[r0 + r + 1];
+        if (n == PANEL)
+          place[r] =
+              NAME(part_product)(PANEL, place[r], end, limit, index, value, panel, own);
+        else
+          place[r] = NAME(part_product)(n, place[r], end, limit, index, value, panel, own);
+      }
   }
 }

@@ -258,12 +258,14 @@ extension Double: TensorScalar {
     kernel_compress_f64(rows, columns, x, ldx, index, value, start)
   }
 
+  public static var panelWidth: Int { Int(KERNEL_PANEL_F64) }
+
   public static func sparseProduct(
-    _ rows: Int, _ n: Int, _ index: UnsafePointer<Int32>, _ value: UnsafePointer<Double>,
-    _ start: UnsafePointer<Int>, _ b: UnsafePointer<Double>, _ ldb: Int,
+    _ rows: Int, _ columns: Int, _ n: Int, _ index: UnsafePointer<Int32>,
+    _ value: UnsafePointer<Double>, _ start: UnsafePointer<Int>, _ panel: UnsafePointer<Double>,
     _ y: UnsafeMutablePointer<Double>, _ ldy: Int
   ) {
-    kernel_sparse_product_f64(rows, n, index, value, start, b, ldb, y, ldy)
+    kernel_sparse_product_f64(rows, columns, n, index, value, start, panel, y, ldy)
   }
 
   public static func cast<Other: TensorScalar>(_ values: [Double]) -> [Other] {

@@ -258,12 +258,14 @@ extension Float: TensorScalar {
     kernel_compress_f32(rows, columns, x, ldx, index, value, start)
   }
 
+  public static var panelWidth: Int { Int(KERNEL_PANEL_F32) }
+
   public static func sparseProduct(
-    _ rows: Int, _ n: Int, _ index: UnsafePointer<Int32>, _ value: UnsafePointer<Float>,
-    _ start: UnsafePointer<Int>, _ b: UnsafePointer<Float>, _ ldb: Int,
+    _ rows: Int, _ columns: Int, _ n: Int, _ index: UnsafePointer<Int32>,
+    _ value: UnsafePointer<Float>, _ start: UnsafePointer<Int>, _ panel: UnsafePointer<Float>,
     _ y: UnsafeMutablePointer<Float>, _ ldy: Int
   ) {
-    kernel_sparse_product_f32(rows, n, index, value, start, b, ldb, y, ldy)
+    kernel_sparse_product_f32(rows, columns, n, index, value, start, panel, y, ldy)
   }
 
   public static func cast<Other: TensorScalar>(_ values: [Float]) -> [Other] {

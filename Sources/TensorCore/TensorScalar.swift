@@ -131,10 +131,14 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
     _ index: UnsafeMutablePointer<Int32>, _ value: UnsafeMutablePointer<Self>,
     _ start: UnsafeMutablePointer<Int>
   ) -> Int
-  /// y `[rows, n]` = S · b for the compressed rows S and b `[columns, n]`.
+  /// The row length of a panel in ``sparseProduct(_:_:_:_:_:_:_:_:_:)``.
+  static var panelWidth: Int { get }
+  /// y `[rows, n]` = S · panel for compressed rows S of so many columns.
+  ///
+  /// The panel is `[columns, panelWidth]`, of which the first n are used.
   static func sparseProduct(
-    _ rows: Int, _ n: Int, _ index: UnsafePointer<Int32>, _ value: UnsafePointer<Self>,
-    _ start: UnsafePointer<Int>, _ b: UnsafePointer<Self>, _ ldb: Int,
+    _ rows: Int, _ columns: Int, _ n: Int, _ index: UnsafePointer<Int32>,
+    _ value: UnsafePointer<Self>, _ start: UnsafePointer<Int>, _ panel: UnsafePointer<Self>,
     _ y: UnsafeMutablePointer<Self>, _ ldy: Int)
   /// The values in another precision, rounded.
   static func cast<Other: TensorScalar>(_ values: [Self]) -> [Other]

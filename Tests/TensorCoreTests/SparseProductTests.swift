@@ -49,7 +49,7 @@ import Testing
   ) {
     func body<Scalar: TensorScalar>(_: Scalar.Type) {
       for (rows, columns, width) in [
-        (3, 0, 4), (1, 5, 1), (4, 30, 63), (5, 9, 64), (3, 20, 130), (2, 3, 257),
+        (3, 0, 4), (1, 5, 1), (4, 30, 31), (5, 9, 32), (3, 300, 32), (260, 129, 3),
       ] {
         let matrix: Tensor<Scalar> = Self.sparse(rows, columns, zeros: 0.6)
         let b: Tensor<Scalar> = random([columns, width], seed: 7)
@@ -57,9 +57,15 @@ import Testing
         var value = [Scalar](repeating: 0, count: rows * columns + 16)
         var start = [Int](repeating: 0, count: rows + 1)
         _ = Scalar.compress(rows, columns, matrix.scalars, columns, &index, &value, &start)
+        var panel = [Scalar](repeating: 0, count: columns * Scalar.panelWidth)
+        for column in 0..<columns {
+          panel.replaceSubrange(
+            column * Scalar.panelWidth..<column * Scalar.panelWidth + width,
+            with: b.row(column).scalars)
+        }
         var product = Tensor<Scalar>([rows, width], repeating: .nan)
         Scalar.sparseProduct(
-          rows, width, index, value, start, b.scalars, width, &product.scalars, width)
+          rows, columns, width, index, value, start, panel, &product.scalars, width)
         MatrixProductTests.expectProduct(product, matrix, b)
       }
     }

@@ -101,6 +101,7 @@ struct DamagedRecordTests {
     ("\"seed\": 9", "\"seed\": -9", "\"seed\": “-9”, expected a whole number from 0"),
     ("\"train\"", "\"learn\"", "no key \"datasets.train\", expected an object"),
     ("\"count\": 17", "\"count\": \"many\"", "\"datasets.train.count\": “\"many\"”"),
+    ("\"count\": 17", "\"count\": 9000000000", "\"datasets.train.count\": “9000000000”"),
     ("[17, 4]", "[17, -4]", "\"datasets.train.x.shape\": “[17, -4]”"),
     ("[17, 4]", "[9000000000000000000, 4]", "\"datasets.train.x.shape\""),
     ("\"steps\": [", "\"steps\": [null, ", "\"steps[0]\": “null”, expected the learning rate"),

@@ -88,6 +88,30 @@ struct RunRecordTests {
     #expect(try room.open().train() == source.items)
   }
 
+  @Test("a run of PyTorch is reproduced from its data, initial parameters and batches")
+  func reproduction() throws {
+    let model = try MLP("mlp:8-4-5:tanh")
+    let source = try TrainingRun<Float>.Source(
+      inputs: oracle("command/train-x.npy"), targets: oracle("command/train-y.npy"), model,
+      loss: .crossEntropy)
+    let reference = try OptimizerOracle("momentum")
+    var made = try TrainingRun(
+      model, train: source, optimizer: reference.settings, learningRate: reference.rate,
+      batchSize: 1, epochs: 1, checkpointEvery: 3)
+    made.batches = try Batches(
+      path: oracle("command/batches.npy"), items: source.items.count)
+    made.learningRates = try reference.array("learning_rates").scalars
+    made.initialParameters = try model.layout.read(oracle("command/initial.safetensors"))
+    try made.record(in: run)
+    let record = try room.open()
+    #expect(try record.checkpoints() == [0, 3, 6, 9, 10])
+    for step in try record.checkpoints() where step > 0 {
+      let parameters: [Float] = try record.parameters(at: step)
+      let expected = try reference.array("parameters").row(step - 1).scalars
+      #expect(difference(parameters, expected) < 1e-4, "step \(step)")
+    }
+  }
+
   @Test("keys that nobody knows are kept")
   func otherKeys() throws {
     try smallRun(as: Float.self).record(in: run)

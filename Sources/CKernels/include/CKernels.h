@@ -17,6 +17,9 @@ enum {
 // Elementwise functions of two arguments.
 enum { KERNEL_ADD, KERNEL_SUBTRACT, KERNEL_MULTIPLY, KERNEL_DIVIDE };
 
+// Columns of a panel of kernel_sparse_product: four of the widest vectors.
+enum { KERNEL_PANEL_F32 = 64, KERNEL_PANEL_F64 = 32 };
+
 #define DECLARE(T, S)                                                                              \
   /* y[i] = f(x[i]) */                                                                             \
   void kernel_map_##S(int f, ptrdiff_t n, const T *x, T *y);                                       \
@@ -69,10 +72,11 @@ enum { KERNEL_ADD, KERNEL_SUBTRACT, KERNEL_MULTIPLY, KERNEL_DIVIDE };
   /* index and value have room for rows * columns + 16. Returns the number of nonzeros. */         \
   ptrdiff_t kernel_compress_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, ptrdiff_t ldx,      \
                                 int32_t *index, T *value, ptrdiff_t *start);                       \
-  /* y[r, 0 ..< n] = sum over the nonzeros of row r of value * b[index, 0 ..< n] */                \
-  void kernel_sparse_product_##S(ptrdiff_t rows, ptrdiff_t n, const int32_t *index,                \
-                                 const T *value, const ptrdiff_t *start, const T *b,               \
-                                 ptrdiff_t ldb, T *y, ptrdiff_t ldy);
+  /* y[r, 0 ..< n] = sum over the nonzeros of row r of value * panel[index, 0 ..< n], added in */    \
+  /* the order of the columns, for a panel [columns, KERNEL_PANEL_...] and n at most that wide. */    \
+  void kernel_sparse_product_##S(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t n,                   \
+                                 const int32_t *index, const T *value, const ptrdiff_t *start,     \
+                                 const T *panel, T *y, ptrdiff_t ldy);
 
 // Tells the processor that the caller waits in a loop.
 static inline void kernel_pause(void) {

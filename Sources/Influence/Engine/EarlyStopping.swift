@@ -98,15 +98,11 @@ extension ScoreEngine {
       }
     }
     guard let order else { return try run(pointers, round) }
-    let checkpoints = pointers.checkpoints.map { parameters, weight in
-      if case .perItem(let weights) = weight {
-        return (
-          parameters: parameters,
-          weight: WeightedCheckpoint<Scalar>.Weight.perItem(
-            order.map { weights[$0] })
-        )
-      }
-      return (parameters: parameters, weight: weight)
+    let checkpoints = pointers.checkpoints.map { checkpoint in
+      guard case .perItem(let weights) = checkpoint.weight else { return checkpoint }
+      return CheckpointPointers(
+        parameters: checkpoint.parameters, weight: .perItem(order.map { weights[$0] }),
+        inputWeights: checkpoint.inputWeights)
     }
     do {
       try problem.items[order].withPointers {

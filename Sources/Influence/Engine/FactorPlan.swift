@@ -21,12 +21,18 @@ struct FactorPlan<Scalar: TensorScalar>: Sendable {
   let takesLabels: Bool
   /// The output that holds the measure of each item.
   let valuesOutput: Int
+  /// The weights `[O, I]` whose products with sparse inputs are made outside the plan.
+  let inputWeights: [ParameterLayout.Entry]
+  /// Whether products with the inputs skip zeros.
+  let hasSparseInputs: Bool
 
   /// Compiles the factors of ∇(measure), or of −∇(measure) where `negated`.
   init(
-    _ model: any Model, loss: Loss, measure: Measure, negated: Bool, layers: Layers, batch: Int
+    _ model: any Model, loss: Loss, measure: Measure, negated: Bool, layers: Layers, batch: Int,
+    hasSparseInputs: Bool = false
   ) throws(GraphError) {
     self.batch = batch
+    self.hasSparseInputs = hasSparseInputs
     layout = model.layout
     inputCount = model.inputShape.count
     targetCount = model.outputShape.count
@@ -36,7 +42,7 @@ struct FactorPlan<Scalar: TensorScalar>: Sendable {
     let factors = try items.graph.perExampleFactors(of: objective, parameters: items.parameters)
     var outputs: [NodeID] = [items.values]
     var places: [NodeID: Int] = [:]
-    let graph = items.graph
+    var graph = items.graph
     func source(_ id: NodeID) -> FactorSource {
       if (graph[id].primitive as? Input)?.label == ItemGraph.inputsLabel { return .inputs }
       if let place = places[id] { return .output(place) }
@@ -46,7 +52,30 @@ struct FactorPlan<Scalar: TensorScalar>: Sendable {
     }
     terms = Self.terms(factors, graph, layers, source)
     valuesOutput = 0
+    inputWeights = hasSparseInputs ? Self.cutInputProducts(&graph, layout) : []
     plan = Plan(graph, outputs: outputs)
+  }
+
+  /// The label of the product of the inputs with a weight.
+  static func productLabel(_ weight: ParameterLayout.Entry) -> String { "inputs · \(weight.name)" }
+
+  /// Makes inputs of the graph of the products of the items' inputs with weights `[O, I]`.
+  private static func cutInputProducts(
+    _ graph: inout Graph, _ layout: ParameterLayout
+  ) -> [ParameterLayout.Entry] {
+    let whole = graph
+    var weights: [ParameterLayout.Entry] = []
+    graph.makeInputs { node in
+      guard let product = node.primitive as? MatMul, !product.transposeA, product.transposeB,
+        let inputs = whole[node.operands[0]].primitive as? Input,
+        inputs.label == ItemGraph.inputsLabel, inputs.shape.rank == 2,
+        let weight = whole[node.operands[1]].primitive as? Input, weight.shape.rank == 2,
+        let entry = layout.entries.first(where: { $0.name == weight.label })
+      else { return nil }
+      weights.append(entry)
+      return productLabel(entry)
+    }
+    return weights
   }
 
   /// Groups factors into terms: one per weight, its bias with it where both see the same cotangent.

@@ -10,6 +10,20 @@ struct ItemPointers<Scalar: TensorScalar> {
   let count: Int
 }
 
+/// A checkpoint in memory for the length of a computation.
+struct CheckpointPointers<Scalar: TensorScalar> {
+  /// `[P]`.
+  let parameters: UnsafePointer<Scalar>
+  let weight: WeightedCheckpoint<Scalar>.Weight
+  /// The weights that meet sparse inputs, as ``FactorPlan/inputWeights`` lists them.
+  let inputWeights: [TransposedPanels<Scalar>]
+
+  /// The part of the weight that the queries carry; weights per item are the items' own.
+  var queryWeight: Double {
+    if case .uniform(let weight) = weight { weight } else { 1 }
+  }
+}
+
 extension Dataset {
   /// Calls the body with pointers to the items.
   func withPointers<Result>(_ body: (ItemPointers<Scalar>) throws -> Result) rethrows -> Result {
@@ -49,17 +63,40 @@ final class FactorWorker<Scalar: TensorScalar> {
   private lazy var paddedValues = AlignedBuffer<Scalar>(
     plan.batch * plan.targetCount, filledWith: 0)
   private var currentInputs: UnsafePointer<Scalar>?
+  /// The nonzeros of the batch's inputs, where zeros are to be skipped.
+  let sparseInputs: SparseRows<Scalar>?
+  /// Products of the inputs with the plan's input weights, `[B, O]`.
+  private let inputProducts: [AlignedBuffer<Scalar>]
 
   init(_ plan: FactorPlan<Scalar>) {
     self.plan = plan
     workspace = plan.plan.makeWorkspace()
+    sparseInputs =
+      plan.hasSparseInputs ? SparseRows(rows: plan.batch, columns: plan.inputCount) : nil
+    inputProducts = plan.inputWeights.map {
+      AlignedBuffer(plan.batch * $0.shape[0], filledWith: 0)
+    }
+    for (weight, product) in zip(plan.inputWeights, inputProducts) {
+      if let slot = plan.plan.input(FactorPlan<Scalar>.productLabel(weight)) {
+        workspace.bind(slot, to: UnsafePointer(product.base))
+      }
+    }
   }
 
-  /// Runs the items of a range, at most a batch of them, at the given parameters.
+  /// Elements of memory that a worker takes, the plan's workspace included.
+  static func memoryCount(_ plan: FactorPlan<Scalar>) -> Int {
+    let products = plan.inputWeights.reduce(0) { $0 + plan.batch * $1.shape[0] }
+    let sparse =
+      plan.hasSparseInputs
+      ? SparseRows<Scalar>.memoryCount(rows: plan.batch, columns: plan.inputCount) : 0
+    return plan.batch * (plan.inputCount + plan.targetCount) + products + sparse
+      + plan.plan.workspaceCount
+  }
+
+  /// Takes the items of a range, at most a batch of them, for the next runs.
   ///
   /// The items' memory must outlive the use of the factors.
-  func run(_ items: ItemPointers<Scalar>, _ range: Range<Int>, at parameters: UnsafePointer<Scalar>)
-  {
+  func load(_ items: ItemPointers<Scalar>, _ range: Range<Int>) {
     let (inputCount, targetCount) = (plan.inputCount, plan.targetCount)
     var inputs = items.inputs + range.lowerBound * inputCount
     var labels = items.labels.map { $0 + range.lowerBound }
@@ -70,6 +107,7 @@ final class FactorWorker<Scalar: TensorScalar> {
       values = values.map { fill(paddedValues, from: $0, range.count * targetCount, with: 0) }
     }
     currentInputs = inputs
+    sparseInputs?.load(inputs, count: range.count)
     if let slot = plan.plan.input(ItemGraph.inputsLabel) { workspace.bind(slot, to: inputs) }
     if let labels, let slot = plan.plan.indexInput(ItemGraph.targetsLabel) {
       workspace.bind(slot, to: labels)
@@ -77,7 +115,16 @@ final class FactorWorker<Scalar: TensorScalar> {
     if let values, let slot = plan.plan.input(ItemGraph.targetsLabel) {
       workspace.bind(slot, to: values)
     }
-    workspace.bind(plan.layout, of: plan.plan, to: parameters)
+  }
+
+  /// Runs the items taken last at a checkpoint.
+  func run(at checkpoint: CheckpointPointers<Scalar>) {
+    workspace.bind(plan.layout, of: plan.plan, to: checkpoint.parameters)
+    if let sparseInputs {
+      for (weight, product) in zip(checkpoint.inputWeights, inputProducts) {
+        sparseInputs.product(weight, into: product.base)
+      }
+    }
     plan.plan.run(workspace)
   }
 

@@ -17,12 +17,8 @@ final class PairwiseWorker<Scalar: TensorScalar> {
   private let gradients: AlignedBuffer<Scalar>
   private let norms: AlignedBuffer<Double>
   private let itemWeights: AlignedBuffer<Scalar>
-  private var sparse: SparseRows<Scalar>?
 
-  init(
-    _ plan: FactorPlan<Scalar>, paths: [ProductPath], queries: Int, checkpoints: Int,
-    hasSparseInputs: Bool
-  ) {
+  init(_ plan: FactorPlan<Scalar>, paths: [ProductPath], queries: Int, checkpoints: Int) {
     factors = plan.makeWorker()
     self.paths = paths
     let batch = plan.batch
@@ -41,7 +37,6 @@ final class PairwiseWorker<Scalar: TensorScalar> {
     gradients = AlignedBuffer(largest.max() ?? 0, filledWith: 0)
     norms = AlignedBuffer(batch * plan.terms.count, filledWith: 0)
     itemWeights = AlignedBuffer(batch, filledWith: 1)
-    sparse = hasSparseInputs ? SparseRows(rows: batch, columns: plan.inputCount) : nil
   }
 
   /// Elements of memory that a worker takes besides the plan's.
@@ -52,7 +47,7 @@ final class PairwiseWorker<Scalar: TensorScalar> {
       path == .ghost ? 0 : max(plan.batch * term.gradientCount, contractionCount(term, plan.batch))
     }
     return queries * plan.batch * (checkpoints > 1 ? 2 : 1) + 2 * tile * plan.batch
-      + (largest.max() ?? 0) + 3 * plan.batch * plan.inputCount + plan.plan.workspaceCount
+      + (largest.max() ?? 0) + FactorWorker.memoryCount(plan)
   }
 
   private static func contractionCount(_ term: FactorTerm, _ batch: Int) -> Int {
@@ -64,15 +59,14 @@ final class PairwiseWorker<Scalar: TensorScalar> {
   /// - Returns: Whether all scores are finite.
   func run(
     _ items: ItemPointers<Scalar>, _ range: Range<Int>, _ queries: QuerySide<Scalar>,
-    checkpoints: [(parameters: UnsafePointer<Scalar>, weight: WeightedCheckpoint<Scalar>.Weight)],
-    isCosine: Bool
+    checkpoints: [CheckpointPointers<Scalar>], isCosine: Bool
   ) -> Bool {
     let plan = factors.plan
     if queries.count == 0 { return true }
-    sparse?.load(items.inputs + range.lowerBound * plan.inputCount, rows: range.count)
+    factors.load(items, range)
     let tiles = Blocks(queries.count, size: Self.tile)
     for (number, checkpoint) in checkpoints.enumerated() {
-      factors.run(items, range, at: checkpoint.parameters)
+      factors.run(at: checkpoint)
       weigh(range, checkpoint.weight, isCosine: isCosine)
       // The first product overwrites the scores, the others add to them.
       var isFirst = number == 0
@@ -155,8 +149,10 @@ final class PairwiseWorker<Scalar: TensorScalar> {
       gram = inputGram.base + tile.lowerBound * batch
     }
     if activation != .inputs || inputGram == nil || checkpoint == 0 {
-      if activation == .inputs, let sparse, let transposed = queries.transposedInputs {
-        sparse.product(transposed.base, columns: tile, ldb: queries.count, batch: batch, into: gram)
+      if activation == .inputs, let sparse = factors.sparseInputs,
+        let transposed = queries.transposedInputs
+      {
+        sparse.transposedProduct(transposed, tile, into: gram)
       } else {
         let own = kept.activation ?? queries.inputs
         multiply(

@@ -19,8 +19,8 @@ struct QuerySide<Scalar: TensorScalar> {
   let inputs: AlignedBuffer<Scalar>
   /// By checkpoint, then by term.
   let terms: [[QueryTerm<Scalar>]]
-  /// The queries' inputs transposed, `[I, Q]`, where the items' inputs are sparse.
-  let transposedInputs: AlignedBuffer<Scalar>?
+  /// The queries' inputs for products with sparse ones of the items.
+  let transposedInputs: TransposedPanels<Scalar>?
   /// The measure of each query at the last checkpoint, `[Q]`.
   let values: [Scalar]
   /// |∇f_q|² by checkpoint, query and term, `[C, Q, terms]`, without weights.
@@ -52,12 +52,10 @@ struct QuerySide<Scalar: TensorScalar> {
 
   func transposing(_ isWanted: Bool, _ plan: FactorPlan<Scalar>) -> QuerySide {
     guard isWanted else { return self }
-    let memory = AlignedBuffer<Scalar>(count * plan.inputCount, filledWith: 0)
-    Scalar.transpose(
-      count, plan.inputCount, inputs.base, plan.inputCount, memory.base, max(count, 1))
     return QuerySide(
-      count: count, inputs: inputs, terms: terms, transposedInputs: memory, values: values,
-      squareNorms: squareNorms)
+      count: count, inputs: inputs, terms: terms,
+      transposedInputs: TransposedPanels(inputs.base, rows: count, columns: plan.inputCount),
+      values: values, squareNorms: squareNorms)
   }
 }
 
@@ -74,7 +72,7 @@ extension FactorPlan {
   /// - Throws: ``ScoreError/notFinite(what:item:)`` with the query's number.
   func querySide(
     _ queries: ItemPointers<Scalar>, _ range: Range<Int>,
-    checkpoints: [(parameters: UnsafePointer<Scalar>, weight: Double)], paths: [ProductPath],
+    checkpoints: [CheckpointPointers<Scalar>], paths: [ProductPath],
     isCosine: Bool, transposesInputs: Bool, pool: WorkerPool
   ) throws(ScoreError) -> QuerySide<Scalar> {
     let count = range.count
@@ -85,7 +83,7 @@ extension FactorPlan {
       checkpoints.count * count * terms.count, filledWith: 0)
     let failures = AlignedBuffer<Int>(max(blocks.number, 1), filledWith: -1)
     var all: [[QueryTerm<Scalar>]] = []
-    for (number, (parameters, weight)) in checkpoints.enumerated() {
+    for (number, checkpoint) in checkpoints.enumerated() {
       let kept = zip(terms, paths).map { term, path in
         var kept = QueryTerm<Scalar>()
         if path.keepsQueryGradients {
@@ -101,9 +99,9 @@ extension FactorPlan {
       pool.run(blocks.number) { block, thread in
         let worker = workers[thread]
         let part = blocks[block]
-        worker.run(
-          queries, range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound,
-          at: parameters)
+        worker.load(
+          queries, range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound)
+        worker.run(at: checkpoint)
         (values.base + part.lowerBound).update(from: worker.values, count: part.count)
         let normBase = norms.base + (number * count + part.lowerBound) * terms.count
         worker.termNorms(part.count, into: normBase)
@@ -113,7 +111,7 @@ extension FactorPlan {
             failures.base[block] = range.lowerBound + part.lowerBound + row
           }
         }
-        worker.keep(part, kept, isCosine: isCosine, weight: weight, norms: normBase)
+        worker.keep(part, kept, isCosine: isCosine, weight: checkpoint.queryWeight, norms: normBase)
       }
       if let failure = failures.elements.first(where: { $0 >= 0 }) {
         throw .notFinite(what: "query", item: failure)
@@ -136,7 +134,7 @@ extension FactorPlan {
   /// - Throws: ``ScoreError/notFinite(what:item:)`` with the number of the first query of a batch.
   func aggregateSide(
     _ queries: ItemPointers<Scalar>,
-    checkpoints: [(parameters: UnsafePointer<Scalar>, weight: Double)], isCosine: Bool
+    checkpoints: [CheckpointPointers<Scalar>], isCosine: Bool
   ) throws(ScoreError) -> QuerySide<Scalar> {
     let worker = makeWorker()
     let blocks = Blocks(queries.count, size: batch)
@@ -144,12 +142,14 @@ extension FactorPlan {
     let squares = AlignedBuffer<Double>(checkpoints.count * terms.count, filledWith: 0)
     var measured = 0.0
     var all: [[QueryTerm<Scalar>]] = []
-    for (number, (parameters, weight)) in checkpoints.enumerated() {
+    for (number, checkpoint) in checkpoints.enumerated() {
+      let weight = checkpoint.queryWeight
       let sums = terms.map { AlignedBuffer<Scalar>($0.gradientCount, filledWith: 0) }
       measured = 0
       for block in 0..<blocks.number {
         let part = blocks[block]
-        worker.run(queries, part, at: parameters)
+        worker.load(queries, part)
+        worker.run(at: checkpoint)
         for row in 0..<part.count { measured += Double(worker.values[row]) }
         if isCosine { worker.termNorms(part.count, into: norms.base) }
         for row in 0..<part.count {

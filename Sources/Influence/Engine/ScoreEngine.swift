@@ -16,7 +16,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   let itemPlan: FactorPlan<Scalar>
   let queryPlan: FactorPlan<Scalar>
   let paths: [ProductPath]
-  let hasSparseInputs: Bool
+  let transposesQueryInputs: Bool
 
   /// Checks the problem and compiles what it needs.
   ///
@@ -38,10 +38,15 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
     try problem.validate()
     self.problem = problem
     self.pool = pool
-    let itemBatch = Self.batch(problem.items.count)
+    // A sample decides; which items it holds depends on the data alone.
+    let sample = min(problem.items.inputs.count, 1 << 20)
+    let density = problem.items.inputs.scalars.withUnsafeBufferPointer {
+      SparseRows.density(UnsafeBufferPointer(rebasing: $0[..<sample]))
+    }
     itemPlan = try FactorPlan(
       problem.model, loss: problem.loss, measure: .loss, negated: false, layers: problem.layers,
-      batch: itemBatch)
+      batch: Self.batch(problem.items.count),
+      hasSparseInputs: density < SparseRows<Scalar>.worthwhileDensity)
     queryPlan = try FactorPlan(
       problem.model, loss: problem.loss, measure: problem.measure,
       negated: !problem.measure.isLowerBetter, layers: problem.layers,
@@ -53,17 +58,12 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
       guard let forced, forced != .ghost || term.isRankOne else { return cost.path(for: term) }
       return forced
     }
-    // A sample decides; which items it holds depends on the data alone.
-    let sample = min(problem.items.inputs.count, 1 << 20)
-    let density = problem.items.inputs.scalars.withUnsafeBufferPointer {
-      SparseRows.density(UnsafeBufferPointer(rebasing: $0[..<sample]))
-    }
-    hasSparseInputs =
-      density < SparseRows<Scalar>.worthwhileDensity
+    transposesQueryInputs =
+      itemPlan.hasSparseInputs
       && zip(itemPlan.terms, paths).contains { $1 == .ghost && $0.uses[0].activation == .inputs }
     estimate = try ScoreEstimate(
       problem, itemPlan, paths: paths, threads: pool.threads, memory: memory, cost: cost,
-      hasSparseInputs: hasSparseInputs)
+      transposesQueryInputs: transposesQueryInputs)
   }
 
   /// Items of one block: enough rows for fast products, few enough for the cache.
@@ -75,8 +75,18 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   /// - Complexity: 2·C·N·Q·Σ(I + O) operations for a multilayer perceptron, and one forward and
   ///   backward pass of all items at each of the C checkpoints.
   public func scores() throws -> Tensor<Scalar> {
+    var matrix = Tensor<Scalar>([problem.rowCount, problem.items.count])
+    try scores(into: &matrix)
+    return matrix
+  }
+
+  /// The scores `[Q, N]`, written over a matrix that the caller keeps.
+  ///
+  /// - Throws: ``ScoreError/notFinite(what:item:)``; the matrix holds no scores then.
+  /// - Precondition: The matrix has the shape `[Q, N]`.
+  public func scores(into matrix: inout Tensor<Scalar>) throws {
     let (queries, items) = (problem.rowCount, problem.items.count)
-    var matrix = Tensor<Scalar>([queries, items])
+    precondition(matrix.shape == [queries, items], "\(matrix.shape) for [\(queries), \(items)]")
     try matrix.scalars.withUnsafeMutableBufferPointer { matrix in
       guard let base = matrix.baseAddress else { return }
       try forEachQueryChunk { side, pointers, rows in
@@ -89,7 +99,6 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
         }
       }
     }
-    return matrix
   }
 
   /// Computes the scores panel by panel, for a matrix that is not to be kept in memory.
@@ -132,15 +141,13 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   /// Items and checkpoints at fixed addresses.
   struct Pointers {
     let items: ItemPointers<Scalar>
-    let checkpoints:
-      [(parameters: UnsafePointer<Scalar>, weight: WeightedCheckpoint<Scalar>.Weight)]
+    let checkpoints: [CheckpointPointers<Scalar>]
   }
 
   func makeWorkers(_ queries: Int) -> [PairwiseWorker<Scalar>] {
     (0..<pool.threads).map { _ in
       PairwiseWorker(
-        itemPlan, paths: paths, queries: queries, checkpoints: problem.checkpoints.count,
-        hasSparseInputs: hasSparseInputs)
+        itemPlan, paths: paths, queries: queries, checkpoints: problem.checkpoints.count)
     }
   }
 
@@ -152,27 +159,16 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
     try withPointers { items, queries, checkpoints in
       if problem.aggregatesQueries {
         let side = try queryPlan.aggregateSide(
-          queries, checkpoints: Self.uniform(checkpoints), isCosine: problem.isCosine)
+          queries, checkpoints: checkpoints, isCosine: problem.isCosine)
         return try body(side, Pointers(items: items, checkpoints: checkpoints), 0..<1)
       }
       for number in 0..<chunks.number {
         let rows = chunks[number]
         let side = try queryPlan.querySide(
-          queries, rows,
-          checkpoints: Self.uniform(checkpoints), paths: paths, isCosine: problem.isCosine,
-          transposesInputs: hasSparseInputs,
-          pool: pool)
+          queries, rows, checkpoints: checkpoints, paths: paths, isCosine: problem.isCosine,
+          transposesInputs: transposesQueryInputs, pool: pool)
         try body(side, Pointers(items: items, checkpoints: checkpoints), rows)
       }
-    }
-  }
-
-  /// The part of the weights that the queries carry; weights per item are the items' own.
-  private static func uniform(
-    _ checkpoints: [(parameters: UnsafePointer<Scalar>, weight: WeightedCheckpoint<Scalar>.Weight)]
-  ) -> [(parameters: UnsafePointer<Scalar>, weight: Double)] {
-    checkpoints.map { parameters, weight in
-      if case .uniform(let weight) = weight { (parameters, weight) } else { (parameters, 1) }
     }
   }
 
@@ -223,8 +219,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
 
   func withPointers(
     _ body: (
-      ItemPointers<Scalar>, ItemPointers<Scalar>,
-      [(parameters: UnsafePointer<Scalar>, weight: WeightedCheckpoint<Scalar>.Weight)]
+      _ items: ItemPointers<Scalar>, _ queries: ItemPointers<Scalar>, [CheckpointPointers<Scalar>]
     ) throws -> Void
   ) throws {
     // One flat copy of all checkpoints gives every one an address for the whole computation.
@@ -233,8 +228,13 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
     for (number, checkpoint) in problem.checkpoints.enumerated() {
       (flat.base + number * size).update(from: checkpoint.parameters, count: size)
     }
-    let checkpoints = problem.checkpoints.enumerated().map {
-      (parameters: UnsafePointer(flat.base + $0 * size), weight: $1.weight)
+    let checkpoints = problem.checkpoints.enumerated().map { number, checkpoint in
+      let parameters = UnsafePointer(flat.base + number * size)
+      return CheckpointPointers(
+        parameters: parameters, weight: checkpoint.weight,
+        inputWeights: itemPlan.inputWeights.map {
+          TransposedPanels(parameters + $0.offset, rows: $0.shape[0], columns: $0.shape[1])
+        })
     }
     try problem.items.withPointers { items in
       try problem.queries.withPointers { queries in

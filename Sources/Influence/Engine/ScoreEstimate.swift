@@ -32,7 +32,7 @@ public struct ScoreEstimate: Sendable, Equatable {
   /// - Throws: ``ScoreError/memory(needed:allowed:)``.
   init<Scalar: TensorScalar>(
     _ problem: ScoreProblem<Scalar>, _ plan: FactorPlan<Scalar>, paths: [ProductPath], threads: Int,
-    memory: Int?, cost: CostModel, hasSparseInputs: Bool
+    memory: Int?, cost: CostModel, transposesQueryInputs: Bool
   ) throws(ScoreError) {
     let size = MemoryLayout<Scalar>.stride
     let checkpoints = problem.checkpoints.count
@@ -48,10 +48,11 @@ public struct ScoreEstimate: Sendable, Equatable {
       Self.processBytes
       + size
       * (problem.items.inputs.count + problem.queries.inputs.count
-        + 2 * checkpoints * problem.model.layout.count)
+        + 3 * checkpoints * problem.model.layout.count)
     func bytes(_ chunk: Int, _ panel: Int) -> Int {
       let rows = zip(plan.terms, paths).reduce(0) { $0 + FactorPlan<Scalar>.rowCount($1.0, $1.1) }
-      let side = chunk * (checkpoints * rows + (hasSparseInputs ? plan.inputCount : 0))
+      let side =
+        chunk * (checkpoints * rows + (transposesQueryInputs ? 2 : 1) * plan.inputCount)
       let worker = PairwiseWorker<Scalar>.memoryCount(
         plan, paths: paths, queries: chunk, checkpoints: checkpoints)
       return resident + size

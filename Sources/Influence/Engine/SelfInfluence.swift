@@ -44,10 +44,11 @@ extension ScoreEngine {
     try withPointers { pointers, _, checkpoints in
       try pool.run(blocks.number, progress) { number, thread in
         let (worker, block) = (workers[thread], blocks[number])
-        for (checkpoint, parameters) in checkpoints.enumerated() {
-          worker.run(pointers, block, at: parameters.parameters)
+        worker.load(pointers, block)
+        for (number, checkpoint) in checkpoints.enumerated() {
+          worker.run(at: checkpoint)
           worker.termNorms(
-            block.count, into: norms.base + (checkpoint * items + block.lowerBound) * terms)
+            block.count, into: norms.base + (number * items + block.lowerBound) * terms)
         }
       }
     }

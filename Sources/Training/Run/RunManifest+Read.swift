@@ -57,7 +57,7 @@ extension RunManifest.DataFile {
 
 extension RunManifest.Data {
   fileprivate init(_ fields: ManifestFields) throws(FormatError) {
-    count = try fields.integer("count")
+    count = Int(try fields.integer("count", as: Int32.self))
     inputs = try RunManifest.DataFile(fields.object("x"))
     targets = try RunManifest.DataFile(fields.object("y"))
     for (name, path) in [("ids", \Self.ids), ("groups", \Self.groups)] where fields.has(name) {

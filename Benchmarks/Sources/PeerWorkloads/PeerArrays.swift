@@ -1,0 +1,58 @@
+import Palimpsest
+
+/// The folder of arrays that all contestants read, each when first asked for.
+final class PeerArrays {
+  let network = MLP(widths: [784, 256, 128, 10], activation: .relu)
+  let digitsNetwork = MLP(widths: [64, 32, 10], activation: .tanh)
+  private let folder: String
+  private var datasets: [String: Dataset<Float>] = [:]
+
+  init(folder: String) { self.folder = folder }
+
+  func path(_ name: String) -> String { "\(folder)/\(name)" }
+
+  var items: Dataset<Float> {
+    get throws { try dataset("x_train.npy", "y_train.npy", network) }
+  }
+
+  var queries: Dataset<Float> {
+    get throws { try dataset("x_query.npy", "y_query.npy", network) }
+  }
+
+  var digits: Dataset<Float> {
+    get throws { try dataset("digits_x.npy", "digits_y.npy", digitsNetwork) }
+  }
+
+  /// One for each checkpoint.
+  var learningRates: [Double] {
+    get throws { try StoredArray.read(path: path("learning_rates.npy")).tensor().scalars }
+  }
+
+  /// The parameters after each epoch, checkpoint 1 first.
+  func checkpoint(_ number: Int) throws -> [Float] {
+    try network.layout.read(path("checkpoint-\(number).safetensors"))
+  }
+
+  /// Scores of all items and queries at these checkpoints, by cross-entropy.
+  func problem(_ checkpoints: [WeightedCheckpoint<Float>]) throws -> ScoreProblem<Float> {
+    try ScoreProblem(
+      model: network, loss: .crossEntropy, items: items, queries: queries, checkpoints: checkpoints)
+  }
+
+  /// The problem at the last checkpoint.
+  var lastCheckpointProblem: ScoreProblem<Float> {
+    get throws {
+      try problem([WeightedCheckpoint(parameters: checkpoint(learningRates.count))])
+    }
+  }
+
+  private func dataset(
+    _ inputs: String, _ targets: String, _ model: MLP
+  ) throws -> Dataset<Float> {
+    if let known = datasets[inputs] { return known }
+    let read = try Dataset<Float>.read(
+      inputs: path(inputs), targets: path(targets), model, loss: .crossEntropy)
+    datasets[inputs] = read
+    return read
+  }
+}
