@@ -33,13 +33,7 @@ struct DemoCommand: ParsableCommand {
     let run = try makeRun()
     let folder = "\(out)/run"
     try checkFolder()
-    let bar = ProgressBar("train", of: run.batches.count, "steps")
-    do {
-      try run.record(in: folder, pool: pool) { try bar.show($0.step) }
-    } catch TrainingError.finished {
-      // An earlier demo has made the same run.
-    }
-    bar.finish()
+    try train(run, folder, pool)
     let record = try RunRecord(folder: folder)
     let split = Digits.split(as: Float.self)
     let test = split.test[Array(0..<Self.queries)]
@@ -51,7 +45,7 @@ struct DemoCommand: ParsableCommand {
     let writer = try ScoreMatrixWriter<Float>(
       path: "\(out)/scores.npy", queries: test.count, items: split.train.count)
     let summaries = try engine.summaries(
-      Self.removed, progress: { _ in try Signals.check() }
+      Self.removed, progress: { _ in try Self.checkSignals() }
     ) { rows, columns, panel in
       try writer.write(
         Tensor([rows.count, columns.count], Array(panel)), rows: rows, columns: columns)
@@ -77,9 +71,26 @@ struct DemoCommand: ParsableCommand {
       ],
       provenance: Scoring.provenance(record))
     let page = "\(out)/report.html"
-    try Scoring.write(report, to: page)
-    Scoring.print(report, json: json)
-    if !json { print("\nreport: \(page)") }
+    try ReportFile(path: page).write(report)
+    try Scoring.print(report, json: json)
+    if !json { try Output.line("\nreport: \(FormatError.printable(page))") }
+  }
+
+  private func train(_ run: TrainingRun<Float>, _ folder: String, _ pool: WorkerPool) throws {
+    let bar = ProgressBar("train", of: run.batches.count, "steps")
+    defer { bar.finish() }
+    do {
+      try run.record(in: folder, pool: pool) {
+        bar.show($0.step)
+        try Self.checkSignals()
+      }
+    } catch TrainingError.finished {
+      // An earlier demo has made the same run.
+    }
+  }
+
+  private static func checkSignals() throws {
+    try Signals.check("repeat the command to go on where it stopped")
   }
 
   private func makeRun() throws -> TrainingRun<Float> {
@@ -116,7 +127,7 @@ struct DemoCommand: ParsableCommand {
       for ranked in gone { weights[ranked.item] = 0 }
       without.itemWeights = weights
       let trainer = without.makeTrainer()
-      try trainer.run(without.batches, without.learningRates) { _ in try Signals.check() }
+      try trainer.run(without.batches, without.learningRates) { _ in try Self.checkSignals() }
       let after = run.model.values(
         of: .loss, loss: run.loss, on: test[[number]], at: trainer.parameters)
       return ScoreReport.Receipt(

@@ -24,12 +24,10 @@ struct ModelOptions: ParsableArguments {
   var trainY: String?
 
   @Option(
-    help:
-      "What the items were trained with, instead of a run: \(Loss.allCases.map(\.rawValue).joined(separator: ", "))."
-  )
+    help: "What the items were trained with; a run knows. cross-entropy where absent.")
   var loss: Loss?
 
-  @Option(help: "Numbers to compute in: float32 or float64; the run's where absent.")
+  @Option(help: "Numbers to compute in; the run's, or float32, where absent.")
   var precision: RunManifest.Precision?
 
   /// A model with its checkpoints and training items.

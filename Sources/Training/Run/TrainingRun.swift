@@ -46,6 +46,9 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
   /// What the initial parameters and the batches were drawn from.
   public var seed: UInt64
 
+  /// The most entries that all batches of a run together may have: 2 GiB of numbers.
+  private static var largestVisits: Int { 1 << 28 }
+
   /// A run over shuffled epochs from PyTorch's initial distribution.
   ///
   /// Everything can be changed before the run is made: other batches (with a learning rate for
@@ -71,6 +74,12 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
     }
     guard train.items.count > 0 else { throw .data("training items: found none") }
     let batchSize = min(batchSize, train.items.count)
+    let visits = train.items.count.multipliedReportingOverflow(by: epochs)
+    guard !visits.overflow, visits.partialValue <= Self.largestVisits else {
+      throw .setting(
+        name: "epochs", found: "\(epochs) of \(train.items.count) items",
+        expected: "at most \(Self.largestVisits) visits of items")
+    }
     self.model = model
     self.loss = loss
     self.train = train
