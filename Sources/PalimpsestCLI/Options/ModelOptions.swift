@@ -37,6 +37,9 @@ struct ModelOptions: ParsableArguments {
     let items: Dataset<Scalar>
     let checkpoints: [WeightedCheckpoint<Scalar>]
     let record: RunRecord?
+
+    /// What the weights of the checkpoints stand for.
+    var weights: CheckpointWeights { record?.checkpointWeights ?? .relative }
   }
 
   /// What the options name.
