@@ -92,6 +92,16 @@ public enum ScoreError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
+extension Dataset {
+  /// The numbers that the targets take.
+  var targetCount: Int {
+    switch targets {
+    case .labels(let labels): labels.count
+    case .values(let values): values.count
+    }
+  }
+}
+
 extension ScoreProblem {
   /// Checks that everything fits together before anything is computed.
   func validate() throws(ScoreError) {

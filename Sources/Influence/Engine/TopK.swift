@@ -71,18 +71,26 @@ struct TopCollector {
 
   /// Takes the scores of a row of items, `numbers[i]` being the item of score i.
   ///
-  /// `places` is memory for one more than the row holds.
+  /// Piece by piece, so that what one piece holds raises the bar for the next. `places` is memory for
+  /// one more than the row holds.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   mutating func take<Scalar: TensorScalar>(
     _ scores: UnsafePointer<Scalar>, numbers: UnsafeBufferPointer<Int>,
     places: UnsafeMutablePointer<Int32>
   ) {
-    let candidates = Scalar.findOutside(
-      numbers.count, scores, low: -opponents.threshold, high: supporters.threshold, places)
-    for candidate in 0..<candidates {
-      let place = Int(places[candidate])
-      let (score, number) = (Double(scores[place]), numbers[place])
-      if score >= supporters.threshold { supporters.insert(score, number) }
-      if -score >= opponents.threshold { opponents.insert(-score, number) }
+    let pieces = Blocks(numbers.count, size: 256)
+    for piece in 0..<pieces.number {
+      let range = pieces[piece]
+      let candidates = Scalar.findOutside(
+        range.count, scores + range.lowerBound, low: -opponents.threshold,
+        high: supporters.threshold, places)
+      for candidate in 0..<candidates {
+        let place = range.lowerBound + Int(places[candidate])
+        let (score, number) = (Double(scores[place]), numbers[place])
+        if score >= supporters.threshold { supporters.insert(score, number) }
+        if -score >= opponents.threshold { opponents.insert(-score, number) }
+      }
     }
   }
 
