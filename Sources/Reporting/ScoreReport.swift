@@ -75,9 +75,9 @@ extension ScoreReport {
     }
 
     /// The words of an estimator for a measure.
-    public init(_ estimator: any Estimator.Type, measure: Measure) {
+    public init(_ estimator: any Estimator.Type, measure: Measure, loss: Loss) {
       self.init(
-        name: estimator.name, summary: estimator.summary, unit: estimator.unit(measure))
+        name: estimator.name, summary: estimator.summary, unit: estimator.unit(measure, loss: loss))
     }
   }
 

@@ -110,7 +110,7 @@ struct ScoreTests {
       )
       .json
       #expect(lines.first?["method"]?.string == name)
-      #expect(lines.first?["unit"]?.string == method.unit(.loss))
+      #expect(lines.first?["unit"]?.string == method.unit(.loss, loss: .crossEntropy))
       let own = try await room.done("self-influence", "run", "--method", name, "--json").json
       #expect(own.count == 10)
       let values = own.compactMap { $0["value"]?.double }

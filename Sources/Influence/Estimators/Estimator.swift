@@ -13,7 +13,7 @@ public protocol Estimator: Sendable {
   static var usesTrajectory: Bool { get }
 
   /// What the numbers are, in words; nil where they have no unit.
-  static func unit(_ measure: Measure) -> String?
+  static func unit(_ measure: Measure, loss: Loss) -> String?
 
   /// The score problem whose solution the method is.
   static func problem<Scalar: TensorScalar>(_ setting: ScoreSetting<Scalar>) -> ScoreProblem<Scalar>
@@ -73,10 +73,10 @@ public struct ScoreSetting<Scalar: TensorScalar>: Sendable {
 }
 
 extension Measure {
-  /// What changes of the measure are counted in.
-  public var unit: String {
+  /// What changes of the measure are counted in, for a model trained with this loss.
+  public func unit(_ loss: Loss) -> String {
     switch self {
-    case .loss: "nats of the query's loss"
+    case .loss: loss.takesLabels ? "nats of the query's loss" : "units of the query's loss"
     case .logit: "units of the label's logit"
     case .margin: "nats of log odds"
     case .logProbability: "nats of log probability"

@@ -17,7 +17,7 @@ public enum TracIn: Estimator {
   public static let usesTrajectory = true
 
   /// The unit of the measure.
-  public static func unit(_ measure: Measure) -> String? { measure.unit }
+  public static func unit(_ measure: Measure, loss: Loss) -> String? { measure.unit(loss) }
 
   /// Every checkpoint with its weight.
   public static func problem<Scalar: TensorScalar>(
@@ -37,7 +37,7 @@ public enum TracInLastLayer: Estimator {
   public static let usesTrajectory = true
 
   /// The unit of the measure.
-  public static func unit(_ measure: Measure) -> String? { measure.unit }
+  public static func unit(_ measure: Measure, loss: Loss) -> String? { measure.unit(loss) }
 
   /// Every checkpoint with its weight, the last layer only.
   public static func problem<Scalar: TensorScalar>(

@@ -61,7 +61,8 @@ struct DemoCommand: ParsableCommand {
     }
     let report = ScoreReport(
       title: "Which digits shaped these ten outputs?",
-      method: .init(TracIn.self, measure: .loss), measure: .loss, loss: record.manifest.loss,
+      method: .init(TracIn.self, measure: .loss, loss: record.manifest.loss), measure: .loss,
+      loss: record.manifest.loss,
       model: record.model.specification, itemCount: split.train.count,
       sections: sections + [.receipts(try receipts(run, test, summaries))],
       notes: Scoring.notes(TracIn.self, record) + [
@@ -133,7 +134,7 @@ struct DemoCommand: ParsableCommand {
       return ScoreReport.Receipt(
         query: Scoring.id(number, test, "test"), removed: "its \(gone.count) strongest supporters",
         predicted: gone.reduce(0) { $0 + $1.score },
-        actual: Double(after[0]) - summaries[number].measured, unit: Measure.loss.unit)
+        actual: Double(after[0]) - summaries[number].measured, unit: Measure.loss.unit(run.loss))
     }
   }
 }

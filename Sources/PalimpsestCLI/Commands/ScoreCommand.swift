@@ -96,7 +96,8 @@ struct ScoreCommand: ParsableCommand {
     let sections = try sections(engine, source.items, queries)
     let report = ScoreReport(
       title: "Scores of \(source.items.count) training items for \(sections.count) outputs",
-      method: .init(estimator, measure: measure), measure: measure, loss: source.loss,
+      method: .init(estimator, measure: measure, loss: source.loss), measure: measure,
+      loss: source.loss,
       model: source.model.specification, itemCount: source.items.count, sections: sections,
       notes: Scoring.notes(estimator, source.record), provenance: Scoring.provenance(source.record))
     try file?.write(report)

@@ -85,7 +85,7 @@ struct SelfInfluenceCommand: ParsableCommand {
       values[$0] == values[$1] ? $0 < $1 : values[$0] > values[$1]
     }
     if !json {
-      let unit = estimator.unit(.loss) ?? "no unit"
+      let unit = estimator.unit(.loss, loss: source.loss) ?? "no unit"
       try Output.line("self-influence by \(method), \(unit), \(values.count) items")
     }
     let chosen = order.prefix(top)
