@@ -164,6 +164,7 @@ struct TrainingTests {
     #expect(try #require(result["lastBatchLoss"]?.double) < 6)
     let report = try await room.done("score", "run", "--query", "train:0..<2", "--json").json
     #expect(report.count == 3)
+    #expect(report.first?["unit"]?.string == "units of the query's loss")
     let refused = try await room.run(["score", "run", "--query", "train:0", "--measure", "margin"])
     #expect(refused.status == 65 && refused.errors.contains("needs class labels"))
   }
