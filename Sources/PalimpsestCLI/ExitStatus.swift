@@ -29,7 +29,7 @@ enum ExitStatus: Int32 {
   }
 
   private static func leave(_ status: ExitStatus, _ line: String) -> Never {
-    FileHandle.standardError.write(Data("palimpsest: \(FormatError.printable(line))\n".utf8))
+    Output.diagnose("palimpsest: \(FormatError.printable(line))\n")
     Foundation.exit(status.rawValue)
   }
 
@@ -53,7 +53,7 @@ enum ExitStatus: Int32 {
     case is ModelError, is UsageError: .usage
     case let error as ScoreError:
       if case .memory = error { .usage } else { .badData }
-    case is GraphError: .badData
+    case is GraphError: .defect
     case is Interrupted: .interrupted
     default: nil
     }

@@ -1,7 +1,7 @@
 import Foundation
 import Palimpsest
 
-/// Results on standard output.
+/// Results on standard output, everything else on standard error.
 enum Output {
   /// The reader has gone, as `head` does when it has enough: no fault of anybody.
   struct ReaderGone: Error {}
@@ -30,6 +30,20 @@ enum Output {
             .unwritable, file: "standard output",
             found: "cannot be written: \(String(cString: strerror(errno)))")
         }
+        rest = rest.dropFirst(written)
+      }
+    }
+  }
+
+  /// Writes to standard error; where nobody reads that any more, nothing is lost.
+  static func diagnose(_ text: String) {
+    Array(text.utf8).withUnsafeBytes { bytes in
+      var rest = bytes[...]
+      while !rest.isEmpty {
+        let written = Foundation.write(
+          STDERR_FILENO, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+        if written < 0, errno == EINTR { continue }
+        guard written > 0 else { return }
         rest = rest.dropFirst(written)
       }
     }

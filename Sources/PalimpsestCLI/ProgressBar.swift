@@ -57,7 +57,7 @@ final class ProgressBar {
     return "\(title)  \(bar)  \(figures)"
   }
 
-  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  private func write(_ text: String) { Output.diagnose(text) }
 
   private static func short(_ rate: Double) -> String {
     switch rate {

@@ -11,14 +11,14 @@ struct Interrupted: Error, CustomStringConvertible {
 enum Signals {
   private static let wasInterrupted = Atomic<Bool>(false)
 
-  /// SIGINT and SIGTERM end long work at its next step, a second one at once; a closed pipe or a
+  /// SIGINT, SIGTERM and SIGHUP end long work at its next step, a second one at once; a closed pipe or a
   /// full disk is an error of the write instead of the end of the process.
   static func prepare() {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     var stops = sigset_t()
     sigemptyset(&stops)
-    for number in [SIGINT, SIGTERM] {
+    for number in [SIGINT, SIGTERM, SIGHUP] {
       sigaddset(&stops, number)
       signal(number) { _ in
         if Signals.wasInterrupted.exchange(true, ordering: .relaxed) { _exit(130) }

@@ -22,7 +22,7 @@ public struct ScoreEstimate: Sendable, Equatable {
   /// Bytes that a process takes before it computes anything.
   private static let processBytes = 48 << 20
   /// Bytes of a streamed panel where memory is plenty.
-  private static let panelBytes = 64 << 20
+  private static let panelBytes = 8 << 20
 
   /// Lays the work out within the memory.
   ///

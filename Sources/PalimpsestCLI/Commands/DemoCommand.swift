@@ -104,12 +104,18 @@ struct DemoCommand: ParsableCommand {
   /// Takes a new or empty folder, or one of an earlier demo.
   private func checkFolder() throws {
     let known = ["run", "report.html", "scores.npy"]
-    let present = (try? FileManager.default.contentsOfDirectory(atPath: out)) ?? []
+    let manager = FileManager.default
+    var present = (try? manager.contentsOfDirectory(atPath: out)) ?? []
+    // What a demo that was killed had not finished writing.
+    for name in present where name.hasSuffix(".part") && known.contains(where: name.hasPrefix) {
+      try? manager.removeItem(atPath: "\(out)/\(name)")
+      present.removeAll { $0 == name }
+    }
     if let strange = present.sorted().first(where: { !known.contains($0) }) {
       throw TrainingError.occupied(folder: out, found: strange)
     }
     do {
-      try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+      try manager.createDirectory(atPath: out, withIntermediateDirectories: true)
     } catch {
       throw FormatError(
         .uncreatable, file: out, found: "a folder cannot be made here",

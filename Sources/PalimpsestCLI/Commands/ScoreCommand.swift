@@ -77,6 +77,10 @@ struct ScoreCommand: ParsableCommand {
     _ origin: ModelOptions.Origin, as type: Scalar.Type
   ) throws {
     let estimator = try Scoring.estimator(method)
+    if measure.needsLabels, !source.loss(of: origin).takesLabels {
+      throw UsageError(
+        "--measure \(measure.rawValue) needs class labels, which this model has none of")
+    }
     let source = try source.source(origin, trajectory: estimator.usesTrajectory, as: type)
     let queries = try queries(source)
     let setting = ScoreSetting(
@@ -128,18 +132,16 @@ struct ScoreCommand: ParsableCommand {
     guard let record = source.record else {
       throw UsageError("which queries? Expected --query-x and --query-y with --model")
     }
+    let selections = try query.map { try QuerySelection($0) }
+    let needsTest = selections.isEmpty || selections.contains { $0.part == .test }
+    let test = needsTest ? try record.test(as: Scalar.self) : nil
+    if needsTest, test == nil {
+      throw UsageError("--query: the run has no test items; ask about train:7, or --query-x FILE")
+    }
     var all: Queries<Scalar>?
-    for text in query.isEmpty ? ["test:0..<10"] : query {
-      let selection = try QuerySelection(text)
-      let data: Dataset<Scalar>
-      switch selection.part {
-      case .train: data = source.items
-      case .test:
-        guard let test = try record.test(as: Scalar.self) else {
-          throw UsageError("--query \(text): the run has no test items")
-        }
-        data = test
-      }
+    let first = min(10, test?.count ?? 0)
+    for selection in selections.isEmpty ? [try QuerySelection("test:0..<\(first)")] : selections {
+      guard let data = selection.part == .train ? source.items : test else { continue }
       let chosen = try selection.indices(in: data)
       let part = Queries(
         data: data[chosen],
@@ -172,8 +174,7 @@ struct ScoreCommand: ParsableCommand {
       let found = try engine.topItems(top, progress: progress)
       bar.finish()
       let percent = (found.skippedShare * 1000).rounded() / 10
-      FileHandle.standardError.write(
-        Data("early stopping: \(percent) % of the products were not needed\n".utf8))
+      Output.diagnose("early stopping: \(percent) % of the products were not needed\n")
       return zip(shown, found.queries).enumerated().map { number, pair in
         .query(
           .init(

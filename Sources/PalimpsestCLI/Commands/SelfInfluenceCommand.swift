@@ -87,6 +87,7 @@ struct SelfInfluenceCommand: ParsableCommand {
     if !json {
       let unit = estimator.unit(.loss, loss: source.loss, weights: source.weights) ?? "no unit"
       try Output.line("self-influence by \(method), \(unit), \(values.count) items")
+      for note in Scoring.notes(estimator, source.record) { try Output.line("note: \(note)") }
     }
     let chosen = order.prefix(top)
     let ids = chosen.map { Scoring.id($0, source.items, "train") }

@@ -6,7 +6,7 @@ struct ComputeOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Threads to use; results do not depend on it.", valueName: "n"))
-  var threads = WorkerPool.processorCount
+  var threads = min(WorkerPool.processorCount, WorkerPool.mostThreads)
 
   @Option(
     help: ArgumentHelp(
@@ -15,8 +15,8 @@ struct ComputeOptions: ParsableArguments {
   var memory: ByteCount?
 
   func validate() throws {
-    guard (1...64).contains(threads) else {
-      throw ValidationError("--threads: found \(threads), expected 1 to 64")
+    guard (1...WorkerPool.mostThreads).contains(threads) else {
+      throw ValidationError("--threads: found \(threads), expected 1 to \(WorkerPool.mostThreads)")
     }
   }
 

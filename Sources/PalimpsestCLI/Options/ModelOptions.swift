@@ -83,6 +83,12 @@ struct ModelOptions: ParsableArguments {
     return .float32
   }
 
+  /// What the items were trained with.
+  func loss(of origin: Origin) -> Loss {
+    if case .record(let record) = origin { return record.manifest.loss }
+    return loss ?? .crossEntropy
+  }
+
   /// Reads everything.
   ///
   /// - Parameter trajectory: Whether all checkpoints are wanted, or the last.
@@ -95,7 +101,7 @@ struct ModelOptions: ParsableArguments {
         model: record.model, loss: record.manifest.loss, items: try record.train(),
         checkpoints: try record.weightedCheckpoints(trajectory: trajectory), record: record)
     case .files(let model):
-      let loss = loss ?? .crossEntropy
+      let loss = loss(of: origin)
       guard let trainX, let trainY else { throw UsageError("--train-x and --train-y go together") }
       return Source(
         model: model, loss: loss,
