@@ -37,7 +37,7 @@ extension ScoreEngine {
       var current = side
       let workers = makeWorkers(side.count)
       let panel = AlignedBuffer<Scalar>(side.count * rounds.size, filledWith: 0)
-      let places = AlignedBuffer<Int32>(pool.threads * (rounds.size + 1), filledWith: 0)
+      let candidates = (0..<pool.threads).map { _ in CandidateMemory() }
       for number in 0..<rounds.number {
         let round = rounds[number]
         if let bounds {
@@ -65,8 +65,7 @@ extension ScoreEngine {
             pool.run(blocks.number) { block, thread in
               for row in blocks[block] {
                 collectors[active[row]].take(
-                  scores.base + row * width, numbers: numbers,
-                  places: places.base + thread * (rounds.size + 1))
+                  scores.base + row * width, numbers: numbers, candidates[thread])
               }
             }
           }

@@ -59,6 +59,14 @@ struct BestItems {
   var sorted: [Entry] { heap.unordered.sorted(by: >) }
 }
 
+/// One thread's memory for picking candidates out of scores.
+struct CandidateMemory {
+  /// Scores looked at together: few, so that the thresholds tighten in between.
+  static let stretch = 256
+  let places = AlignedBuffer<Int32>(stretch + 1, filledWith: 0)
+  let values = AlignedBuffer<Double>(stretch + 1, filledWith: 0)
+}
+
 /// The best and the worst items of one query so far.
 struct TopCollector {
   private(set) var supporters: BestItems
@@ -70,24 +78,18 @@ struct TopCollector {
   }
 
   /// Takes the scores of a row of items, `numbers[i]` being the item of score i.
-  ///
-  /// Piece by piece, so that what one piece holds raises the bar for the next. `places` is memory for
-  /// one more than the row holds.
-  @specialized(where Scalar == Float)
-  @specialized(where Scalar == Double)
   mutating func take<Scalar: TensorScalar>(
-    _ scores: UnsafePointer<Scalar>, numbers: UnsafeBufferPointer<Int>,
-    places: UnsafeMutablePointer<Int32>
+    _ scores: UnsafePointer<Scalar>, numbers: UnsafeBufferPointer<Int>, _ memory: CandidateMemory
   ) {
-    let pieces = Blocks(numbers.count, size: 256)
-    for piece in 0..<pieces.number {
-      let range = pieces[piece]
+    let stretches = Blocks(numbers.count, size: CandidateMemory.stretch)
+    for stretch in 0..<stretches.number {
+      let part = stretches[stretch]
       let candidates = Scalar.findOutside(
-        range.count, scores + range.lowerBound, low: -opponents.threshold,
-        high: supporters.threshold, places)
+        part.count, scores + part.lowerBound, low: -opponents.threshold,
+        high: supporters.threshold, memory.places.base, memory.values.base)
       for candidate in 0..<candidates {
-        let place = range.lowerBound + Int(places[candidate])
-        let (score, number) = (Double(scores[place]), numbers[place])
+        let score = memory.values.base[candidate]
+        let number = numbers[part.lowerBound + Int(memory.places.base[candidate])]
         if score >= supporters.threshold { supporters.insert(score, number) }
         if -score >= opponents.threshold { opponents.insert(-score, number) }
       }
