@@ -14,6 +14,9 @@ struct ComputeOptions: ParsableArguments {
       valueName: "size"), transform: ByteCount.init)
   var memory: ByteCount?
 
+  @Flag(help: "Log how the work is laid out to standard error.")
+  var verbose = false
+
   func validate() throws {
     guard (1...WorkerPool.mostThreads).contains(threads) else {
       throw ValidationError("--threads: found \(threads), expected 1 to \(WorkerPool.mostThreads)")

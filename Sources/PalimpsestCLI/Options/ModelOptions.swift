@@ -1,4 +1,5 @@
 import ArgumentParser
+import Logging
 import Palimpsest
 
 /// Where a model, its checkpoints and its training items come from: a run, or files.
@@ -97,6 +98,7 @@ struct ModelOptions: ParsableArguments {
   ) throws -> Source<Scalar> {
     switch origin {
     case .record(let record):
+      Self.warn(record)
       return Source(
         model: record.model, loss: record.manifest.loss, items: try record.train(),
         checkpoints: try record.weightedCheckpoints(trajectory: trajectory), record: record)
@@ -107,6 +109,15 @@ struct ModelOptions: ParsableArguments {
         model: model, loss: loss,
         items: try Dataset.read(inputs: trainX, targets: trainY, model, loss: loss),
         checkpoints: try checkpoint.map { try Self.weighted($0, model.layout) }, record: nil)
+    }
+  }
+
+  /// Says where the last bits may differ from those of the run's own machine.
+  private static func warn(_ record: RunRecord) {
+    let recorded = record.manifest.environment.first { $0.name == "blasCore" }?.value.string
+    if let recorded, recorded != BLASThreads.coreName {
+      Logger(label: "palimpsest").warning(
+        "the run was made with OpenBLAS kernels \(recorded), these are \(BLASThreads.coreName)")
     }
   }
 
