@@ -160,7 +160,7 @@ WIDE ptrdiff_t NAME(kernel_count_nonzeros)(ptrdiff_t n, const T *x) {
 }
 
 WIDE ptrdiff_t NAME(kernel_find_outside)(ptrdiff_t n, const T *x, double low, double high,
-                                         int32_t *places) {
+                                         int32_t *places, double *values) {
   ptrdiff_t count = 0;
   // Most stretches hold nothing: one vector test passes over them.
   for (ptrdiff_t i = 0; i < n; i += 64) {
@@ -170,6 +170,7 @@ WIDE ptrdiff_t NAME(kernel_find_outside)(ptrdiff_t n, const T *x, double low, do
     if (!any) continue;
     for (ptrdiff_t j = i; j < end; j++) {
       places[count] = (int32_t)j;
+      values[count] = x[j];
       count += (x[j] <= low) | (x[j] >= high);
     }
   }
@@ -335,10 +336,17 @@ WIDE ptrdiff_t NAME(kernel_compress)(ptrdiff_t rows, ptrdiff_t columns, const T 
   ptrdiff_t n = 0;
   for (ptrdiff_t r = 0; r < rows; r++, x += ldx) {
     start[r] = n;
-    for (ptrdiff_t c = 0; c < columns; c++) {
-      index[n] = (int32_t)c;
-      value[n] = x[c];
-      n += x[c] != 0;
+    // Most stretches are all zero: one vector test passes over them.
+    for (ptrdiff_t c0 = 0; c0 < columns; c0 += 16) {
+      ptrdiff_t end = c0 + 16 < columns ? c0 + 16 : columns;
+      int any = 0;
+      for (ptrdiff_t c = c0; c < end; c++) any |= x[c] != 0;
+      if (!any) continue;
+      for (ptrdiff_t c = c0; c < end; c++) {
+        index[n] = (int32_t)c;
+        value[n] = x[c];
+        n += x[c] != 0;
+      }
     }
   }
   start[rows] = n;

@@ -12,12 +12,13 @@ extension RunRecord {
   public func weightedCheckpoints<Scalar: TensorScalar>(
     trajectory: Bool, as type: Scalar.Type = Scalar.self
   ) throws -> [WeightedCheckpoint<Scalar>] {
+    // First the steps: a learning rate that is missing there is the cause of a checkpoint too many.
+    let batches = try batches()
     let steps = try checkpoints()
     guard let last = steps.last else { return [] }
     guard trajectory else {
       return [WeightedCheckpoint(parameters: try parameters(at: last))]
     }
-    let batches = try batches()
     let itemWeights = try itemWeights(as: Double.self)
     let rates = manifest.learningRates
     let clipScales = try clipScales(steps: last)

@@ -14,7 +14,13 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
     base = UnsafeMutableRawPointer.allocate(
       byteCount: max(count, 1) * MemoryLayout<Element>.stride, alignment: 64
     ).bindMemory(to: Element.self, capacity: max(count, 1))
-    base.initialize(repeating: value, count: count)
+    // Zeros go to the system's own loop: generic code would write element by element.
+    if withUnsafeBytes(of: value, { $0.allSatisfy { $0 == 0 } }) {
+      UnsafeMutableRawPointer(base).initializeMemory(
+        as: UInt8.self, repeating: 0, count: count * MemoryLayout<Element>.stride)
+    } else {
+      base.initialize(repeating: value, count: count)
+    }
   }
 
   deinit { base.deallocate() }

@@ -193,9 +193,9 @@ extension Float: TensorScalar {
 
   public static func findOutside(
     _ count: Int, _ x: UnsafePointer<Float>, low: Double, high: Double,
-    _ places: UnsafeMutablePointer<Int32>
+    _ places: UnsafeMutablePointer<Int32>, _ values: UnsafeMutablePointer<Double>
   ) -> Int {
-    kernel_find_outside_f32(count, x, low, high, places)
+    kernel_find_outside_f32(count, x, low, high, places, values)
   }
 
   public static func sum(_ count: Int, _ x: UnsafePointer<Float>) -> Float {

@@ -92,12 +92,12 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
     _ count: Int, _ x: UnsafePointer<Self>, to sums: UnsafeMutablePointer<Double>)
   /// The number of elements that are not zero.
   static func countNonzeros(_ x: UnsafeBufferPointer<Self>) -> Int
-  /// The places of elements at most `low` or at least `high`, in order; returns how many.
+  /// The places and values of elements at most `low` or at least `high`, in order; returns how many.
   ///
-  /// `places` has room for `count` + 1.
+  /// `places` and `values` have room for `count` + 1.
   static func findOutside(
     _ count: Int, _ x: UnsafePointer<Self>, low: Double, high: Double,
-    _ places: UnsafeMutablePointer<Int32>
+    _ places: UnsafeMutablePointer<Int32>, _ values: UnsafeMutablePointer<Double>
   ) -> Int
   /// The sum in a fixed order, the same for any alignment.
   static func sum(_ count: Int, _ x: UnsafePointer<Self>) -> Self

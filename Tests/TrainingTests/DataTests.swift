@@ -210,7 +210,7 @@ struct ModelTextTests {
       ("mlp:4", "layer extents “4”"), ("mlp:4-0-3", "layer extents"),
       ("mlp:4-3:swish", "none of"),
       ("mlp", "1 parts"), ("cnn:3", "of no known kind"), ("", "of no known kind"),
-      ("mlp:16777216-16777216", "more than 4294967296 parameters"),
+      ("mlp:16777216-16777216", "more than 268435456 parameters"),
       ("mlp:4-99999999999999999999", "layer extents"),
     ])
   func refused(_ text: String, _ reason: String) {

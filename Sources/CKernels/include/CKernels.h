@@ -52,9 +52,10 @@ enum { KERNEL_PANEL_F32 = 64, KERNEL_PANEL_F64 = 32 };
   void kernel_add_moments_##S(ptrdiff_t n, const T *x, double *sums);                              \
   /* The number of elements that are not zero. */                                                  \
   ptrdiff_t kernel_count_nonzeros_##S(ptrdiff_t n, const T *x);                                    \
-  /* Writes the places where x[i] <= low or x[i] >= high; returns how many. */                     \
+  /* Writes the places and values of x[i] <= low and x[i] >= high; returns how many. Both have */  \
+  /* room for n + 1. */                                                                            \
   ptrdiff_t kernel_find_outside_##S(ptrdiff_t n, const T *x, double low, double high,              \
-                                    int32_t *places);                                              \
+                                    int32_t *places, double *values);                              \
   /* Sums in a fixed order: sixteen interleaved partial sums, then a tree; fewer than sixteen */   \
   /* elements one after the other (sum only). */                                                   \
   T kernel_sum_##S(ptrdiff_t n, const T *x);                                                       \

@@ -26,7 +26,7 @@ extension ScoreEngine {
     let queries = problem.rowCount
     var collectors = [TopCollector](repeating: TopCollector(k: max(k, 1)), count: queries)
     let sums = AlignedBuffer<Double>(4 * queries, filledWith: 0)
-    let places = AlignedBuffer<Int32>(pool.threads * (estimate.panelItems + 1), filledWith: 0)
+    let candidates = (0..<pool.threads).map { _ in CandidateMemory() }
     let measured = try forEachPanel(progress: progress) { rows, columns, scores in
       guard let base = scores.baseAddress else { return }
       let numbers = Array(columns)
@@ -39,9 +39,7 @@ extension ScoreEngine {
             for row in parts[part] {
               let query = rows.lowerBound + row
               let own = base + row * columns.count
-              collectors[query].take(
-                own, numbers: numbers,
-                places: places.base + thread * (estimate.panelItems + 1))
+              collectors[query].take(own, numbers: numbers, candidates[thread])
               // Sums go block by block, so that they do not depend on the width of the panel.
               let blocks = Blocks(columns.count, size: itemPlan.batch)
               for block in 0..<blocks.number {

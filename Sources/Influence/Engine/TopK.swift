@@ -59,6 +59,14 @@ struct BestItems {
   var sorted: [Entry] { heap.unordered.sorted(by: >) }
 }
 
+/// One thread's memory for picking candidates out of scores.
+struct CandidateMemory {
+  /// Scores looked at together: few, so that the thresholds tighten in between.
+  static let stretch = 256
+  let places = AlignedBuffer<Int32>(stretch + 1, filledWith: 0)
+  let values = AlignedBuffer<Double>(stretch + 1, filledWith: 0)
+}
+
 /// The best and the worst items of one query so far.
 struct TopCollector {
   private(set) var supporters: BestItems
@@ -70,19 +78,21 @@ struct TopCollector {
   }
 
   /// Takes the scores of a row of items, `numbers[i]` being the item of score i.
-  ///
-  /// `places` is memory for one more than the row holds.
   mutating func take<Scalar: TensorScalar>(
-    _ scores: UnsafePointer<Scalar>, numbers: UnsafeBufferPointer<Int>,
-    places: UnsafeMutablePointer<Int32>
+    _ scores: UnsafePointer<Scalar>, numbers: UnsafeBufferPointer<Int>, _ memory: CandidateMemory
   ) {
-    let candidates = Scalar.findOutside(
-      numbers.count, scores, low: -opponents.threshold, high: supporters.threshold, places)
-    for candidate in 0..<candidates {
-      let place = Int(places[candidate])
-      let (score, number) = (Double(scores[place]), numbers[place])
-      if score >= supporters.threshold { supporters.insert(score, number) }
-      if -score >= opponents.threshold { opponents.insert(-score, number) }
+    let stretches = Blocks(numbers.count, size: CandidateMemory.stretch)
+    for stretch in 0..<stretches.number {
+      let part = stretches[stretch]
+      let candidates = Scalar.findOutside(
+        part.count, scores + part.lowerBound, low: -opponents.threshold,
+        high: supporters.threshold, memory.places.base, memory.values.base)
+      for candidate in 0..<candidates {
+        let score = memory.values.base[candidate]
+        let number = numbers[part.lowerBound + Int(memory.places.base[candidate])]
+        if score >= supporters.threshold { supporters.insert(score, number) }
+        if -score >= opponents.threshold { opponents.insert(-score, number) }
+      }
     }
   }
 

@@ -9,7 +9,8 @@ struct TrainCommand: ParsableCommand {
     discussion: """
       A run that was interrupted is resumed by the same command, to the same bits.
 
-      EXAMPLE: palimpsest train --out run --data digits --model mlp:64-32-10:tanh --epochs 15
+      EXAMPLE:
+        palimpsest train --out run --data digits --model mlp:64-32-10:tanh
       """)
 
   @Option(help: ArgumentHelp("Folder of the run record.", valueName: "run"))
@@ -34,7 +35,7 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Model, such as mlp:64-32-10:tanh.", valueName: "spec"))
   var model: String
 
-  @Option(help: "What training lowers: \(Loss.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(help: "What training lowers.")
   var loss = Loss.crossEntropy
 
   @Option(help: ArgumentHelp("Initial parameters, safetensors.", valueName: "file"))
@@ -87,7 +88,7 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Steps between checkpoints; an epoch where absent.", valueName: "n"))
   var checkpointEvery: Int?
 
-  @Option(help: "Numbers to compute in: float32 or float64.")
+  @Option(help: "Numbers to compute in.")
   var precision = RunManifest.Precision.float32
 
   @OptionGroup var compute: ComputeOptions
@@ -108,21 +109,21 @@ struct TrainCommand: ParsableCommand {
   private func train<Scalar: TensorScalar>(as type: Scalar.Type) throws {
     let run = try makeRun(as: type)
     try run.check()
-    let work = RunEstimate(run)
-    if let memory = compute.memory, work.peakBytes > memory.bytes {
+    let needed = WorkEstimate.peakBytes(run)
+    if let memory = compute.memory, needed > memory.bytes {
       throw UsageError(
-        "--memory: found \(memory.bytes >> 20) MiB, expected at least \(work.peakBytes >> 20) MiB "
+        "--memory: found \(memory.bytes >> 20) MiB, expected at least \((needed >> 20) + 1) MiB "
           + "for this model and data")
     }
-    if dryRun {
-      print(json ? work.json : work.text)
-      return
-    }
+    let pool = compute.makePool()
+    if dryRun { return try WorkEstimate(run, pool: pool).print(json: json) }
     let bar = ProgressBar("train", of: run.batches.count, "steps")
+    defer { bar.finish() }
     var lastLoss = Double.nan
-    let state = try run.record(in: out, pool: compute.makePool()) { progress in
+    let state = try run.record(in: out, pool: pool) { progress in
       lastLoss = progress.loss
-      try bar.show(progress.step)
+      bar.show(progress.step)
+      try Signals.check("repeat the command to go on where it stopped")
     }
     bar.finish()
     let result: [(String, JSONValue)] = [
@@ -132,11 +133,12 @@ struct TrainCommand: ParsableCommand {
       ("lastBatchLoss", lastLoss.isFinite ? .number(lastLoss) : .null),
     ]
     if json {
-      print(JSONValue.object(result.map { .init($0.0, $0.1) }))
+      try Output.line("\(JSONValue.object(result.map { .init($0.0, $0.1) }))")
     } else {
-      print(
-        "\(out): \(state.step) steps of \(run.model.specification) on \(run.train.items.count) items"
-          + (lastLoss.isFinite ? ", loss of the last batch \(lastLoss) nats" : ""))
+      try Output.line(
+        FormatError.printable(out) + ": \(HumanNumber.count(state.step)) steps of "
+          + "\(run.model.specification) on \(HumanNumber.count(run.train.items.count)) items, "
+          + "loss of the last batch \(HumanNumber.significant(lastLoss))")
     }
   }
 
@@ -157,8 +159,9 @@ struct TrainCommand: ParsableCommand {
       learningRate: lr, schedule: Schedule(schedule), batchSize: batchSize, epochs: epochs,
       checkpointEvery: checkpointEvery, seed: seed)
     if let batches {
-      let epoch = run.batches.count / epochs
-      run.batches = try Batches(path: batches, items: run.train.items.count)
+      let items = run.train.items.count
+      run.batches = try Batches(path: batches, items: items)
+      let epoch = (items + run.batches.size - 1) / run.batches.size
       run.learningRates = try Schedule(schedule).learningRates(
         lr, steps: run.batches.count, epoch: epoch)
     }
@@ -193,40 +196,4 @@ struct TrainCommand: ParsableCommand {
     default: throw UsageError("--test-x and --test-y go together")
     }
   }
-}
-
-/// What a run takes, known before it starts.
-struct RunEstimate {
-  private let items: Int
-  private let parameters: Int
-  private let steps: Int
-  private let operations: Double
-  /// Bytes of memory at the peak.
-  let peakBytes: Int
-
-  init<Scalar: TensorScalar>(_ run: TrainingRun<Scalar>) {
-    items = run.train.items.count
-    parameters = run.model.layout.count
-    steps = run.batches.count
-    operations = 6 * Double(parameters) * Double(run.batches.size) * Double(steps)
-    // Data twice while they are read, parameters with gradient and state, activations.
-    let numbers =
-      2 * (run.train.items.inputs.count + (run.test?.items.inputs.count ?? 0)) + 8 * parameters
-      + run.batches.size * (2 * run.model.inputShape.count + 16 * 1024)
-    peakBytes = (40 << 20) + numbers * MemoryLayout<Scalar>.stride
-  }
-
-  private var entries: [(String, String, JSONValue)] {
-    [
-      ("items", "\(items)", .number(items)),
-      ("parameters", "\(parameters)", .number(parameters)),
-      ("steps", "\(steps)", .number(steps)),
-      ("operations", "\(operations / 1e9) GFLOP", .number(operations)),
-      ("peakBytes", "\(peakBytes >> 20) MiB", .number(peakBytes)),
-    ]
-  }
-
-  var text: String { entries.map { "\($0.0): \($0.1)" }.joined(separator: "\n") }
-
-  var json: String { "\(JSONValue.object(entries.map { .init($0.0, $0.2) }))" }
 }

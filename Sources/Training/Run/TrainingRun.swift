@@ -53,6 +53,9 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
   /// What the initial parameters and the batches were drawn from.
   public var seed: UInt64
 
+  /// The most entries that the batches of shuffled epochs may have: 2 GiB of numbers.
+  private static var largestVisits: Int { 1 << 28 }
+
   /// A run from PyTorch's initial distribution, over shuffled epochs or the batches given.
   ///
   /// Everything can be changed before the run is made: other initial parameters, item weights,
@@ -79,22 +82,33 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
       throw .setting(name: name, found: "\(value)", expected: "a whole number from 1")
     }
     guard train.items.count > 0 else { throw .data("training items: found none") }
-    let batches =
-      batches
-      ?? Batches.shuffled(
-        items: train.items.count, size: min(batchSize, train.items.count), epochs: epochs,
-        seed: seed)
-    let epoch = (train.items.count - 1) / batches.size + 1
+    if let batches {
+      self.batches = batches
+    } else {
+      self.batches = try Self.shuffled(train.items.count, batchSize, epochs, seed)
+    }
+    let epoch = (train.items.count - 1) / self.batches.size + 1
     self.model = model
     self.loss = loss
     self.train = train
     self.test = test
     self.optimizer = optimizer
     self.seed = seed
-    self.batches = batches
-    learningRates = schedule.learningRates(learningRate, steps: batches.count, epoch: epoch)
+    learningRates = schedule.learningRates(learningRate, steps: self.batches.count, epoch: epoch)
     initialParameters = model.initialParameters(seed: seed).map { Scalar($0) }
     self.checkpointEvery = checkpointEvery ?? epoch
+  }
+
+  private static func shuffled(
+    _ items: Int, _ batchSize: Int, _ epochs: Int, _ seed: UInt64
+  ) throws(TrainingError) -> Batches {
+    let visits = items.multipliedReportingOverflow(by: epochs)
+    guard !visits.overflow, visits.partialValue <= largestVisits else {
+      throw .setting(
+        name: "epochs", found: "\(epochs) of \(items) items",
+        expected: "at most \(largestVisits) visits of items")
+    }
+    return Batches.shuffled(items: items, size: min(batchSize, items), epochs: epochs, seed: seed)
   }
 
   /// The numbers of steps after which checkpoints are written, ascending: 0, every k-th, the last.
