@@ -48,7 +48,7 @@ enum ExitStatus: Int32 {
       switch error {
       case .setting: .usage
       case .data, .diverged: .badData
-      case .occupied, .differs, .finished: .cannotCreate
+      case .occupied, .differs: .cannotCreate
       }
     case is ModelError, is UsageError: .usage
     case let error as ScoreError:

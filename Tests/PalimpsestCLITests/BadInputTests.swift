@@ -25,6 +25,12 @@ struct BadInput: Sendable, CustomTestStringConvertible {
   /// The options of the small run with some replaced.
   static func training(_ replaced: [String: String] = [:], _ more: String...) -> [String] {
     var arguments = Room.training + ["--out", "new"]
+    // Batches say by themselves how many there are and how large.
+    for option in replaced["--batches"] == nil ? [] : ["--batch-size", "--epochs"] {
+      if let place = arguments.firstIndex(of: option) {
+        arguments.removeSubrange(place...place + 1)
+      }
+    }
     for (option, value) in replaced {
       if let place = arguments.firstIndex(of: option) {
         arguments[place + 1] = value
@@ -377,11 +383,11 @@ struct BadInputTests {
       try $0.write([1], to: "taken/thesis.tex")
     },
     BadInput(
-      "a finished run", 73, ["run: this run is finished, all 18 steps"],
-      Room.training + ["--out", "run"]),
-    BadInput(
       "a run of other settings", 73, ["run:", "seed", "found 0, expected 5"],
       Room.training + ["--out", "run", "--seed", "5"]),
+    BadInput(
+      "epochs beside batches", 64, ["--batches", "leave out --epochs"],
+      Room.training + ["--out", "new", "--batches", "b.npy"]),
     BadInput("a file for a run's folder", 73, ["x.npy"], Room.training + ["--out", "x.npy"]),
     BadInput(
       "a matrix in a missing folder", 73, ["no/s.npy"],

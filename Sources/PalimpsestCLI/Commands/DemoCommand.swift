@@ -80,13 +80,10 @@ struct DemoCommand: ParsableCommand {
   private func train(_ run: TrainingRun<Float>, _ folder: String, _ pool: WorkerPool) throws {
     let bar = ProgressBar("train", of: run.batches.count, "steps")
     defer { bar.finish() }
-    do {
-      try run.record(in: folder, pool: pool) {
-        bar.show($0.step)
-        try Self.checkSignals()
-      }
-    } catch TrainingError.finished {
-      // An earlier demo has made the same run.
+    // An earlier demo may have made the same run; then nothing is left to do.
+    try run.record(in: folder, pool: pool) {
+      bar.show($0.step)
+      try Self.checkSignals()
     }
   }
 

@@ -70,11 +70,11 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Largest norm of a batch's gradient.", valueName: "norm"))
   var clipNorm: Double?
 
-  @Option(help: ArgumentHelp("Passes over the training items.", valueName: "n"))
-  var epochs = 10
+  @Option(help: ArgumentHelp("Passes over the training items. (default: 10)", valueName: "n"))
+  var epochs: Int?
 
-  @Option(help: ArgumentHelp("Items of a batch.", valueName: "n"))
-  var batchSize = 50
+  @Option(help: ArgumentHelp("Items of a batch. (default: 50)", valueName: "n"))
+  var batchSize: Int?
 
   @Option(help: ArgumentHelp("Seed of the initial parameters and of the order.", valueName: "n"))
   var seed: UInt64 = 0
@@ -126,6 +126,8 @@ struct TrainCommand: ParsableCommand {
       try Signals.check("repeat the command to go on where it stopped")
     }
     bar.finish()
+    // Only a finished run makes no progress; its last state was read.
+    let isOld = lastLoss.isNaN
     let result: [(String, JSONValue)] = [
       ("run", .string(out)), ("model", .string(run.model.specification)),
       ("items", .number(run.train.items.count)), ("parameters", .number(run.model.layout.count)),
@@ -138,7 +140,9 @@ struct TrainCommand: ParsableCommand {
       try Output.line(
         FormatError.printable(out) + ": \(HumanNumber.count(state.step)) steps of "
           + "\(run.model.specification) on \(HumanNumber.count(run.train.items.count)) items, "
-          + "loss of the last batch \(HumanNumber.significant(lastLoss))")
+          + (isOld
+            ? "finished before; nothing was left to do"
+            : "loss of the last batch \(HumanNumber.significant(lastLoss))"))
     }
   }
 
@@ -154,17 +158,17 @@ struct TrainCommand: ParsableCommand {
     settings.weightDecay = WeightDecay(weightDecay, settings.weightDecay.kind)
     settings.clipNorm = clipNorm
     let sources = try sources(model, as: type)
+    if batches != nil, epochs != nil || batchSize != nil {
+      throw UsageError(
+        "--batches says how many steps and items there are; leave out --epochs and "
+          + "--batch-size")
+    }
     var run = try TrainingRun(
       model, loss: loss, train: sources.train, test: sources.test, optimizer: settings,
-      learningRate: lr, schedule: Schedule(schedule), batchSize: batchSize, epochs: epochs,
+      learningRate: lr, schedule: Schedule(schedule), batchSize: batchSize ?? 50,
+      epochs: epochs ?? 10,
+      batches: try batches.map { try Batches(path: $0, items: sources.train.items.count) },
       checkpointEvery: checkpointEvery, seed: seed)
-    if let batches {
-      let items = run.train.items.count
-      run.batches = try Batches(path: batches, items: items)
-      let epoch = (items + run.batches.size - 1) / run.batches.size
-      run.learningRates = try Schedule(schedule).learningRates(
-        lr, steps: run.batches.count, epoch: epoch)
-    }
     if let `init` { run.initialParameters = try model.layout.read(`init`) }
     if let weights {
       run.itemWeights = try ItemWeights.read(path: weights, items: run.train.items.count)
