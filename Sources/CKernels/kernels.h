@@ -9,7 +9,7 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
-// MARK: exp and tanh without branches, so that they vectorise
+// MARK: exp, log and tanh without branches, so that they vectorise
 
 INLINE T NAME(power_of_two)(I n) {  // n within the exponent's range
   I bits = (n + EXPONENT_BIAS) << MANTISSA_BITS;
@@ -40,6 +40,30 @@ INLINE T NAME(exponential)(T x) {
   T y = e * NAME(power_of_two)(half) * NAME(power_of_two)(n - half);
   y = x > EXP_HIGH ? (T)INFINITY : y;
   return x != x ? x : y;
+}
+
+// x = 2^k (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), and log(1 + f) = 2 atanh(s) for
+// s = f / (2 + f), written so that f itself is added last.
+INLINE T NAME(logarithm)(T x) {
+  // A denormal is first brought up by one more power of two than it has digits.
+  T up = NAME(power_of_two)(MANTISSA_BITS + 1);
+  T normal = x < SMALLEST_NORMAL ? x * up : x;
+  T k = x < SMALLEST_NORMAL ? -(T)(MANTISSA_BITS + 1) : 0;
+  T rounder = ROUNDER, m, e;
+  U bits, bias, one = (U)EXPONENT_BIAS << MANTISSA_BITS;
+  memcpy(&bits, &normal, sizeof bits);
+  memcpy(&bias, &rounder, sizeof bias);
+  bits += one - ROOT_HALF_BITS;
+  bias += (bits >> MANTISSA_BITS) - EXPONENT_BIAS;
+  memcpy(&e, &bias, sizeof e);
+  k += e - ROUNDER;  // the exponent, without a conversion of integers
+  bits = (bits & (((U)1 << MANTISSA_BITS) - 1)) + ROOT_HALF_BITS;
+  memcpy(&m, &bits, sizeof m);
+  T f = m - 1, s = f / (2 + f), z = s * s, half = (T)0.5 * f * f;
+  T y = k * LN2_HIGH + (f - (half - (s * (half + ATANH_POLYNOMIAL(z)) + k * LN2_LOW)));
+  y = x == 0 ? (T)-INFINITY : y;
+  y = x - x != 0 ? x : y;  // infinite or NaN
+  return x < 0 ? (T)NAN : y;
 }
 
 INLINE T NAME(hyperbolic_tangent)(T x) {
@@ -74,7 +98,7 @@ WIDE void NAME(kernel_map)(int f, ptrdiff_t n, const T *x, T *y) {
   switch (f) {
   case KERNEL_NEGATE: LOOP(-v)
   case KERNEL_EXP: LOOP(NAME(exponential)(v))
-  case KERNEL_LOG: LOOP(MATH(log)(v))
+  case KERNEL_LOG: LOOP(NAME(logarithm)(v))
   case KERNEL_TANH: LOOP(NAME(hyperbolic_tangent)(v))
   case KERNEL_SIGMOID: LOOP(NAME(logistic)(v))
   case KERNEL_RELU: LOOP(v < 0 ? 0 : v) /* NaN stays NaN */
@@ -123,11 +147,11 @@ WIDE void NAME(kernel_axpy)(ptrdiff_t n, T a, const T *x, T *y) {
   for (ptrdiff_t i = 0; i < n; i++) y[i] += a * x[i];
 }
 
-WIDE void NAME(kernel_multiply_add)(ptrdiff_t n, const T *x, T c, const T *y, T *restrict z) {
+WIDE void NAME(kernel_multiply_add)(ptrdiff_t n, const T *x, T c, const T *y, T *z) {
   for (ptrdiff_t i = 0; i < n; i++) z[i] += (x[i] + c) * y[i];
 }
 
-WIDE void NAME(kernel_multiply_by_sum)(ptrdiff_t n, const T *x, T c, T *restrict z) {
+WIDE void NAME(kernel_multiply_by_sum)(ptrdiff_t n, const T *x, T c, T *z) {
   for (ptrdiff_t i = 0; i < n; i++) z[i] *= x[i] + c;
 }
 
@@ -137,20 +161,27 @@ WIDE void NAME(kernel_scale_rows)(ptrdiff_t rows, ptrdiff_t columns, const T *a,
 }
 
 WIDE void NAME(kernel_add_moments)(ptrdiff_t n, const T *x, double *sums) {
-  double net[8] = {0}, gross[8] = {0}, squares[8] = {0}, logs = 0;
-  for (ptrdiff_t i = 0; i < n; i++) {
-    double v = (double)x[i], a = v < 0 ? -v : v;
-    net[i % 8] += v;
-    gross[i % 8] += a;
-    squares[i % 8] += a * a;
-    if (a > 0) logs += a * log(a);
+  double net[8] = {0}, gross[8] = {0}, squares[8] = {0}, logs[8] = {0};
+  for (ptrdiff_t start = 0; start < n; start += 64) {
+    ptrdiff_t count = n - start < 64 ? n - start : 64;
+    T a[64] = {0}, log[64];
+    for (ptrdiff_t i = 0; i < count; i++) a[i] = x[start + i] < 0 ? -x[start + i] : x[start + i];
+    for (int i = 0; i < 64; i++) log[i] = a[i] > 0 ? NAME(logarithm)(a[i]) : 0;
+    for (ptrdiff_t i = 0; i < count; i++) net[i % 8] += (double)x[start + i];
+    for (int i = 0; i < 64; i += 8)
+      for (int l = 0; l < 8; l++) {
+        double v = (double)a[i + l];
+        gross[l] += v;
+        squares[l] += v * v;
+        logs[l] += v * (double)log[i + l];
+      }
   }
   for (int l = 0; l < 8; l++) {
     sums[0] += net[l];
     sums[1] += gross[l];
     sums[2] += squares[l];
+    sums[3] += logs[l];
   }
-  sums[3] += logs;
 }
 
 WIDE ptrdiff_t NAME(kernel_count_nonzeros)(ptrdiff_t n, const T *x) {

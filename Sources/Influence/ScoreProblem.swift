@@ -22,6 +22,8 @@ public struct ScoreProblem<Scalar: TensorScalar>: Sendable {
   /// Which parameters count.
   public let layers: Layers
   /// Whether gradients are divided by their norms, which makes the score a cosine.
+  ///
+  /// The weights of the checkpoints play no part then: cosines are summed as they are.
   public let isCosine: Bool
   /// Whether the queries are taken together: one row, the sum of theirs.
   public let aggregatesQueries: Bool
@@ -73,6 +75,8 @@ public struct WeightedCheckpoint<Scalar: TensorScalar>: Sendable {
 public enum ScoreError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The datasets, checkpoints and model do not fit together.
   case mismatch(String)
+  /// A number of the datasets or checkpoints is NaN or infinite.
+  case badNumber(what: String, found: Double)
   /// A gradient or score is NaN or infinite.
   case notFinite(what: String, item: Int)
   /// The memory asked for does not hold even one tile.
@@ -82,6 +86,7 @@ public enum ScoreError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .mismatch(let text): text
+    case .badNumber(let what, let found): "\(what): found \(found), expected a finite number"
     case .notFinite(let what, let item):
       "\(what) \(item) gives a gradient or score that is NaN or infinite; look at its values and at "
         + "the parameters"
@@ -105,46 +110,89 @@ extension Dataset {
 extension ScoreProblem {
   /// Checks that everything fits together before anything is computed.
   func validate() throws(ScoreError) {
-    let (input, output) = (model.inputShape.count, model.outputShape.count)
-    for (name, data) in [("training items", items), ("queries", queries)] {
-      let width = data.count == 0 ? input : data.inputs.count / data.count
-      guard width == input else {
-        throw .mismatch("the \(name) have \(width) inputs each; the model takes \(input)")
-      }
-      switch data.targets {
-      case .labels(let labels):
-        guard loss.takesLabels else {
-          throw .mismatch("the \(name) have class labels; \(loss.rawValue) takes numbers")
-        }
-        if let bad = labels.firstIndex(where: { ($0 < 0 && $0 != -100) || $0 >= output }) {
-          throw .mismatch(
-            "item \(bad) of the \(name) has label \(labels[bad]); expected 0 ..< \(output), or -100"
-          )
-        }
-      case .values(let values):
-        guard !loss.takesLabels else {
-          throw .mismatch("the \(name) have numbers for targets; \(loss.rawValue) takes labels")
-        }
-        guard values.count == data.count * output else {
-          throw .mismatch(
-            "the \(name) have targets \(values.shape); the model gives \(output) each")
-        }
-      }
-      if let index = data.inputs.firstNonFinite {
-        throw .notFinite(what: "in the \(name), item", item: index / max(width, 1))
-      }
-    }
+    try check(items, "training item")
+    try check(queries, "query")
     guard !measure.needsLabels || loss.takesLabels else {
       throw .mismatch("the measure \(measure.rawValue) needs class labels")
     }
-    for checkpoint in checkpoints {
-      guard checkpoint.parameters.count == model.layout.count else {
-        throw .mismatch(
-          "a checkpoint has \(checkpoint.parameters.count) parameters; the model has "
-            + "\(model.layout.count)")
+    if measure.needsLabels, let bad = queries.labels?.firstIndex(of: -100) {
+      throw .mismatch(
+        "query \(bad) has label -100, which stands for none; the measure \(measure.rawValue) needs a "
+          + "label")
+    }
+    guard !checkpoints.isEmpty else {
+      throw .mismatch("there is no checkpoint; expected at least one")
+    }
+    for (number, checkpoint) in checkpoints.enumerated() {
+      try check(checkpoint, number)
+    }
+  }
+
+  private func check(_ data: Dataset<Scalar>, _ item: String) throws(ScoreError) {
+    let (input, output) = (model.inputShape.count, model.outputShape.count)
+    let width = data.count == 0 ? input : data.inputs.count / data.count
+    guard width == input else {
+      throw .mismatch("\(item) 0 has \(width) inputs; the model takes \(input)")
+    }
+    if let bad = data.inputs.firstNonFinite {
+      throw .badNumber(
+        what: "\(item) \(bad / max(width, 1)), input \(bad % max(width, 1))",
+        found: Double(data.inputs.scalars[bad]))
+    }
+    switch data.targets {
+    case .labels(let labels):
+      guard loss.takesLabels else {
+        throw .mismatch("\(item) 0 has a class label; \(loss.rawValue) takes numbers")
       }
-      if case .perItem(let weights) = checkpoint.weight, weights.count != items.count {
-        throw .mismatch("\(weights.count) checkpoint weights for \(items.count) items")
+      if let bad = labels.firstIndex(where: { ($0 < 0 && $0 != -100) || $0 >= output }) {
+        throw .mismatch(
+          "\(item) \(bad) has label \(labels[bad]); expected 0 ..< \(output), or -100")
+      }
+    case .values(let values):
+      guard !loss.takesLabels else {
+        throw .mismatch("\(item) 0 has numbers for its target; \(loss.rawValue) takes labels")
+      }
+      guard values.count == data.count * output else {
+        throw .mismatch(
+          "the targets have the shape \(values.shape); expected \(output) numbers for each \(item)")
+      }
+      if let bad = values.firstNonFinite {
+        throw .badNumber(
+          what: "\(item) \(bad / max(output, 1)), target \(bad % max(output, 1))",
+          found: Double(values.scalars[bad]))
+      }
+    }
+  }
+
+  private func check(
+    _ checkpoint: WeightedCheckpoint<Scalar>, _ number: Int
+  ) throws(ScoreError) {
+    let parameters = checkpoint.parameters
+    guard parameters.count == model.layout.count else {
+      throw .mismatch(
+        "checkpoint \(number) has \(parameters.count) parameters; the model has "
+          + "\(model.layout.count)")
+    }
+    if let bad = parameters.firstIndex(where: { !$0.isFinite }),
+      let entry = model.layout.entries.first(where: { $0.range.contains(bad) })
+    {
+      throw .badNumber(
+        what: "checkpoint \(number), element \(bad - entry.offset) of \(entry.name)",
+        found: Double(parameters[bad]))
+    }
+    switch checkpoint.weight {
+    case .uniform(let weight):
+      guard weight.isFinite else {
+        throw .badNumber(what: "checkpoint \(number), weight", found: weight)
+      }
+    case .perItem(let weights):
+      guard weights.count == items.count else {
+        throw .mismatch(
+          "checkpoint \(number) has \(weights.count) weights for \(items.count) training items")
+      }
+      if let bad = weights.firstIndex(where: { !$0.isFinite }) {
+        throw .badNumber(
+          what: "checkpoint \(number), weight of training item \(bad)", found: weights[bad])
       }
     }
   }

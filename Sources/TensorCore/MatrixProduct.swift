@@ -43,7 +43,7 @@ public enum MatrixProduct {
   }
 
   /// The same product by three plain loops in the stated precision, for tests.
-  public static func reference<Scalar: TensorScalar>(
+  package static func reference<Scalar: TensorScalar>(
     _ a: Tensor<Scalar>, transposeA: Bool = false, _ b: Tensor<Scalar>, transposeB: Bool = false
   ) -> Tensor<Scalar> {
     let (m, n, k) = extents(a.shape, transposeA, b.shape, transposeB)

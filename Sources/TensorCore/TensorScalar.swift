@@ -125,7 +125,7 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
   static func transpose(
     _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>, _ ldx: Int,
     _ y: UnsafeMutablePointer<Self>, _ ldy: Int)
-  /// The nonzeros of each row; `index` and `value` hold rows · columns + 16, `start` rows + 1.
+  /// The nonzeros of each row; `index` and `value` hold rows · columns, `start` rows + 1.
   static func compress(
     _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>, _ ldx: Int,
     _ index: UnsafeMutablePointer<Int32>, _ value: UnsafeMutablePointer<Self>,

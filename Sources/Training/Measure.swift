@@ -2,6 +2,8 @@ public import Autodiff
 import TensorCore
 
 /// What is asked of a query's output: one differentiable number, in nats or in units of the logit.
+///
+/// All but the loss are of a label's class: an item without a label (−100) has no such number.
 public enum Measure: String, CaseIterable, Sendable {
   /// The query's own loss. Lower is better.
   case loss

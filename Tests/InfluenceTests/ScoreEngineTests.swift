@@ -27,6 +27,29 @@ import Training
       "deep relu",
       SmallProblem(model: MLP(widths: [6, 8, 7, 3], activation: .relu), seed: 13)
     ),
+    ("positions", SmallProblem(model: PositionsModel(folds: false), checkpoints: 2, seed: 50)),
+    ("folded positions", SmallProblem(model: PositionsModel(folds: true), seed: 51)),
+    (
+      "folded positions, weights per item",
+      SmallProblem(
+        model: PositionsModel(folds: true), checkpoints: 2, weightsPerItem: true, seed: 52)
+    ),
+    ("tied weight", SmallProblem(model: TiedModel(), loss: .squaredError, seed: 53)),
+    (
+      "tied weight, weights per item",
+      SmallProblem(
+        model: TiedModel(), loss: .squaredError, checkpoints: 2, weightsPerItem: true, seed: 54)
+    ),
+    (
+      "tied weight used four times, cosine",
+      SmallProblem(
+        model: TiedModel(encodesTwice: true), loss: .squaredError, isCosine: true, seed: 55)
+    ),
+    (
+      "tied weight, sparse inputs",
+      SmallProblem(model: TiedModel(), loss: .squaredError, sparsity: 0.8, seed: 56)
+    ),
+    ("items divided by their norms", SmallProblem(model: NormalizedModel(), seed: 57)),
     ("one item, one query", SmallProblem(items: 1, queries: 1, seed: 14)),
     ("more than a block of items", SmallProblem(items: 300, queries: 3, seed: 15)),
     ("more than a tile of queries", SmallProblem(items: 5, queries: 530, seed: 16)),

@@ -62,6 +62,64 @@ struct SmallProblem {
   }
 }
 
+/// A linear layer at each of T positions, and the sum of the positions.
+struct PositionsModel: Model {
+  /// Whether the positions are folded into the batch before the product.
+  var folds: Bool
+  let specification = "positions"
+  let layout = ParameterLayout([("weight", [4, 3]), ("bias", [4])])
+  let inputShape: Shape = [5, 3]
+  let outputShape: Shape = [4]
+
+  func outputs(_ graph: inout Graph, inputs: NodeID, parameters: [NodeID]) -> NodeID {
+    let batch = graph.shape(inputs)[0]
+    let x = folds ? graph.reshape(inputs, to: [batch * 5, 3]) : inputs
+    let product = graph.matmul(x, parameters[0], transposeB: true)
+    let layer = graph.unary(.tanh, graph.add(product, parameters[1]))
+    return graph.sum(graph.reshape(layer, to: [batch, 5, 4]), axes: [-2])
+  }
+
+  func initialParameters(seed: UInt64) -> [Double] { [] }
+}
+
+/// An autoencoder whose decoder is the encoder's weight the other way round.
+struct TiedModel: Model {
+  /// The square of one more use keeps three uses of the weight in one term.
+  var encodesTwice = false
+  let specification = "tied"
+  let layout = ParameterLayout([("weight", [3, 6]), ("code", [3]), ("bias", [6])])
+  let inputShape: Shape = [6]
+  let outputShape: Shape = [6]
+
+  func outputs(_ graph: inout Graph, inputs: NodeID, parameters: [NodeID]) -> NodeID {
+    func pass(_ graph: inout Graph, _ x: NodeID) -> NodeID {
+      let product = graph.matmul(x, parameters[0], transposeB: true)
+      let code = graph.unary(.tanh, graph.add(product, parameters[1]))
+      return graph.add(graph.matmul(code, parameters[0]), parameters[2])
+    }
+    let once = pass(&graph, inputs)
+    return encodesTwice ? pass(&graph, once) : once
+  }
+
+  func initialParameters(seed: UInt64) -> [Double] { [] }
+}
+
+/// A layer whose weight is stored `[I, O]`, after each item is divided by its norm.
+struct NormalizedModel: Model {
+  let specification = "normalized"
+  let layout = ParameterLayout([("weight", [6, 4]), ("bias", [4])])
+  let inputShape: Shape = [6]
+  let outputShape: Shape = [4]
+
+  func outputs(_ graph: inout Graph, inputs: NodeID, parameters: [NodeID]) -> NodeID {
+    let square = graph.sum(graph.unary(.square, inputs), axes: [-1], keepsAxes: true)
+    let x = graph.divide(inputs, graph.unary(.sqrt, square))
+    return graph.add(graph.matmul(x, parameters[0]), parameters[1])
+  }
+
+  func initialParameters(seed: UInt64) -> [Double] { [] }
+}
+
 /// The gradients `[N][P]` of a measure, one item at a time, by reverse mode on a batch of one.
 func naiveGradients(
   _ problem: ScoreProblem<Double>, _ data: Dataset<Double>, _ measure: Measure,

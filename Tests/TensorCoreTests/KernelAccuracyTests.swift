@@ -2,7 +2,7 @@ import RealModule
 import TensorCore
 import Testing
 
-/// The vectorised exp, tanh and sigmoid, and the C library's functions beside them, in units in the
+/// The vectorised exp, log, tanh and sigmoid, and the C library's functions beside them, in units in the
 /// last place of the correct result.
 @Suite struct KernelAccuracyTests {
   struct Case: Sendable, CustomTestStringConvertible {
@@ -12,8 +12,8 @@ import Testing
     var testDescription: String { "\(function)" }
   }
 
-  // Measured over all Floats and 12 million Doubles: exp 1.02 and 0.99, tanh 2.42 and 2.54,
-  // sigmoid 2.40 and 2.32. The others are the C library's, sqrt and the rest rounded correctly.
+  // Measured over all Floats and 12 million Doubles: exp 1.02 and 0.99, log 0.83 and 0.82,
+  // tanh 2.42 and 2.54, sigmoid 2.40 and 2.32. The others are the C library's, sqrt and the rest rounded correctly.
   static let cases = [
     Case(function: .exp, limit: 1.1) { .exp($0) },
     Case(function: .tanh, limit: 2.7) { .tanh($0) },
@@ -21,7 +21,7 @@ import Testing
       let e = Wide.exp(-abs(x))
       return x < 0 ? e / (1 + e) : 1 / (1 + e)
     },
-    Case(function: .log, limit: 1.1) { .log($0) },
+    Case(function: .log, limit: 0.9) { .log($0) },
     Case(function: .erf, limit: 1.1) { .erf($0) },
     Case(function: .sqrt, limit: 0.51) { $0.squareRoot() },
     Case(function: .reciprocal, limit: 0.51) { 1 / $0 },

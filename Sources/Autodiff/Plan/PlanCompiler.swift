@@ -180,7 +180,14 @@ struct PlanCompiler<Scalar: TensorScalar> {
     var inScratch: [NodeID: Int] = [:]
     for (number, group) in groups.enumerated() where group.isChain {
       var chunk = 0
-      for id in group.nodes where lastUse[id] == number && !isReadThroughReshape(id, group) {
+      // What a later node of the chain reads under another shape needs memory.
+      var reshaped: Set<NodeID> = []
+      for id in group.nodes {
+        for operand in graph[id].operands where graph[operand].primitive is Reshape {
+          reshaped.insert(root(operand))
+        }
+      }
+      for id in group.nodes where lastUse[id] == number && !reshaped.contains(id) {
         inScratch[id] = chunk
         chunk += 1
       }
@@ -200,11 +207,6 @@ struct PlanCompiler<Scalar: TensorScalar> {
       }
     }
     return (places, allocation.size, inScratch)
-  }
-
-  /// Whether a later node of the chain reads this value under another shape, which needs memory.
-  private func isReadThroughReshape(_ id: NodeID, _ group: Group) -> Bool {
-    group.nodes.contains { graph[$0].operands.contains { $0 != id && root($0) == id } }
   }
 }
 

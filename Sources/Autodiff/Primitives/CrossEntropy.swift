@@ -75,7 +75,7 @@ public struct CrossEntropyGradient: Primitive {
   public func jvp(
     _ graph: inout Graph, operands: [NodeID], result: NodeID, tangents: [NodeID?]
   ) -> NodeID? {
-    tangents[0].map { graph.softmaxProduct(probabilities(&graph, operands, result), $0) }
+    tangents[0].map { product(&graph, operands, result, $0) }
   }
 
   /// The same: the Jacobian is symmetric.
@@ -83,16 +83,24 @@ public struct CrossEntropyGradient: Primitive {
     _ graph: inout Graph, operands: [NodeID], result: NodeID, cotangent: NodeID, operand: Int
   ) -> NodeID? {
     guard operand == 0 else { return nil }
-    return graph.softmaxProduct(probabilities(&graph, operands, result), cotangent)
+    return product(&graph, operands, result, cotangent)
   }
 
-  /// softmax(z), zero in the rows without a label.
-  private func probabilities(
-    _ graph: inout Graph, _ operands: [NodeID], _ result: NodeID
+  /// (diag p − p pᵀ) v for p = softmax(z), zero in the rows without a label.
+  ///
+  /// The matrix maps constants to zero. With the entry of the label subtracted from v, what is left
+  /// meets the small probabilities of the other classes only, so that no digit of a well-fitted
+  /// item's product cancels.
+  private func product(
+    _ graph: inout Graph, _ operands: [NodeID], _ result: NodeID, _ v: NodeID
   ) -> NodeID {
     let shape = graph.shape(result)
     let ones = graph.constant(1, shape.dropLast())
-    return graph.add(result, graph.unpick(ones, operands[1], classes: shape[-1]))
+    let p = graph.add(result, graph.unpick(ones, operands[1], classes: shape[-1]))
+    let own = graph.pick(v, operands[1])
+    let rows = graph.shape(own)
+    let column = graph.reshape(own, from: rows, to: rows.appending([1]))
+    return graph.softmaxProduct(p, graph.subtract(v, column))
   }
 
   /// The bulk kernel.

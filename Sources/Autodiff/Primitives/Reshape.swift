@@ -35,9 +35,6 @@ public struct Reshape: Primitive {
     _ graph: inout Graph, operands: [NodeID], result: NodeID, cotangent: NodeID, operand: Int
   ) -> NodeID? { graph.reshape(cotangent, from: to, to: from) }
 
-  /// A reshape costs nothing but the copy that keeps values apart.
-  public var elementwise: ElementwiseFunction? { nil }
-
   /// Copies.
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type

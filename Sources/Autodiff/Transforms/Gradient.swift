@@ -7,7 +7,8 @@ extension Graph {
   ///   - y: The value to differentiate, of any shape.
   ///   - sources: The values to differentiate by.
   ///   - seed: The cotangent of y, ones where nil.
-  /// - Returns: One node per source, of its shape; zeros where y does not depend on it.
+  /// - Returns: One node per source, of its shape; zeros where y does not depend on it. A source
+  ///   that another one is computed from has its part through that one too.
   /// - Complexity: At most about three times the operations of y.
   public mutating func gradient(
     of y: NodeID, withRespectTo sources: [NodeID], seed: NodeID? = nil
@@ -31,9 +32,7 @@ extension Graph {
     cotangents[y] = seed ?? constant(1, shape(y))
     for index in (0...y.index).reversed() {
       let id = NodeID(index: index)
-      guard depends[index], !isSource.contains(id) || id == y, let cotangent = cotangents[id] else {
-        continue
-      }
+      guard depends[index], let cotangent = cotangents[id] else { continue }
       let node = self[id]
       for (operand, value) in node.operands.enumerated() where depends[value.index] {
         if isSource.contains(value), intercept(self, id, operand, cotangent) { continue }

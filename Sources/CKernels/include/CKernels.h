@@ -3,7 +3,8 @@
 // SwiftPM compiles Swift for the oldest processor of an architecture, and a library may not change
 // that. These loops are compiled once for each level of x86-64 and the loader picks the one that
 // fits; elsewhere the compiler's default is used. Every function exists for float (_f32) and double
-// (_f64). Pointers of one call do not overlap, except that an output may be exactly an input.
+// (_f64). Pointers of one call do not overlap, except that the output of an elementwise function or
+// of softmax may be exactly an input.
 #ifndef PALIMPSEST_CKERNELS_H
 #define PALIMPSEST_CKERNELS_H
 #include <stddef.h>
@@ -80,7 +81,7 @@ enum { KERNEL_PANEL_F32 = 64, KERNEL_PANEL_F64 = 32 };
   void kernel_transpose_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, ptrdiff_t ldx, T *y,    \
                             ptrdiff_t ldy);                                                        \
   /* Nonzeros of x[r, :] (row stride ldx) to index/value; row r is start[r] ..< start[r + 1]. */   \
-  /* index and value have room for rows * columns + 16. Returns the number of nonzeros. */         \
+  /* index and value have room for rows * columns. Returns the number of nonzeros. */              \
   ptrdiff_t kernel_compress_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, ptrdiff_t ldx,      \
                                 int32_t *index, T *value, ptrdiff_t *start);                       \
   /* y[r, 0 ..< n] = sum over the nonzeros of row r of value * panel[index, 0 ..< n], added in */    \

@@ -41,16 +41,19 @@ struct FactorPlan<Scalar: TensorScalar>: Sendable {
     let objective = negated ? items.graph.negate(items.values) : items.values
     let factors = try items.graph.perExampleFactors(of: objective, parameters: items.parameters)
     var outputs: [NodeID] = [items.values]
-    var places: [NodeID: Int] = [:]
+    // Cotangents are scaled in place: a value that is an activation too is put out twice.
+    var places: [[NodeID: Int]] = [[:], [:]]
     var graph = items.graph
-    func source(_ id: NodeID) -> FactorSource {
-      if (graph[id].primitive as? Input)?.label == ItemGraph.inputsLabel { return .inputs }
-      if let place = places[id] { return .output(place) }
-      places[id] = outputs.count
+    func source(_ id: NodeID, isCotangent: Bool) -> FactorSource {
+      if !isCotangent, (graph[id].primitive as? Input)?.label == ItemGraph.inputsLabel {
+        return .inputs
+      }
+      if let place = places[isCotangent ? 1 : 0][id] { return .output(place) }
+      places[isCotangent ? 1 : 0][id] = outputs.count
       outputs.append(id)
       return .output(outputs.count - 1)
     }
-    terms = Self.terms(factors, graph, layers, source)
+    terms = try Self.terms(factors, graph, batch, layers, source)
     valuesOutput = 0
     inputWeights = hasSparseInputs ? Self.cutInputProducts(&graph, layout) : []
     plan = Plan(graph, outputs: outputs)
@@ -80,8 +83,9 @@ struct FactorPlan<Scalar: TensorScalar>: Sendable {
 
   /// Groups factors into terms: one per weight, its bias with it where both see the same cotangent.
   private static func terms(
-    _ factors: [Factor], _ graph: Graph, _ layers: Layers, _ source: (NodeID) -> FactorSource
-  ) -> [FactorTerm] {
+    _ factors: [Factor], _ graph: Graph, _ batch: Int, _ layers: Layers,
+    _ source: (_ id: NodeID, _ isCotangent: Bool) -> FactorSource
+  ) throws(GraphError) -> [FactorTerm] {
     var byParameter: [(parameter: NodeID, factors: [Factor])] = []
     for factor in factors {
       if byParameter.last?.parameter == factor.parameter {
@@ -106,29 +110,69 @@ struct FactorPlan<Scalar: TensorScalar>: Sendable {
     }
     drafts += loose.map { ([], $0.factors) }
     if layers == .last, let last = drafts.last(where: { !$0.weight.isEmpty }) { drafts = [last] }
-    return drafts.map { draft in
-      let factors = draft.weight.isEmpty ? draft.bias : draft.weight
-      let width = graph.shape(factors[0].cotangent)[-1]
-      var inputs = 0
-      let uses = factors.map { factor -> FactorUse in
-        let cotangent = graph.shape(factor.cotangent)
-        let positions = cotangent.count / max(cotangent[0] * cotangent[-1], 1)
-        guard case .product(let activation, _) = factor.form else {
-          return FactorUse(
-            activation: nil, cotangent: source(factor.cotangent), positions: positions)
-        }
-        inputs = graph.shape(activation)[-1]
-        return FactorUse(
-          activation: source(activation), cotangent: source(factor.cotangent),
-          positions: positions)
-      }
-      let names = (draft.weight + draft.bias).compactMap {
-        (graph[$0.parameter].primitive as? Input)?.label
-      }
-      return FactorTerm(
-        uses: uses, inputs: inputs, outputs: width, hasBias: !draft.bias.isEmpty,
-        names: Array(Set(names)).sorted())
+    var terms: [FactorTerm] = []
+    for draft in drafts {
+      terms.append(try term(draft.weight, bias: draft.bias, graph, batch, source))
     }
+    return terms
+  }
+
+  /// The term of one weight with the bias beside it, or of a bias alone.
+  ///
+  /// - Throws: ``GraphError/noFactors(parameter:primitive:)`` where a factor has no batch axis in
+  ///   front or the uses of a shared parameter do not add up to one gradient.
+  private static func term(
+    _ weight: [Factor], bias: [Factor], _ graph: Graph, _ batch: Int,
+    _ source: (_ id: NodeID, _ isCotangent: Bool) -> FactorSource
+  ) throws(GraphError) -> FactorTerm {
+    let factors = weight.isEmpty ? bias : weight
+    func label(_ parameter: NodeID) -> String {
+      (graph[parameter].primitive as? Input)?.label ?? "a value"
+    }
+    func refusal(_ what: String) -> GraphError {
+      .noFactors(parameter: label(factors[0].parameter), primitive: what)
+    }
+    /// The rows that each of the B items has in a value `[B, …, width]` or `[B · T, width]`.
+    func positions(_ id: NodeID) throws(GraphError) -> Int {
+      let shape = graph.shape(id)
+      guard shape.rank >= 2, shape[0] > 0, shape[0] % batch == 0 else {
+        throw refusal("a product of shape \(shape), whose outermost axis is not the batch")
+      }
+      return shape.dropLast().count / batch
+    }
+    var extents: [(outputs: Int, inputs: Int)] = []
+    var uses: [FactorUse] = []
+    for factor in factors {
+      let cotangent = source(factor.cotangent, true)
+      let count = try positions(factor.cotangent)
+      var (outputs, inputs) = (graph.shape(factor.cotangent)[-1], 0)
+      var activation: FactorSource?
+      var isSwapped = false
+      if case .product(let id, let outputsFirst) = factor.form {
+        guard try positions(id) == count else {
+          throw refusal(
+            "a product of shapes \(graph.shape(id)) and \(graph.shape(factor.cotangent))")
+        }
+        activation = source(id, false)
+        inputs = graph.shape(id)[-1]
+        // A shared weight may be applied both ways round: the roles are those of its own layout.
+        isSwapped = factors.count > 1 && !outputsFirst
+        if isSwapped { swap(&outputs, &inputs) }
+      }
+      extents.append((outputs, inputs))
+      uses.append(
+        FactorUse(
+          activation: isSwapped ? cotangent : activation,
+          cotangent: isSwapped ? activation ?? cotangent : cotangent, positions: count,
+          isSwapped: isSwapped))
+    }
+    guard extents.allSatisfy({ $0 == extents[0] }) else {
+      throw refusal("several places under different shapes")
+    }
+    return FactorTerm(
+      uses: uses, inputs: extents[0].inputs, outputs: extents[0].outputs,
+      hasBias: !weight.isEmpty && !bias.isEmpty,
+      names: Set((weight + bias).map { label($0.parameter) }).sorted())
   }
 
   /// P of the parameters compared.

@@ -10,6 +10,9 @@ enum FactorSource: Hashable, Sendable {
 }
 
 /// One place where parameters meet the data: its gradient is Σ_t δ_t a_tᵀ.
+///
+/// Where a shared weight is applied as x · W for a W stored `[O, I]`, a and δ change places: δ is
+/// then what came in and a the cotangent, and the sum is a gradient of W's own layout all the same.
 struct FactorUse: Hashable, Sendable {
   /// a `[B, T, I]`; nil for a bias, whose a is 1.
   let activation: FactorSource?
@@ -17,6 +20,8 @@ struct FactorUse: Hashable, Sendable {
   let cotangent: FactorSource
   /// T.
   let positions: Int
+  /// Whether a and δ have changed places.
+  let isSwapped: Bool
 }
 
 /// The part of an example's gradient that belongs to one weight (with the bias beside it).
@@ -33,6 +38,9 @@ struct FactorTerm: Sendable {
   let hasBias: Bool
   /// The names of the parameters.
   let names: [String]
+
+  /// I, O, and 1 where a bias is counted: what both sides of a product agree in.
+  var extents: [Int] { [inputs, outputs, hasBias ? 1 : 0] }
 
   /// The elements of the term's gradient for one example.
   var gradientCount: Int { outputs * (inputs + (hasBias || inputs == 0 ? 1 : 0)) }

@@ -64,7 +64,8 @@ extension Dataset {
 final class FactorWorker<Scalar: TensorScalar> {
   let plan: FactorPlan<Scalar>
   private let workspace: Workspace<Scalar>
-  // A short batch is filled up with empty items in these.
+  // A short batch is filled up in these with copies of its first item: zeros might be what a model
+  // divides by.
   private lazy var paddedInputs = AlignedBuffer<Scalar>(
     plan.batch * plan.inputCount, filledWith: 0)
   private lazy var paddedLabels = AlignedBuffer<Int32>(plan.batch, filledWith: -100)
@@ -110,12 +111,12 @@ final class FactorWorker<Scalar: TensorScalar> {
     var labels = items.labels.map { $0 + range.lowerBound }
     var values = items.values.map { $0 + range.lowerBound * targetCount }
     if range.count < plan.batch {
-      inputs = fill(paddedInputs, from: inputs, range.count * inputCount, with: 0)
-      labels = labels.map { fill(paddedLabels, from: $0, range.count, with: -100) }
-      values = values.map { fill(paddedValues, from: $0, range.count * targetCount, with: 0) }
+      inputs = fill(paddedInputs, from: inputs, range.count, width: inputCount)
+      labels = labels.map { fill(paddedLabels, from: $0, range.count, width: 1) }
+      values = values.map { fill(paddedValues, from: $0, range.count, width: targetCount) }
     }
     currentInputs = inputs
-    sparseInputs?.load(inputs, count: range.count)
+    sparseInputs?.load(inputs, count: plan.batch)
     if let slot = plan.plan.input(ItemGraph.inputsLabel) { workspace.bind(slot, to: inputs) }
     if let labels, let slot = plan.plan.indexInput(ItemGraph.targetsLabel) {
       workspace.bind(slot, to: labels)
@@ -137,11 +138,10 @@ final class FactorWorker<Scalar: TensorScalar> {
   }
 
   private func fill<Element>(
-    _ memory: AlignedBuffer<Element>, from source: UnsafePointer<Element>, _ count: Int,
-    with filler: Element
+    _ memory: AlignedBuffer<Element>, from source: UnsafePointer<Element>, _ count: Int, width: Int
   ) -> UnsafePointer<Element> {
-    memory.base.update(from: source, count: count)
-    (memory.base + count).update(repeating: filler, count: memory.count - count)
+    memory.base.update(from: source, count: count * width)
+    for row in count..<plan.batch { (memory.base + row * width).update(from: source, count: width) }
     return UnsafePointer(memory.base)
   }
 
@@ -156,9 +156,18 @@ final class FactorWorker<Scalar: TensorScalar> {
     return rows
   }
 
-  /// The rows of an output, to be scaled in place before they are used.
-  func mutableRows(_ source: FactorSource) -> UnsafeMutablePointer<Scalar> {
-    UnsafeMutablePointer(mutating: rows(source))
+  /// Multiplies the gradients of the batch's items by `[B]` weights, in place.
+  func scaleCotangents(by weights: UnsafePointer<Scalar>) {
+    var scaled: Set<FactorSource> = []
+    for term in plan.terms {
+      for use in term.uses {
+        let (source, width) =
+          use.isSwapped ? (use.activation, term.inputs) : (use.cotangent, term.outputs)
+        guard let source, scaled.insert(source).inserted else { continue }
+        Scalar.scaleRows(
+          plan.batch, width * use.positions, weights, UnsafeMutablePointer(mutating: rows(source)))
+      }
+    }
   }
 
   /// The measure of each item of the batch.

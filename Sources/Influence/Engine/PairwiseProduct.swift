@@ -120,12 +120,7 @@ final class PairwiseWorker<Scalar: TensorScalar> {
       return
     }
     (itemWeights.base + range.count).update(repeating: 0, count: plan.batch - range.count)
-    var scaled: Set<FactorSource> = []
-    for use in plan.terms.flatMap(\.uses) where scaled.insert(use.cotangent).inserted {
-      let rows = factors.mutableRows(use.cotangent)
-      let width = plan.terms.first { $0.uses.contains(use) }.map { $0.outputs * use.positions } ?? 0
-      Scalar.scaleRows(plan.batch, width, itemWeights.base, rows)
-    }
+    factors.scaleCotangents(by: itemWeights.base)
   }
 
   private func rows(_ tile: Range<Int>) -> UnsafeMutablePointer<Scalar> {

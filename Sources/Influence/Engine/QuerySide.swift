@@ -11,6 +11,23 @@ struct QueryTerm<Scalar: TensorScalar> {
   var gradient: AlignedBuffer<Scalar>?
 }
 
+extension QueryTerm {
+  /// The first of some rows that is NaN or infinite, as a gradient beyond the precision becomes.
+  func firstNonFinite(_ rows: Range<Int>, _ term: FactorTerm) -> Int? {
+    func isFinite(_ memory: AlignedBuffer<Scalar>?, _ range: Range<Int>, _ width: Int) -> Bool {
+      guard let memory else { return true }
+      return Scalar.allFinite(
+        UnsafeBufferPointer(
+          start: memory.base + range.lowerBound * width, count: range.count * width))
+    }
+    func areFinite(_ range: Range<Int>) -> Bool {
+      isFinite(cotangent, range, term.outputs) && isFinite(gradient, range, term.gradientCount)
+        && isFinite(activation, range, term.inputs)
+    }
+    return areFinite(rows) ? nil : rows.first { !areFinite($0..<$0 + 1) }
+  }
+}
+
 /// The queries' gradients at every checkpoint, as the paths want them.
 struct QuerySide<Scalar: TensorScalar> {
   /// The number of rows, filled up with zeros to eights.
@@ -120,6 +137,11 @@ extension FactorPlan {
           }
         }
         worker.keep(part, kept, isCosine: isCosine, weight: checkpoint.queryWeight, norms: normBase)
+        for (term, kept) in zip(terms, kept) where failures.base[block] < 0 {
+          if let row = kept.firstNonFinite(part, term) {
+            failures.base[block] = range.lowerBound + row
+          }
+        }
       }
       if let failure = failures.elements.first(where: { $0 >= 0 }) {
         throw .notFinite(what: "query", item: failure)
@@ -148,6 +170,7 @@ extension FactorPlan {
     let blocks = Blocks(queries.count, size: batch)
     let norms = AlignedBuffer<Double>(batch * terms.count, filledWith: 0)
     let squares = AlignedBuffer<Double>(checkpoints.count * terms.count, filledWith: 0)
+    let weights = AlignedBuffer<Scalar>(batch, filledWith: 0)
     var measured = 0.0
     var all: [[QueryTerm<Scalar>]] = []
     for (number, checkpoint) in checkpoints.enumerated() {
@@ -159,14 +182,15 @@ extension FactorPlan {
         worker.load(queries, part)
         worker.run(at: checkpoint)
         for row in 0..<part.count { measured += Double(worker.values[row]) }
-        if isCosine { worker.termNorms(part.count, into: norms.base) }
-        for row in 0..<part.count {
-          let scale = isCosine ? worker.cosineWeight(row, norms.base) : Scalar(weight)
-          for (term, sum) in zip(terms, sums) {
-            let gradient = AlignedBuffer<Scalar>(term.gradientCount, filledWith: 0)
-            worker.materialize(term, row: row, into: gradient.base)
-            Scalar.axpy(term.gradientCount, scale, gradient.base, sum.base)
-          }
+        if isCosine {
+          worker.termNorms(part.count, into: norms.base)
+          worker.cosineWeights(part.count, norms.base, into: weights.base)
+        } else {
+          weights.base.update(repeating: Scalar(weight), count: part.count)
+        }
+        worker.scaleCotangents(by: weights.base)
+        for (term, sum) in zip(terms, sums) {
+          worker.addGradients(term, rows: 0..<part.count, to: sum.base)
         }
         guard sums.allSatisfy({ Scalar.allFinite(UnsafeBufferPointer($0.elements)) }) else {
           throw .notFinite(what: "query", item: part.lowerBound)
@@ -219,25 +243,31 @@ extension FactorWorker {
 
   /// The gradient of one item in one term: weights `[O, I]`, then biases `[O]`.
   func materialize(_ term: FactorTerm, row: Int, into gradient: UnsafeMutablePointer<Scalar>) {
+    addGradients(term, rows: row..<row + 1, to: gradient, beta: 0)
+  }
+
+  /// Adds the gradients of some items in one term, a product for each use, to beta times what is
+  /// there; with beta 0 that is not read.
+  func addGradients(
+    _ term: FactorTerm, rows items: Range<Int>, to gradient: UnsafeMutablePointer<Scalar>,
+    beta: Scalar = 1
+  ) {
     let (inputs, outputs) = (term.inputs, term.outputs)
     for (number, use) in term.uses.enumerated() {
-      let positions = use.positions
-      let cotangent = rows(use.cotangent) + row * positions * outputs
-      let beta: Scalar = number == 0 ? 0 : 1
+      let beta = number == 0 ? beta : 1
+      let (start, count) = (items.lowerBound * use.positions, items.count * use.positions)
+      let cotangent = rows(use.cotangent) + start * outputs
       if let activation = use.activation {
         MatrixProduct.gemm(
-          UnsafeBufferPointer(start: cotangent, count: positions * outputs), transposeA: true,
-          UnsafeBufferPointer(
-            start: rows(activation) + row * positions * inputs, count: positions * inputs),
-          m: outputs, n: inputs, k: positions, beta: beta,
+          UnsafeBufferPointer(start: cotangent, count: count * outputs), transposeA: true,
+          UnsafeBufferPointer(start: rows(activation) + start * inputs, count: count * inputs),
+          m: outputs, n: inputs, k: count, beta: beta,
           into: UnsafeMutableBufferPointer(start: gradient, count: outputs * inputs))
       }
       guard term.hasBias || use.activation == nil else { continue }
       let bias = gradient + outputs * inputs
-      if number == 0 { bias.update(repeating: 0, count: outputs) }
-      for position in 0..<positions {
-        Scalar.axpy(outputs, 1, cotangent + position * outputs, bias)
-      }
+      if beta == 0 { bias.update(repeating: 0, count: outputs) }
+      for row in 0..<count { Scalar.axpy(outputs, 1, cotangent + row * outputs, bias) }
     }
   }
 
@@ -270,17 +300,18 @@ extension FactorWorker {
     }
   }
 
-  /// 1 / |gradient| of each row from its norms by term; 0 for a gradient of zero.
+  /// 1 / |gradient| of each row from its norms by term.
+  ///
+  /// 0 for a gradient of zero, or so small that its reciprocal overflows: the few digits that are
+  /// left of such a gradient name no direction.
   func cosineWeights(
     _ count: Int, _ norms: UnsafePointer<Double>, into weights: UnsafeMutablePointer<Scalar>
   ) {
-    for row in 0..<count { weights[row] = cosineWeight(row, norms) }
-  }
-
-  /// 1 / |gradient| of one row.
-  func cosineWeight(_ row: Int, _ norms: UnsafePointer<Double>) -> Scalar {
     let terms = plan.terms.count
-    let square = (0..<terms).reduce(0.0) { $0 + norms[row * terms + $1] }
-    return square > 0 ? Scalar(1 / square.squareRoot()) : 0
+    for row in 0..<count {
+      let square = (0..<terms).reduce(0.0) { $0 + norms[row * terms + $1] }
+      let weight = Scalar(1 / square.squareRoot())
+      weights[row] = weight.isFinite ? weight : 0
+    }
   }
 }

@@ -52,6 +52,9 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
       problem.model, loss: problem.loss, measure: problem.measure,
       negated: !problem.measure.isLowerBetter, layers: problem.layers,
       batch: Self.batch(problem.queries.count))
+    precondition(
+      itemPlan.terms.map(\.extents) == queryPlan.terms.map(\.extents),
+      "the gradients of items and queries have different terms")
     let cost = CostModel(queries: problem.rowCount)
     let forced =
       problem.aggregatesQueries ? .contraction : path.flatMap { ProductPath(rawValue: $0) }

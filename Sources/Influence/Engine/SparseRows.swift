@@ -18,8 +18,8 @@ struct SparseRows<Scalar: TensorScalar> {
   init(rows: Int, columns: Int) {
     self.rows = rows
     self.columns = columns
-    index = AlignedBuffer(rows * columns + 16, filledWith: 0)
-    value = AlignedBuffer(rows * columns + 16, filledWith: 0)
+    index = AlignedBuffer(rows * columns, filledWith: 0)
+    value = AlignedBuffer(rows * columns, filledWith: 0)
     start = AlignedBuffer(rows + 1, filledWith: 0)
     strip = AlignedBuffer(rows * Scalar.panelWidth, filledWith: 0)
   }

@@ -39,8 +39,12 @@ public final class WorkerPool: Sendable {
   /// Runs `body(block, worker)` once for each block in `0..<blocks` and returns when all are done.
   ///
   /// `worker` is in `0..<threads` and never runs two blocks at once: it picks a workspace. Blocks
-  /// start in order. One `run` at a time; a body must not call `run` on the same pool.
+  /// start in order. Callers on several threads take turns.
+  ///
+  /// - Precondition: The caller is not itself in a body of the same pool.
   public func run(_ blocks: Int, _ body: (_ block: Int, _ worker: Int) -> Void) {
+    let outer = state.takeTurn()
+    defer { state.endTurn(outer) }
     if threads == 1 || blocks <= 1 {
       for block in 0..<max(blocks, 0) { body(block, 0) }
       return
@@ -95,8 +99,17 @@ private final class State: @unchecked Sendable {
   /// Looks a helper takes at the generation before it sleeps: about 0.2 ms of waiting.
   private static let spins = 8_000
 
+  /// Names, on each thread, the state whose bodies it runs.
+  private static let current: pthread_key_t = {
+    var key = pthread_key_t()
+    let status = pthread_key_create(&key, nil)
+    precondition(status == 0, "cannot tell threads apart: error \(status)")
+    return key
+  }()
+
   private var body: Body?
   private var blocks = 0
+  private let turn = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private let generation = Atomic<Int>(0)
@@ -108,19 +121,39 @@ private final class State: @unchecked Sendable {
   private let stopped = Atomic<Bool>(false)
 
   init() {
+    pthread_mutex_init(turn, nil)
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(condition, nil)
   }
 
   deinit {
+    pthread_mutex_destroy(turn)
+    turn.deallocate()
     pthread_mutex_destroy(mutex)
     pthread_cond_destroy(condition)
     mutex.deallocate()
     condition.deallocate()
   }
 
+  private var address: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
+
+  /// Waits until no other thread runs a job.
+  ///
+  /// - Returns: The state whose body the caller is in, nil for none; for ``endTurn(_:)``.
+  func takeTurn() -> UnsafeMutableRawPointer? {
+    let outer = pthread_getspecific(Self.current)
+    precondition(outer != address, "a body run by a pool starts a job on the same pool")
+    pthread_mutex_lock(turn)
+    pthread_setspecific(Self.current, address)
+    return outer
+  }
+
+  func endTurn(_ outer: UnsafeMutableRawPointer?) {
+    pthread_setspecific(Self.current, outer)
+    pthread_mutex_unlock(turn)
+  }
+
   func run(_ blocks: Int, _ body: @escaping Body) {
-    precondition(!isOpen.load(ordering: .sequentiallyConsistent), "a pool runs one job at a time")
     self.body = body
     self.blocks = blocks
     next.store(0, ordering: .relaxed)
@@ -160,6 +193,7 @@ private final class State: @unchecked Sendable {
   }
 
   func helperLoop(_ worker: Int) {
+    pthread_setspecific(Self.current, address)
     var seen = 0
     while true {
       seen = waitForGeneration(after: seen)
