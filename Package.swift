@@ -50,11 +50,14 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Autodiff", "CDigits", "Formats", .product(name: "Logging", package: "swift-log"),
+        "Autodiff", "CDigits", "Formats",
       ]),
     .target(
       name: "Influence",
-      dependencies: ["Training", .product(name: "HeapModule", package: "swift-collections")]),
+      dependencies: [
+        "Training", .product(name: "HeapModule", package: "swift-collections"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     .target(name: "Reporting", dependencies: ["Influence"]),
     .target(
       name: "Palimpsest",

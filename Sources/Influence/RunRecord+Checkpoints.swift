@@ -5,26 +5,28 @@ extension RunRecord {
   /// The run's checkpoints, each weighted by what the steps from it to the next gave every item.
   ///
   /// With a checkpoint before every step, the weighted inner products are the first-order credit of
-  /// each step. The parameters after the last step stand for no step: their weights are zero.
+  /// each step. Where the run clips, a step gave κ times as much. The parameters after the last step stand for no step: their weights are zero.
   ///
   /// - Parameter trajectory: Whether to read them all or only the last.
   /// - Throws: `FormatError`, naming the file and the place.
   public func weightedCheckpoints<Scalar: TensorScalar>(
     trajectory: Bool, as type: Scalar.Type = Scalar.self
   ) throws -> [WeightedCheckpoint<Scalar>] {
+    // First the steps: a learning rate that is missing there is the cause of a checkpoint too many.
+    let batches = try batches()
     let steps = try checkpoints()
     guard let last = steps.last else { return [] }
     guard trajectory else {
       return [WeightedCheckpoint(parameters: try parameters(at: last))]
     }
-    let batches = try batches()
     let itemWeights = try itemWeights(as: Double.self)
     let rates = manifest.learningRates
+    let clipScales = try clipScales(steps: last)
     return try steps.enumerated().map { position, step in
       let end = position + 1 < steps.count ? steps[position + 1] : step
       var weights = [Double](repeating: 0, count: manifest.train.count)
       for taken in step..<end {
-        let share = rates[taken] / Double(max(batches.itemCount(at: taken), 1))
+        let share = clipScales[taken] * rates[taken] / Double(max(batches.itemCount(at: taken), 1))
         for item in batches[taken] where item >= 0 {
           weights[item] += share * (itemWeights?[item] ?? 1)
         }

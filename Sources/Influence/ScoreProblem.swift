@@ -86,7 +86,18 @@ public enum ScoreError: Error, Equatable, Sendable, CustomStringConvertible {
       "\(what) \(item) gives a gradient or score that is NaN or infinite; look at its values and at "
         + "the parameters"
     case .memory(let needed, let allowed):
-      "--memory allows \(allowed >> 20) MiB and the smallest tiles need \(needed >> 20) MiB"
+      "--memory: found \(allowed >> 20) MiB, expected at least \((needed >> 20) + 1) MiB for the "
+        + "smallest tiles"
+    }
+  }
+}
+
+extension Dataset {
+  /// The numbers that the targets take.
+  var targetCount: Int {
+    switch targets {
+    case .labels(let labels): labels.count
+    case .values(let values): values.count
     }
   }
 }

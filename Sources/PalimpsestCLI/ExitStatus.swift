@@ -4,6 +4,7 @@ import Palimpsest
 
 /// The exit statuses of the command: those of `sysexits.h`, 1 and 130.
 enum ExitStatus: Int32 {
+  case done = 0
   case answerIsNo = 1
   case usage = 64
   case badData = 65
@@ -18,11 +19,18 @@ enum ExitStatus: Int32 {
   ///
   /// Help and version requests, which come as errors too, are printed where they belong.
   static func end(with error: any Error, in command: any ParsableCommand.Type) -> Never {
-    if let status = status(of: error) {
-      FileHandle.standardError.write(Data("palimpsest: \(line(error))\n".utf8))
-      Foundation.exit(status.rawValue)
+    if error is Output.ReaderGone { Foundation.exit(done.rawValue) }
+    if let status = status(of: error) { leave(status, "\(error)") }
+    switch command.exitCode(for: error) {
+    case .success: command.exit(withError: error)
+    case .validationFailure: leave(.usage, usage(command.message(for: error), error, command))
+    default: leave(.defect, "\(error); this is a defect of palimpsest, please report it")
     }
-    command.exit(withError: error)
+  }
+
+  private static func leave(_ status: ExitStatus, _ line: String) -> Never {
+    Output.diagnose("palimpsest: \(FormatError.printable(line))\n")
+    Foundation.exit(status.rawValue)
   }
 
   /// The status of an error of ours; nil for those of the argument parser.
@@ -40,19 +48,27 @@ enum ExitStatus: Int32 {
       switch error {
       case .setting: .usage
       case .data, .diverged: .badData
-      case .occupied, .differs, .finished: .cannotCreate
+      case .occupied, .differs: .cannotCreate
       }
     case is ModelError, is UsageError: .usage
     case let error as ScoreError:
       if case .memory = error { .usage } else { .badData }
-    case is GraphError: .badData
+    case is GraphError: .defect
     case is Interrupted: .interrupted
     default: nil
     }
   }
 
-  private static func line(_ error: any Error) -> String {
-    "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
+  /// The argument parser's message on one line, and the help that explains it.
+  private static func usage(
+    _ message: String, _ error: any Error, _ command: any ParsableCommand.Type
+  ) -> String {
+    // Names to choose from come as a list; what a person typed may hold line breaks of its own.
+    let text = message.replacingOccurrences(of: "\n  - ", with: " ")
+    let lines = command.fullMessage(for: error).split(separator: "\n")
+    let hint = lines.last { $0.hasPrefix("  See '") }
+    guard let help = hint?.split(separator: "'").dropFirst().first else { return text }
+    return "\(text.hasSuffix(".") ? String(text.dropLast()) : text); see '\(help)'"
   }
 }
 

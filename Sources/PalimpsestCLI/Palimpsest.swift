@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Logging
 import Palimpsest
 
 /// The command `palimpsest`.
@@ -24,6 +25,13 @@ struct PalimpsestCommand: ParsableCommand {
 
   static func main() {
     Signals.prepare()
+    // Read before the options are parsed: libraries may log from the first moment on.
+    let level: Logger.Level = CommandLine.arguments.contains("--verbose") ? .debug : .warning
+    LoggingSystem.bootstrap { label in
+      var handler = StreamLogHandler.standardError(label: label)
+      handler.logLevel = level
+      return handler
+    }
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -9,7 +9,8 @@ final class ProgressBar {
   private let unit: String
   private let total: Int
   private let isTerminal = isatty(STDERR_FILENO) == 1
-  private let start = ContinuousClock.now
+  /// What was done when the first news came: a resumed run does not start at nothing.
+  private var start: (done: Int, time: ContinuousClock.Instant)?
   private var last = ContinuousClock.now
   private var hasWritten = false
 
@@ -20,26 +21,21 @@ final class ProgressBar {
     self.unit = unit
   }
 
-  /// Shows how much is done, and stops the work where the person has asked for it.
-  ///
-  /// - Throws: ``Interrupted``.
-  func show(_ done: Int) throws {
-    try Signals.check()
+  /// Shows how much is done.
+  func show(_ done: Int) {
     let now = ContinuousClock.now
+    guard let start else { return self.start = (done, now) }
     guard now - last >= (isTerminal ? .milliseconds(100) : .seconds(10)) else { return }
     last = now
-    hasWritten = true
-    let seconds = (now - start) / .seconds(1)
-    let rate = Double(done) / max(seconds, 1e-9)
+    let rate = Double(done - start.done) / max((now - start.time) / .seconds(1), 1e-9)
     let left = rate > 0 ? Double(total - done) / rate : .infinity
     let share = total > 0 ? Double(done) / Double(total) : 1
     let figures =
       "\(Int(share * 100)) %  \(done) of \(total) \(unit)  \(Self.short(rate)) \(unit)/s  "
       + "\(Self.time(left)) left"
     if isTerminal {
-      let filled = Int(share * 24)
-      let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 24 - filled)
-      write("\r\(title)  \(bar)  \(figures)\u{1B}[K")
+      hasWritten = true
+      write("\r\(line(share, figures))\u{1B}[K")
     } else {
       write("\(title): \(figures)\n")
     }
@@ -47,13 +43,29 @@ final class ProgressBar {
 
   /// Takes the bar away.
   func finish() {
-    if isTerminal, hasWritten { write("\r\u{1B}[K") }
+    if hasWritten { write("\r\u{1B}[K") }
+    hasWritten = false
   }
 
-  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  /// One line of the terminal; a longer one would stay behind.
+  private func line(_ share: Double, _ figures: String) -> String {
+    let width = Terminal.width(STDERR_FILENO) - 1
+    let length = min(24, width - title.count - figures.count - 4)
+    guard length >= 4 else { return String("\(title)  \(figures)".prefix(max(width, 0))) }
+    let filled = Int(share * Double(length))
+    let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: length - filled)
+    return "\(title)  \(bar)  \(figures)"
+  }
+
+  private func write(_ text: String) { Output.diagnose(text) }
 
   private static func short(_ rate: Double) -> String {
-    rate >= 100 ? "\(Int(rate))" : "\((rate * 10).rounded() / 10)"
+    switch rate {
+    case 1e9...: "\((rate / 1e8).rounded() / 10) G"
+    case 1e6...: "\((rate / 1e5).rounded() / 10) M"
+    case 100...: "\(Int(rate))"
+    default: "\((rate * 10).rounded() / 10)"
+    }
   }
 
   private static func time(_ seconds: Double) -> String {
@@ -61,5 +73,15 @@ final class ProgressBar {
     let whole = Int(seconds.rounded(.up))
     return whole < 60
       ? "\(whole) s" : whole < 3600 ? "\(whole / 60) min \(whole % 60) s" : "\(whole / 3600) h"
+  }
+}
+
+/// What is known of a terminal.
+enum Terminal {
+  /// Its columns; 80 where they are not known.
+  static func width(_ descriptor: Int32) -> Int {
+    var size = winsize()
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
   }
 }

@@ -89,47 +89,16 @@ enum Scoring {
     return notes
   }
 
-  /// The format that a file's name asks for.
-  ///
-  /// - Throws: ``UsageError`` with the endings there are.
-  static func format(of path: String) throws -> ReportFormat {
-    guard let format = ReportRegistry.format(forPath: path) else {
-      let known = ReportRegistry.all.map { "." + $0.fileExtension }.joined(separator: ", ")
-      throw UsageError("--out: found \"\(path)\", expected a file name that ends in \(known)")
+  /// Prints a report on standard output, in colour on a terminal.
+  static func print(_ report: ScoreReport, json: Bool) throws {
+    if json, let format = ReportRegistry.format(forPath: ".jsonl") {
+      return try Output.write(format.render(report))
     }
-    return format
-  }
-
-  /// Writes a report in the format of the file's name.
-  static func write(_ report: ScoreReport, to path: String) throws {
-    try AtomicFile.write(Array(try format(of: path).render(report).utf8), to: path)
-  }
-
-  /// Prints a report on standard output.
-  static func print(_ report: ScoreReport, json: Bool) {
-    if json {
-      Swift.print(JSONLinesReport.render(report), terminator: "")
-    } else {
-      let usesColor =
-        isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
-      let style = TerminalReport.Style(usesColor: usesColor)
-      Swift.print(TerminalReport.render(report, style: style), terminator: "")
+    var style = TerminalReport.Style()
+    if Output.isTerminal {
+      style.usesColor = ProcessInfo.processInfo.environment["NO_COLOR"]?.isEmpty ?? true
+      style.width = min(Terminal.width(STDOUT_FILENO), 100)
     }
-  }
-
-  /// Prints what a computation would take.
-  static func printEstimate(_ estimate: ScoreEstimate, json: Bool) {
-    let entries: [(String, String, JSONValue)] = [
-      ("items", "\(estimate.items)", .number(estimate.items)),
-      ("queries", "\(estimate.queries)", .number(estimate.queries)),
-      ("parameters", "\(estimate.parameters)", .number(estimate.parameters)),
-      ("operations", "\(estimate.operations / 1e9) GFLOP", .number(estimate.operations)),
-      ("peakBytes", "\(estimate.peakBytes >> 20) MiB", .number(estimate.peakBytes)),
-    ]
-    if json {
-      Swift.print(JSONValue.object(entries.map { .init($0.0, $0.2) }))
-    } else {
-      for entry in entries { Swift.print("\(entry.0): \(entry.1)") }
-    }
+    try Output.write(TerminalReport.render(report, style: style))
   }
 }

@@ -1,31 +1,37 @@
 import Foundation
 import Synchronization
 
-/// A run that was stopped from outside and can be resumed.
+/// Work that was stopped from outside.
 struct Interrupted: Error, CustomStringConvertible {
   /// One line for the person.
-  var description: String { "interrupted; repeat the command to go on where it stopped" }
+  let description: String
 }
 
 /// What the command does with signals.
 enum Signals {
   private static let wasInterrupted = Atomic<Bool>(false)
 
-  /// SIGINT and SIGTERM end long work at its next step, a second one at once; a closed pipe or a
+  /// SIGINT, SIGTERM and SIGHUP end long work at its next step, a second one at once; a closed pipe or a
   /// full disk is an error of the write instead of the end of the process.
   static func prepare() {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
-    for number in [SIGINT, SIGTERM] {
-      signal(number) { number in
+    var stops = sigset_t()
+    sigemptyset(&stops)
+    for number in [SIGINT, SIGTERM, SIGHUP] {
+      sigaddset(&stops, number)
+      signal(number) { _ in
         if Signals.wasInterrupted.exchange(true, ordering: .relaxed) { _exit(130) }
-        _ = number
       }
     }
+    // A program that started this one from a thread of its own may have blocked them.
+    pthread_sigmask(SIG_UNBLOCK, &stops, nil)
   }
 
-  /// Called between steps of long work.
-  static func check() throws {
-    if wasInterrupted.load(ordering: .relaxed) { throw Interrupted() }
+  /// Called between steps of long work, with what the person can do afterwards.
+  static func check(_ afterwards: String = "nothing was written") throws {
+    if wasInterrupted.load(ordering: .relaxed) {
+      throw Interrupted(description: "interrupted; \(afterwards)")
+    }
   }
 }

@@ -74,10 +74,13 @@ extension ScoreReport {
       self.unit = unit
     }
 
-    /// The words of an estimator for a measure.
-    public init(_ estimator: any Estimator.Type, measure: Measure) {
+    /// The words of an estimator.
+    public init(
+      _ estimator: any Estimator.Type, measure: Measure, loss: Loss, weights: CheckpointWeights
+    ) {
       self.init(
-        name: estimator.name, summary: estimator.summary, unit: estimator.unit(measure))
+        name: estimator.name, summary: estimator.summary,
+        unit: estimator.unit(measure, loss: loss, weights: weights))
     }
   }
 

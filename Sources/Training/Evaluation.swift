@@ -15,12 +15,18 @@ extension Model {
     var values: [Scalar] = []
     parameters.withUnsafeBufferPointer { parameters in
       guard let base = parameters.baseAddress else { return }
+      // All blocks but the last are of one size.
+      var compiled: (plan: Plan<Scalar>, workspace: Workspace<Scalar>, size: Int)?
       for block in 0..<blocks.number {
         let part = data[Array(blocks[block])]
-        let items = ItemGraph(self, loss: loss, measure: measure, batch: part.count)
-        let plan = Plan<Scalar>(items.graph, outputs: [items.values])
-        let workspace = plan.makeWorkspace()
-        workspace.bind(layout, of: plan, to: base)
+        if compiled?.size != part.count {
+          let items = ItemGraph(self, loss: loss, measure: measure, batch: part.count)
+          let plan = Plan<Scalar>(items.graph, outputs: [items.values])
+          let workspace = plan.makeWorkspace()
+          workspace.bind(layout, of: plan, to: base)
+          compiled = (plan, workspace, part.count)
+        }
+        guard let (plan, workspace, _) = compiled else { return }
         workspace.set(ItemGraph.inputsLabel, part.inputs)
         switch part.targets {
         case .labels(let labels): workspace.set(ItemGraph.targetsLabel, indices: labels)

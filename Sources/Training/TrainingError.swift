@@ -10,8 +10,6 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   case occupied(folder: String, found: String)
   /// The folder holds a run of other settings.
   case differs(folder: String, what: String, recorded: String, asked: String)
-  /// The folder holds this run, and nothing is left to do.
-  case finished(folder: String, steps: Int)
 
   /// One line for the person.
   public var description: String {
@@ -27,8 +25,6 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
     case .differs(let folder, let what, let recorded, let asked):
       "\(folder): holds a run with another \(what): found \(recorded), expected \(asked); "
         + "repeat its settings to resume it, or choose another folder"
-    case .finished(let folder, let steps):
-      "\(folder): this run is finished, all \(steps) steps of it; choose another folder"
     }
   }
 }

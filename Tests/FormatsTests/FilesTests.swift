@@ -100,6 +100,29 @@ struct DirectoryLockTests {
     for _ in 0..<3 { _ = try DirectoryLock(folder: folder.path) }
   }
 
+  @Test("the lock ends with the value although a child process may share the file")
+  func sharedDescriptor() throws {
+    let folder = try TemporaryFolder()
+    var copy: Int32 = -1
+    do {
+      let lock = try DirectoryLock(folder: folder.path)
+      var (own, other) = (stat(), stat())
+      #expect(stat(folder("lock"), &own) == 0)
+      // A copy of the descriptor is what a forked child has.
+      for descriptor in 0..<Int32(1024) where fstat(descriptor, &other) == 0 {
+        if other.st_ino == own.st_ino, other.st_dev == own.st_dev {
+          #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
+          copy = dup(descriptor)
+          break
+        }
+      }
+      withExtendedLifetime(lock) {}
+    }
+    #expect(copy >= 0)
+    _ = try DirectoryLock(folder: folder.path)
+    close(copy)
+  }
+
   @Test("the lock of a killed process is gone") func stale() async throws {
     let folder = try TemporaryFolder()
     let path = folder.path
@@ -165,6 +188,47 @@ struct ContainedPathTests {
       }
       #expect(error?.kind == .missing)
     }
+  }
+}
+
+@Suite("the limit of memory")
+struct MemoryLimitTests {
+  @Test("a control group lowers it, whatever else stands in such a file does not")
+  func files() throws {
+    let folder = try TemporaryFolder()
+    func limit(_ text: String) throws -> Int {
+      try AtomicFile.write(Array(text.utf8), to: folder("memory.max"))
+      return MemoryLimit.least(of: 1000, andFiles: [folder("none"), folder("memory.max")])
+    }
+    #expect(try limit("999\n") == 999)
+    for text in ["1001\n", "max\n", "", "-1\n", "0\n", "9223372036854771712\n", "1e2"] {
+      #expect(try limit(text) == 1000, "\(text)")
+    }
+  }
+
+  @Test("the own control group and those above it are looked at")
+  func controlGroups() {
+    let paths = MemoryLimit.controlGroupFiles(
+      of: "12:memory:/docker/ab\n4:cpu,cpuacct:/x\nnonsense\n0::/user.slice/run.scope\n")
+    #expect(
+      paths == [
+        "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/docker/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/docker/ab/memory.limit_in_bytes",
+        "/sys/fs/cgroup/user.slice/memory.max", "/sys/fs/cgroup/user.slice/run.scope/memory.max",
+      ])
+  }
+
+  @Test("a file of more than all memory is refused before anything is allocated")
+  func sparse() throws {
+    let folder = try TemporaryFolder()
+    // No machine has so much; the file takes no room.
+    let size = 1 << 42
+    try AtomicFile.write([], to: folder("a"))
+    guard truncate(folder("a"), off_t(size)) == 0 else { return }
+    let source = try ByteSource(path: folder("a"))
+    let error = #expect(throws: FormatError.self) { try source.bytes(size) }
+    #expect(error?.found.contains("more than the memory can hold") == true)
   }
 }
 

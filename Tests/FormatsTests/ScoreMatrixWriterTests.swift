@@ -53,10 +53,11 @@ struct ScoreMatrixWriterTests {
     #expect(try folder.names() == [])
   }
 
-  @Test("finishing with a column missing stops the program") func missingColumn() async {
-    await #expect(processExitsWith: .failure) {
-      let writer = try ScoreMatrixWriter<Float>(
-        path: NSTemporaryDirectory() + "scores-\(UUID().uuidString)", queries: 1, items: 2)
+  @Test("finishing with a column missing stops the program") func missingColumn() async throws {
+    // The program that stops leaves its temporary file, which goes with the folder.
+    let folder = try TemporaryFolder()
+    await #expect(processExitsWith: .failure) { [path = folder("a") as String] in
+      let writer = try ScoreMatrixWriter<Float>(path: path, queries: 1, items: 2)
       try writer.write(Tensor([1, 1]), columns: 0..<1)
       try writer.finish()
     }

@@ -181,4 +181,49 @@ import Training
       #expect(try engine.selfInfluence().count == items.count)
     }
   }
+
+  /// In Float with wide layers, where BLAS sums a few rows in another order than many.
+  @Test func strongestItemsHaveTheBitsOfTheMatrix() throws {
+    let small = SmallProblem(
+      model: MLP(widths: [160, 24, 5], activation: .relu), items: 6000, queries: 21, seed: 40
+    ).make(Float.self)
+    let problem = ScoreProblem(
+      model: small.model, loss: small.loss, items: small.items, queries: small.queries,
+      checkpoints: [
+        WeightedCheckpoint(
+          parameters: small.checkpoints[0].parameters,
+          weight: .perItem((0..<6000).map { 1 / Double(1 + $0 % 50) }))
+      ])
+    let engine = try ScoreEngine(problem, pool: pool)
+    let matrix = try engine.scores()
+    let early = try engine.topItems(3)
+    #expect(early.skippedShare > 0)
+    for found in [early, try engine.topItems(3, stopsEarly: false)] {
+      for (query, top) in found.queries.enumerated() {
+        for ranked in top.supporters + top.opponents {
+          #expect(ranked.score == Double(matrix[query, ranked.item]))
+        }
+      }
+    }
+    #expect(try engine.topItems(3, stopsEarly: false).queries == early.queries)
+  }
+
+  /// The parameters after the last step stand for no step and cost nothing.
+  @Test func checkpointsWithoutWeightChangeNothing() throws {
+    let problem = SmallProblem(checkpoints: 2, seed: 41).make(Float.self)
+    func scores(_ checkpoints: [WeightedCheckpoint<Float>]) throws -> Tensor<Float> {
+      try ScoreEngine(
+        ScoreProblem(
+          model: problem.model, loss: problem.loss, items: problem.items, queries: problem.queries,
+          checkpoints: checkpoints), pool: pool
+      ).scores()
+    }
+    let own = problem.checkpoints[0]
+    let idle = WeightedCheckpoint(
+      parameters: problem.checkpoints[1].parameters,
+      weight: .perItem([Double](repeating: 0, count: 21)))
+    #expect(try scores([own, idle]) == scores([own]))
+    #expect(try scores([idle, own]) == scores([own]))
+    #expect(try scores([idle]).scalars.allSatisfy { $0 == 0 })
+  }
 }

@@ -151,6 +151,18 @@ struct DamagedRecordTests {
     #expect(message { _ = try room.open() }.contains("found 2 datasets.train.ids, expected 17"))
   }
 
+  @Test("a run.json of more than 64 MiB is refused before it is read")
+  func hugeManifest() throws {
+    try smallRun(as: Float.self).record(in: run)
+    // The file takes no room.
+    try #require(truncate("\(run)/run.json", 64 << 20) == 0)
+    #expect(message { _ = try room.open() }.contains("run.json: byte"))
+    try #require(truncate("\(run)/run.json", 64 << 20 | 1) == 0)
+    #expect(
+      message { _ = try room.open() }
+        == "\(run)/run.json: found 67108865 bytes, expected at most 67108864")
+  }
+
   @Test("no truncation of run.json crashes the reader")
   func truncation() throws {
     try smallRun(as: Float.self).record(in: run)

@@ -76,6 +76,17 @@ struct DataTests {
     #expect(try read(.squaredError).targets == .values(values))
   }
 
+  @Test("bytes among the targets stay what they are")
+  func byteTargets() throws {
+    let header = { (width: UInt8) in [0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, width] as [UInt8] }
+    let pixels = Data(header(4) + [0, 51, 102, 255, 255, 0, 0, 0])
+    try pixels.write(to: URL(fileURLWithPath: x))
+    try Data(header(3) + [0, 1, 2, 50, 200, 255]).write(to: URL(fileURLWithPath: y))
+    let data = try read(.squaredError)
+    #expect(data.inputs == Tensor([2, 4], [0, 0.2, 0.4, 1, 1, 0, 0, 0]))
+    #expect(data.targets == .values(Tensor([2, 3], [0, 1, 2, 50, 200, 255])))
+  }
+
   @Test("inputs that do not fit the model")
   func inputShape() throws {
     try NPY.write(Tensor<Float>([2, 5]), to: x)
@@ -199,7 +210,7 @@ struct ModelTextTests {
       ("mlp:4", "layer extents “4”"), ("mlp:4-0-3", "layer extents"),
       ("mlp:4-3:swish", "none of"),
       ("mlp", "1 parts"), ("cnn:3", "of no known kind"), ("", "of no known kind"),
-      ("mlp:16777216-16777216", "more than 4294967296 parameters"),
+      ("mlp:16777216-16777216", "more than 268435456 parameters"),
       ("mlp:4-99999999999999999999", "layer extents"),
     ])
   func refused(_ text: String, _ reason: String) {

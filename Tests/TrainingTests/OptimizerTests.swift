@@ -65,8 +65,41 @@ struct OptimizerOracle {
   }
 }
 
+/// Plain steps with the momentum of heavy-ball, written outside the library.
+private enum HeavyBall: Optimizer {
+  static let name = "heavy-ball"
+  static let summary = "a rule of one's own"
+  static let constants: [OptimizerConstant] = [.momentum]
+  static let stateNames = ["velocity"]
+
+  static func update<Scalar: TensorScalar>(
+    _ block: OptimizerBlock<Scalar>, _ settings: OptimizerSettings, rate: Double, step: Int
+  ) {
+    block.decay(settings.weightDecay, rate: rate)
+    let velocity = block.state(0)
+    for index in 0..<block.count {
+      velocity[index] = Scalar(settings.momentum) * velocity[index] + block.gradient[index]
+      block.scratch[index] = velocity[index]
+    }
+    block.move(-rate, block.scratch)
+  }
+}
+
 @Suite("Optimizers")
 struct OptimizerTests {
+  @Test("a rule from outside the library trains")
+  func foreign() throws {
+    func end(_ rule: any Optimizer.Type) throws -> [Double] {
+      var run = try smallRun(as: Double.self, rule)
+      run.optimizer.weightDecay.rate = 0.1
+      let trainer = run.makeTrainer()
+      try trainer.run(run.batches, run.learningRates)
+      return trainer.state.parameters
+    }
+    // A fused multiply-add may round once where the loop rounds twice.
+    #expect(difference(try end(HeavyBall.self), try end(Momentum.self)) < 1e-14)
+  }
+
   @Test("ten steps are PyTorch's in Float64", arguments: OptimizerOracle.cases)
   func double(_ name: String) throws {
     // 1e-10 is what the project promises; rounding reaches about 1e-14.

@@ -88,6 +88,54 @@ struct RunRecordTests {
     #expect(try room.open().train() == source.items)
   }
 
+  @Test("the copy is of what was read, although the file is replaced or changed meanwhile")
+  func changedFiles() throws {
+    let (x, y) = (room.folder.path("in.csv"), room.folder.path("out.csv"))
+    try room.folder.write("a,b\n1,2\n3,4\n", to: "in.csv")
+    try room.folder.write("y\n1\n0\n", to: "out.csv")
+    let model = try MLP("mlp:2-2")
+    let source = try TrainingRun<Float>.Source(inputs: x, targets: y, model, loss: .crossEntropy)
+    var made = try TrainingRun(model, train: source, learningRate: 0.1, batchSize: 2, epochs: 1)
+    let file = try #require(FileHandle(forWritingAtPath: x))
+    try file.write(contentsOf: Data("a,b\n5".utf8))
+    #expect(
+      message { try made.record(in: run) }
+        == "\(x): content that changed after it was read; start the run again")
+    try file.seek(toOffset: 0)
+    try file.write(contentsOf: Data("a,b\n1".utf8))
+    // A new file of the same name is another file.
+    try FileManager.default.removeItem(atPath: x)
+    try room.folder.write("a,b\n7,8\n9,9\n", to: "in.csv")
+    try made.record(in: run)
+    #expect(try room.open().train() == source.items)
+    // Items that are no longer those of the files are written anew.
+    made.train.items = made.train.items[[1, 0]]
+    let other = room.folder.path("other")
+    try made.record(in: other)
+    #expect(try RunRecord(folder: other).train() == made.train.items)
+  }
+
+  @Test(
+    "a copy is named after its format, whatever the file was called",
+    arguments: [
+      ("in.CSV", "train-x.csv"), ("in.npy.csv", "train-x.csv"), ("in.run\nx", "train-x"),
+      ("csv", "train-x"), (".part", "train-x"),
+    ])
+  func copiedNames(_ name: String, _ copy: String) throws {
+    let model = try MLP("mlp:2-2")
+    let labels = room.folder.path("out.npy")
+    try NPY.write(StoredArray([1, 0], shape: [2]), to: labels)
+    try NPY.write(Tensor<Float>([2, 2]), to: room.folder.path(name))
+    if copy.hasSuffix("csv") { try room.folder.write("a,b\n1,2\n3,4\n", to: name) }
+    let source = try TrainingRun<Float>.Source(
+      inputs: room.folder.path(name), targets: labels, model, loss: .crossEntropy)
+    try TrainingRun(model, train: source, learningRate: 0.1, batchSize: 2, epochs: 1).record(
+      in: run)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: "\(run)/data").sorted()
+        == [copy, "train-y.npy"])
+  }
+
   @Test("a run of PyTorch is reproduced from its data, initial parameters and batches")
   func reproduction() throws {
     let model = try MLP("mlp:8-4-5:tanh")
@@ -95,11 +143,10 @@ struct RunRecordTests {
       inputs: oracle("command/train-x.npy"), targets: oracle("command/train-y.npy"), model,
       loss: .crossEntropy)
     let reference = try OptimizerOracle("momentum")
+    let batches = try Batches(path: oracle("command/batches.npy"), items: source.items.count)
     var made = try TrainingRun(
       model, train: source, optimizer: reference.settings, learningRate: reference.rate,
-      batchSize: 1, epochs: 1, checkpointEvery: 3)
-    made.batches = try Batches(
-      path: oracle("command/batches.npy"), items: source.items.count)
+      batchSize: 1, epochs: 1, batches: batches, checkpointEvery: 3)
     made.learningRates = try reference.array("learning_rates").scalars
     made.initialParameters = try model.layout.read(oracle("command/initial.safetensors"))
     try made.record(in: run)
@@ -112,20 +159,42 @@ struct RunRecordTests {
     }
   }
 
-  @Test("keys that nobody knows are kept")
+  @Test("an epoch is a pass over the items in the batches at hand")
+  func epoch() throws {
+    let train = TrainingRun<Float>.Source(items(7, inputs: 4, classes: 3))
+    func run(_ batches: Batches?) throws -> TrainingRun<Float> {
+      try TrainingRun(
+        MLP("mlp:4-3"), train: train, learningRate: 1, schedule: Schedule("step:1:0.5"),
+        batchSize: 7, epochs: 5, batches: batches)
+    }
+    let shuffled = try run(nil)
+    #expect(shuffled.checkpointEvery == 1)
+    #expect(shuffled.batches == Batches.shuffled(items: 7, size: 7, epochs: 5, seed: 0))
+    // Seven items are three batches of three.
+    let own = Batches(size: 3, rows: (0..<15).map { $0 % 7 })
+    let given = try run(own)
+    #expect(given.batches == own)
+    #expect(given.checkpointEvery == 3)
+    #expect(given.checkpoints == [0, 3, 5])
+    #expect(given.learningRates == [1, 1, 1, 0.5, 0.5])
+    // A batch may repeat items, and be larger than there are.
+    #expect(try run(Batches(size: 9, rows: (0..<18).map { $0 % 7 })).checkpointEvery == 1)
+  }
+
+  @Test("keys that nobody knows stay, when a run is resumed too")
   func otherKeys() throws {
-    try smallRun(as: Float.self).record(in: run)
+    let made = try smallRun(as: Float.self)
+    try room.interrupt(made, in: run, after: 5)
+    let plain = try room.open().manifest
     try room.edit("run.json") {
       $0 = $0.replacingOccurrences(
         of: "\"seed\": 9,",
         with: "\"seed\": 9, \"owner\": {\"name\": \"Ada\", \"n\": [1.50, null]},")
     }
-    let manifest = try room.open().manifest
-    #expect(manifest.otherMembers.map(\.name) == ["owner"])
-    try manifest.write(to: run)
+    #expect(try room.open().manifest == plain)
+    try made.record(in: run)
     let text = try String(contentsOfFile: "\(run)/run.json", encoding: .utf8)
-    #expect(text.contains("[1.50, null]"))
-    #expect(try room.open().manifest == manifest)
+    #expect(text.contains("\"n\": [1.50, null]"))
   }
 
   @Test("a record of another program needs no more than the contract says")
@@ -176,7 +245,37 @@ struct RunRecordTests {
     #expect(
       message { try made.record(in: run) }
         == "item weights: found 1, expected 5, one for each training item")
+    made.itemWeights = [1, 1, .nan, 1, 1]
+    #expect(
+      message { try made.record(in: run) }
+        == "weight of item 2: found nan, expected a finite number")
     made.itemWeights = nil
+    made.initialParameters[3] = .infinity
+    #expect(
+      message { try made.record(in: run) }
+        == "initial parameter 3: found inf, expected a finite number")
+    made.initialParameters[3] = 0
+    made.checkpointEvery = 0
+    #expect(
+      message { try made.record(in: run) }
+        == "checkpoint interval: found 0, expected a whole number from 1")
+    made.checkpointEvery = 1
+    for row in [5, -2] {
+      made.batches = Batches(size: 2, rows: [1, row])
+      #expect(
+        message { try made.record(in: run) }
+          == "batch of step 0: found the row \(row), expected -1 or a row from 0 to 4")
+    }
+    made.batches = Batches(size: 2, rows: [1, 0, -1, -1])
+    made.learningRates = [0.1, 0.1]
+    #expect(
+      message { try made.record(in: run) }
+        == "batch of step 1: found no rows, expected at least one")
+    made.batches = Batches(size: 2, rows: [])
+    made.learningRates = []
+    #expect(message { try made.record(in: run) } == "batches: found none, expected at least one")
+    made.batches = Batches(size: 2, rows: [1, 0])
+    made.learningRates = [0.1]
     made.train.items = items(5, inputs: 3, classes: 3)
     #expect(
       message { try made.record(in: run) }.contains("inputs of shape [5, 3], expected [5, 4]"))

@@ -49,13 +49,21 @@ struct RunResumptionTests {
     #expect(try contents(of: run) == contents(of: room.folder.path("whole")))
   }
 
-  @Test("a finished run is left alone")
+  @Test("a finished run is left alone, and gives its last state again")
   func finished() throws {
     let made = try smallRun(as: Float.self)
-    try made.record(in: run)
+    let final = try made.record(in: run)
     let before = try contents(of: run)
-    #expect(throws: TrainingError.finished(folder: run, steps: 12)) { try made.record(in: run) }
+    let number = { try FileManager.default.attributesOfItem(atPath: $0)[.systemFileNumber] as? Int }
+    let log = try number("\(run)/log.jsonl")
+    var steps = 0
+    #expect(try made.record(in: run) { _ in steps += 1 } == final)
+    #expect(steps == 0)
     #expect(try contents(of: run) == before)
+    #expect(try number("\(run)/log.jsonl") == log)
+    var other = made
+    other.seed = 8
+    #expect(message { try other.record(in: run) }.contains("another seed: found 9, expected 8"))
   }
 
   @Test("a run of other settings is not resumed")
@@ -86,6 +94,32 @@ struct RunResumptionTests {
       message { try smallRun(as: Double.self).record(in: run) }.contains("another precision"))
   }
 
+  @Test(
+    "a run is not gone on with by another library or on other kernels",
+    arguments: ["palimpsest", "kernels", "blasCore", "blas"])
+  func environment(_ name: String) throws {
+    let made = try smallRun(as: Float.self)
+    try room.interrupt(made, in: run, after: 5)
+    let environment = try room.open().manifest.environment
+    let value = try #require(environment.first { $0.name == name }?.value)
+    try room.edit("run.json") {
+      $0 = $0.replacingOccurrences(of: "\"\(name)\": \(value)", with: "\"\(name)\": \"old\"")
+    }
+    #expect(
+      message { try made.record(in: run) }
+        == "\(run): holds a run with another environment, \(name): found \"old\", expected \(value); "
+        + "repeat its settings to resume it, or choose another folder")
+    try room.edit("run.json") {
+      $0 = $0.replacingOccurrences(of: "\"\(name)\": \"old\"", with: "\"other\": 1")
+    }
+    #expect(message { try made.record(in: run) }.contains("found nothing, expected \(value)"))
+  }
+
+  @Test("the level of the kernels is a known one")
+  func level() {
+    #expect(["x86-64-v4", "x86-64-v3", "arm64", "baseline"].contains(Kernels.level))
+  }
+
   @Test("a folder that holds something else is refused and not touched")
   func occupied() throws {
     try FileManager.default.createDirectory(atPath: run, withIntermediateDirectories: true)
@@ -101,6 +135,51 @@ struct RunResumptionTests {
     #expect(
       message { try smallRun(as: Float.self).record(in: run) }
         == "\(run)/run.json: found \"format\": “\"other\"”, expected \"palimpsest-run\"")
+  }
+
+  @Test("only what a killed run left half-written is removed")
+  func leftovers() throws {
+    let made = try smallRun(as: Float.self)
+    try room.interrupt(made, in: run, after: 5)
+    let kept = ["mine.part", "data/train-x.npy.part", "checkpoints/1-1.part", "a.1-x.part"]
+    for name in kept { try room.folder.write("mine", to: "run/\(name)") }
+    let manager = FileManager.default
+    for name in ["run.json.2-1.part", "data/b.7-7.part"] {
+      try manager.createDirectory(atPath: "\(run)/\(name)", withIntermediateDirectories: true)
+    }
+    try room.folder.write("mine", to: "run/data/b.7-7.part/thesis.tex")
+    try room.folder.write("mine", to: "mine")
+    try manager.createSymbolicLink(
+      atPath: "\(run)/log.jsonl.3-1.part", withDestinationPath: "../mine")
+    try made.record(in: run)
+    for name in kept + ["data/b.7-7.part/thesis.tex", "run.json.2-1.part", "log.jsonl.3-1.part"] {
+      #expect(manager.fileExists(atPath: "\(run)/\(name)"), "\(name)")
+    }
+    #expect(!manager.fileExists(atPath: "\(run)/checkpoints/00000099.1-1.part"))
+  }
+
+  @Test("folders of a run are not followed out of it", arguments: ["data", "checkpoints"])
+  func linkedFolder(_ name: String) throws {
+    let manager = FileManager.default
+    let made = try smallRun(as: Float.self)
+    let expected = "\(run)/\(name): found a link or a file, expected a folder"
+    // Before the first step.
+    try manager.createDirectory(atPath: run, withIntermediateDirectories: true)
+    let elsewhere = room.folder.path("elsewhere")
+    try manager.createDirectory(atPath: elsewhere, withIntermediateDirectories: true)
+    try room.folder.write("", to: "run/lock")
+    try manager.createSymbolicLink(
+      atPath: "\(run)/\(name)", withDestinationPath: elsewhere)
+    #expect(message { try made.record(in: run) } == expected)
+    #expect(try manager.contentsOfDirectory(atPath: elsewhere) == [])
+    // In an interrupted run.
+    try manager.removeItem(atPath: run)
+    try room.interrupt(made, in: run, after: 5)
+    try manager.removeItem(atPath: elsewhere)
+    try manager.moveItem(atPath: "\(run)/\(name)", toPath: elsewhere)
+    try manager.createSymbolicLink(
+      atPath: "\(run)/\(name)", withDestinationPath: elsewhere)
+    #expect(message { try made.record(in: run) } == expected)
   }
 
   @Test("a second process is told to wait")

@@ -27,6 +27,21 @@ struct TrainerTests {
     return zip(before, trainer.parameters).map { $0 - $1 }
   }
 
+  @Test("measures of many items are those of each block of them")
+  func blocks() throws {
+    let model = try MLP("mlp:4-5-3:tanh")
+    let data: Dataset<Double> = items(600, inputs: 4, classes: 3)
+    let parameters = model.initialParameters(seed: 1)
+    let all = model.values(of: .margin, loss: .crossEntropy, on: data, at: parameters)
+    // Two whole blocks of 256 and a short one, each on its own.
+    let parts = [0..<256, 256..<512, 512..<600].flatMap {
+      model.values(of: .margin, loss: .crossEntropy, on: data[Array($0)], at: parameters)
+    }
+    #expect(all.count == 600)
+    #expect(all == parts)
+    #expect(Set(all).count > 500)
+  }
+
   @Test("a short batch is the mean over the items it has")
   func shortBatch() throws {
     let data = items(6, inputs: 4, classes: 3, as: Double.self)

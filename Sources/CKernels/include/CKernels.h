@@ -9,6 +9,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Whether the loops are compiled for several levels.
+#if defined(__x86_64__) && defined(__linux__) && defined(__clang__)
+#define KERNEL_LEVELS 1
+#else
+#define KERNEL_LEVELS 0
+#endif
+
+// The level that the loader picks on this machine: "x86-64-v4", "x86-64-v3", "arm64" or "baseline".
+const char *kernel_level(void);
+
 // Elementwise functions of one argument.
 enum {
   KERNEL_NEGATE, KERNEL_EXP, KERNEL_LOG, KERNEL_TANH, KERNEL_SIGMOID, KERNEL_RELU, KERNEL_STEP,

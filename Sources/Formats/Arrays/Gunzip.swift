@@ -7,6 +7,9 @@ final class Gunzip {
   private let source: ByteSource
   private let stream: UnsafeMutablePointer<z_stream>
   private var input: [UInt8] = []
+  /// How much of the input is used.
+  private var used = 0
+  /// Where the input ends in the source.
   private var inputOffset = 0
   private var isAtEnd = false
   private var position = 0
@@ -61,13 +64,13 @@ final class Gunzip {
     var done = 0
     while done < buffer.count {
       if isAtEnd, try !startNextMember() { break }
-      if input.isEmpty { try refill() }
+      if isUsed { try refill() }
       let status = step(buffer, &done)
       guard status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR else {
         throw fault("compressed data with an error (zlib status \(status))")
       }
       isAtEnd = status == Z_STREAM_END
-      if !isAtEnd, input.isEmpty, inputOffset == source.count, done < buffer.count {
+      if !isAtEnd, isUsed, inputOffset == source.count, done < buffer.count {
         throw fault("the end of the file inside compressed data")
       }
     }
@@ -77,36 +80,39 @@ final class Gunzip {
 
   private func step(_ buffer: UnsafeMutableBufferPointer<UInt8>, _ done: inout Int) -> Int32 {
     let room = min(buffer.count - done, 1 << 30)
-    let available = input.count
+    let available = input.count - used
     let status = input.withUnsafeMutableBufferPointer { input in
-      stream.pointee.next_in = input.baseAddress
+      stream.pointee.next_in = input.baseAddress.map { $0 + used }
       stream.pointee.avail_in = UInt32(available)
       stream.pointee.next_out = buffer.baseAddress.map { $0 + done }
       stream.pointee.avail_out = UInt32(room)
       return CZlib.inflate(stream, Z_NO_FLUSH)
     }
     done += room - Int(stream.pointee.avail_out)
-    input.removeFirst(available - Int(stream.pointee.avail_in))
+    used += available - Int(stream.pointee.avail_in)
     return status
   }
 
   /// Starts the next of several gzip files in a row; false where nothing follows.
   private func startNextMember() throws(FormatError) -> Bool {
-    if input.isEmpty { try refill() }
-    guard !input.isEmpty else { return false }
+    if isUsed { try refill() }
+    guard !isUsed else { return false }
     guard inflateReset(stream) == Z_OK else { throw fault("compressed data with an error") }
     isAtEnd = false
     return true
   }
 
+  private var isUsed: Bool { used == input.count }
+
   private func refill() throws(FormatError) {
     input = try source.bytes(min(1 << 16, source.count - inputOffset), at: inputOffset)
+    used = 0
     inputOffset += input.count
   }
 
   private func fault(_ found: String) -> FormatError {
     source.malformed(
-      at: .byte(inputOffset - input.count), found: found, expected: "a whole gzip file",
+      at: .byte(inputOffset - input.count + used), found: found, expected: "a whole gzip file",
       remedy: "copy or compress it again")
   }
 }

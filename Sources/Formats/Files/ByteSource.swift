@@ -121,7 +121,8 @@ public struct ByteSource: Sendable {
 extension Array where Element: BitwiseCopyable {
   /// An array that `fill` writes whole.
   ///
-  /// Running out of memory would stop the program, so the system is asked first.
+  /// Running out of memory would stop the program, so the machine's limit is compared, and the system
+  /// asked, first.
   init(
     count: Int, for file: String,
     _ fill: (UnsafeMutableBufferPointer<Element>) throws(FormatError) -> Void
@@ -144,7 +145,7 @@ extension Array where Element: BitwiseCopyable {
 
   private static func isAvailable(_ size: Int) -> Bool {
     guard size > 1 << 24 else { return true }
-    guard size < Int.max - 4096 else { return false }
+    guard size <= MemoryLimit.bytes, size < Int.max - 4096 else { return false }
     // The compiler would remove a `malloc` of which nothing is used.
     let probe = mmap(
       nil, size + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)

@@ -25,12 +25,16 @@ public final class DirectoryLock: Sendable {
         .locked, file: folder, found: "in use by \(DirectoryLock.holder(of: file))",
         remedy: "wait until it ends, or end it")
     }
+    self.file = file
     let line = Array("\(getpid())\n".utf8)
     guard ftruncate(file.descriptor, 0) == 0, line.withUnsafeBytes({ file.write($0, at: 0) }) else {
       throw FormatError(.unwritable, file: path, found: "cannot be written: \(lastFailure)")
     }
-    self.file = file
   }
+
+  /// The lock belongs to all descriptors of the open file, a forked child's too: closing one is not
+  /// enough.
+  deinit { flock(file.descriptor, LOCK_UN) }
 
   private static func holder(of file: OpenFile) -> String {
     var digits = [UInt8](repeating: 0, count: 20)

@@ -75,7 +75,9 @@ public struct FormatError: Error, Equatable, Sendable, CustomStringConvertible {
   /// without control characters.
   public static func quoted(_ text: String) -> String { "“\(printable(text, limit: 60))”" }
 
-  private static func printable(_ text: String, limit: Int) -> String {
+  /// Text fit for a terminal: one line, control characters and the like as `\\u{1b}`, at most
+  /// `limit` scalars of it.
+  public static func printable(_ text: String, limit: Int = .max) -> String {
     var result = String.UnicodeScalarView()
     for scalar in text.unicodeScalars.prefix(limit) {
       switch scalar.properties.generalCategory {

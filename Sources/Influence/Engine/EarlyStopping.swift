@@ -131,22 +131,22 @@ struct ItemBounds<Scalar: TensorScalar> {
     let checkpoints = engine.problem.checkpoints
     let squares = try engine.squareNorms()
     let parts = checkpoints.count * terms
-    // Weighted norms by part, [parts, N].
-    var norms = [Double](repeating: 0, count: parts * items)
-    for (number, checkpoint) in checkpoints.enumerated() {
-      for item in 0..<items {
-        var weight = 1.0
-        if case .perItem(let weights) = checkpoint.weight { weight = abs(weights[item]) }
-        for term in 0..<terms {
-          let square = squares.base[(number * items + item) * terms + term]
-          norms[(number * terms + term) * items + item] = weight * square.squareRoot()
+    // The weighted norm of a part of an item's gradient, from the square that is kept.
+    func norm(_ number: Int, _ term: Int, _ item: Int) -> Double {
+      var weight = 1.0
+      if case .perItem(let weights) = checkpoints[number].weight { weight = abs(weights[item]) }
+      return weight * squares.base[(number * items + item) * terms + term].squareRoot()
+    }
+    var totals = [Double](repeating: 0, count: items)
+    for number in checkpoints.indices {
+      for term in 0..<terms {
+        for item in 0..<items {
+          let own = norm(number, term, item)
+          totals[item] += own * own
         }
       }
     }
-    let totals = (0..<items).map { item in
-      (0..<parts).reduce(0.0) { $0 + norms[$1 * items + item] * norms[$1 * items + item] }
-        .squareRoot()
-    }
+    for item in 0..<items { totals[item] = totals[item].squareRoot() }
     let order = (0..<items).sorted {
       totals[$0] == totals[$1] ? $0 < $1 : totals[$0] > totals[$1]
     }
@@ -155,13 +155,15 @@ struct ItemBounds<Scalar: TensorScalar> {
     largest = (0..<rounds.number).map { totals[order[rounds[$0].lowerBound]] }
     var byPart = [[Double]](
       repeating: [Double](repeating: 0, count: parts), count: rounds.number)
-    for part in 0..<parts {
-      var running = 0.0
-      for round in (0..<rounds.number).reversed() {
-        for position in rounds[round] {
-          running = max(running, norms[part * items + order[position]])
+    for number in checkpoints.indices {
+      for term in 0..<terms {
+        var running = 0.0
+        for round in (0..<rounds.number).reversed() {
+          for position in rounds[round] {
+            running = max(running, norm(number, term, order[position]))
+          }
+          byPart[round][number * terms + term] = running
         }
-        byPart[round][part] = running
       }
     }
     largestByPart = byPart

@@ -18,6 +18,14 @@ struct CheckpointPointers<Scalar: TensorScalar> {
   /// The weights that meet sparse inputs, as ``FactorPlan/inputWeights`` lists them.
   let inputWeights: [TransposedPanels<Scalar>]
 
+  /// Whether no item's score can come from here, as from the parameters after the last step.
+  var isIdle: Bool {
+    switch weight {
+    case .uniform(let weight): weight == 0
+    case .perItem(let weights): weights.allSatisfy { $0 == 0 }
+    }
+  }
+
   /// The part of the weight that the queries carry; weights per item are the items' own.
   var queryWeight: Double {
     if case .uniform(let weight) = weight { weight } else { 1 }

@@ -65,11 +65,13 @@ final class PairwiseWorker<Scalar: TensorScalar> {
     if queries.count == 0 { return true }
     factors.load(items, range)
     let tiles = Blocks(queries.count, size: Self.tile)
+    var hasScores = false
     for (number, checkpoint) in checkpoints.enumerated() {
+      if !isCosine, checkpoint.isIdle { continue }
       factors.run(at: checkpoint)
       weigh(range, checkpoint.weight, isCosine: isCosine)
       // The first product overwrites the scores, the others add to them.
-      var isFirst = number == 0
+      var isFirst = !hasScores
       for index in plan.terms.indices where paths[index] == .materialized {
         let term = plan.terms[index]
         for row in 0..<plan.batch {
@@ -86,16 +88,20 @@ final class PairwiseWorker<Scalar: TensorScalar> {
           let (term, kept) = (plan.terms[index], queries.terms[number][index])
           if paths[index] == .ghost {
             ghost(
-              term, kept, queries, tiles[tile], checkpoint: number, isFirst: isFirst)
+              term, kept, queries, tiles[tile], needsInputGram: !hasScores, isFirst: isFirst)
           } else {
             contraction(term, kept, tiles[tile], isFirst: isFirst)
           }
           isFirst = false
         }
       }
+      hasScores = true
     }
-    return Scalar.allFinite(
-      UnsafeBufferPointer(start: scores.base, count: queries.count * plan.batch))
+    if !hasScores { scores.base.update(repeating: 0, count: queries.count * plan.batch) }
+    return (0..<queries.count).allSatisfy { query in
+      Scalar.allFinite(
+        UnsafeBufferPointer(start: scores.base + query * plan.batch, count: range.count))
+    }
   }
 
   /// Scales the cotangents of the batch by the items' weights.
@@ -129,7 +135,7 @@ final class PairwiseWorker<Scalar: TensorScalar> {
   /// scores += (Aq Aᵀ + 1) ⊙ (Dq Dᵀ) for one tile of queries.
   private func ghost(
     _ term: FactorTerm, _ kept: QueryTerm<Scalar>, _ queries: QuerySide<Scalar>,
-    _ tile: Range<Int>, checkpoint: Int, isFirst: Bool
+    _ tile: Range<Int>, needsInputGram: Bool, isFirst: Bool
   ) {
     guard let cotangents = kept.cotangent else { return }
     let batch = factors.plan.batch
@@ -148,7 +154,7 @@ final class PairwiseWorker<Scalar: TensorScalar> {
     if activation == .inputs, let inputGram {
       gram = inputGram.base + tile.lowerBound * batch
     }
-    if activation != .inputs || inputGram == nil || checkpoint == 0 {
+    if activation != .inputs || inputGram == nil || needsInputGram {
       if activation == .inputs, let sparse = factors.sparseInputs,
         let transposed = queries.transposedInputs
       {

@@ -13,7 +13,7 @@ struct QueryTerm<Scalar: TensorScalar> {
 
 /// The queries' gradients at every checkpoint, as the paths want them.
 struct QuerySide<Scalar: TensorScalar> {
-  /// The number of query rows Q.
+  /// The number of rows, filled up with zeros to eights.
   let count: Int
   /// The queries' inputs `[Q, I]`.
   let inputs: AlignedBuffer<Scalar>
@@ -26,11 +26,17 @@ struct QuerySide<Scalar: TensorScalar> {
   /// |∇f_q|² by checkpoint, query and term, `[C, Q, terms]`, without weights.
   let squareNorms: AlignedBuffer<Double>
 
+  /// The rows that so many queries take: at least eight, in eights.
+  ///
+  /// BLAS sums products of a few rows in another order. Rows of zeros fill up, so that a query has
+  /// the same bits in whatever company it is scored.
+  static func rows(for queries: Int) -> Int { (queries + 7) / 8 * 8 }
+
   /// The same for some of the queries.
   func gathering(_ chosen: [Int], _ plan: FactorPlan<Scalar>) -> QuerySide {
     func rows(_ memory: AlignedBuffer<Scalar>?, _ width: Int) -> AlignedBuffer<Scalar>? {
       guard let memory else { return nil }
-      let gathered = AlignedBuffer<Scalar>(chosen.count * width, filledWith: 0)
+      let gathered = AlignedBuffer<Scalar>(Self.rows(for: chosen.count) * width, filledWith: 0)
       for (row, query) in chosen.enumerated() {
         (gathered.base + row * width).update(from: memory.base + query * width, count: width)
       }
@@ -45,7 +51,8 @@ struct QuerySide<Scalar: TensorScalar> {
       }
     }
     return QuerySide(
-      count: chosen.count, inputs: rows(inputs, plan.inputCount) ?? inputs, terms: gathered,
+      count: Self.rows(for: chosen.count), inputs: rows(inputs, plan.inputCount) ?? inputs,
+      terms: gathered,
       transposedInputs: nil, values: chosen.map { values[$0] }, squareNorms: squareNorms
     ).transposing(transposedInputs != nil, plan)
   }
@@ -76,6 +83,7 @@ extension FactorPlan {
     isCosine: Bool, transposesInputs: Bool, pool: WorkerPool
   ) throws(ScoreError) -> QuerySide<Scalar> {
     let count = range.count
+    let rows = QuerySide<Scalar>.rows(for: count)
     let workers = (0..<pool.threads).map { _ in makeWorker() }
     let blocks = Blocks(count, size: batch)
     let values = AlignedBuffer<Scalar>(count, filledWith: 0)
@@ -87,11 +95,11 @@ extension FactorPlan {
       let kept = zip(terms, paths).map { term, path in
         var kept = QueryTerm<Scalar>()
         if path.keepsQueryGradients {
-          kept.gradient = AlignedBuffer(count * term.gradientCount, filledWith: 0)
+          kept.gradient = AlignedBuffer(rows * term.gradientCount, filledWith: 0)
         } else {
-          kept.cotangent = AlignedBuffer(count * term.outputs, filledWith: 0)
+          kept.cotangent = AlignedBuffer(rows * term.outputs, filledWith: 0)
           if let activation = term.uses[0].activation, activation != .inputs {
-            kept.activation = AlignedBuffer(count * term.inputs, filledWith: 0)
+            kept.activation = AlignedBuffer(rows * term.inputs, filledWith: 0)
           }
         }
         return kept
@@ -118,11 +126,11 @@ extension FactorPlan {
       }
       all.append(kept)
     }
-    let inputs = AlignedBuffer<Scalar>(count * inputCount, filledWith: 0)
+    let inputs = AlignedBuffer<Scalar>(rows * inputCount, filledWith: 0)
     inputs.base.update(
       from: queries.inputs + range.lowerBound * inputCount, count: count * inputCount)
     return QuerySide(
-      count: count, inputs: inputs, terms: all, transposedInputs: nil,
+      count: rows, inputs: inputs, terms: all, transposedInputs: nil,
       values: Array(values.elements), squareNorms: norms
     ).transposing(transposesInputs, self)
   }

@@ -1,4 +1,5 @@
 import Autodiff
+import Logging
 public import TensorCore
 import Training
 
@@ -64,6 +65,22 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
     estimate = try ScoreEstimate(
       problem, itemPlan, paths: paths, threads: pool.threads, memory: memory, cost: cost,
       transposesQueryInputs: transposesQueryInputs)
+    log(density: density)
+  }
+
+  /// Says how the work is laid out, for those who ask.
+  private func log(density: Double) {
+    let logger = Logger(label: "palimpsest.influence")
+    for (term, path) in zip(itemPlan.terms, paths) {
+      logger.debug("\(term.names.joined(separator: " and ")): \(path.rawValue) products")
+    }
+    logger.debug(
+      """
+      \(Int(density * 100)) % of the inputs are nonzero, \
+      \(itemPlan.hasSparseInputs ? "products over them alone" : "dense products"); \
+      blocks of \(itemPlan.batch) items, \(estimate.chunkQueries) queries at once, \
+      \(pool.threads) threads
+      """)
   }
 
   /// Items of one block: enough rows for fast products, few enough for the cache.

@@ -22,7 +22,7 @@ public struct ScoreEstimate: Sendable, Equatable {
   /// Bytes that a process takes before it computes anything.
   private static let processBytes = 48 << 20
   /// Bytes of a streamed panel where memory is plenty.
-  private static let panelBytes = 64 << 20
+  private static let panelBytes = 8 << 20
 
   /// Lays the work out within the memory.
   ///
@@ -47,16 +47,21 @@ public struct ScoreEstimate: Sendable, Equatable {
     let resident =
       Self.processBytes
       + size
-      * (problem.items.inputs.count + problem.queries.inputs.count
+      * (problem.items.inputs.count + problem.items.targetCount + problem.queries.inputs.count
         + 3 * checkpoints * problem.model.layout.count)
-    func bytes(_ chunk: Int, _ panel: Int) -> Int {
+    // Norms by checkpoint, item and term, weights by item, and the order of falling norm.
+    let perItem = 8 * items * (checkpoints * (plan.terms.count + 1) + 3)
+    func bytes(_ queries: Int, _ panel: Int) -> Int {
+      let chunk = QuerySide<Scalar>.rows(for: queries)
       let rows = zip(plan.terms, paths).reduce(0) { $0 + FactorPlan<Scalar>.rowCount($1.0, $1.1) }
       let side =
         chunk * (checkpoints * rows + (transposesQueryInputs ? 2 : 1) * plan.inputCount)
       let worker = PairwiseWorker<Scalar>.memoryCount(
         plan, paths: paths, queries: chunk, checkpoints: checkpoints)
-      return resident + size
-        * (side + threads * (worker + plan.plan.workspaceCount) + chunk * panel)
+      // Queries twice: those still open are gathered beside all of them.
+      return resident + perItem + size
+        * (2 * side + threads * (worker + plan.plan.workspaceCount)
+          + chunk * max(panel, 8 * plan.batch))
     }
     let tile = PairwiseWorker<Scalar>.tile
     var chunk = max(queries, 1)
@@ -69,7 +74,6 @@ public struct ScoreEstimate: Sendable, Equatable {
       }
       while bytes(chunk, panel) > memory, chunk > tile {
         chunk = max((chunk / 2 + tile - 1) / tile * tile, tile)
-        if chunk < tile { break }
       }
       guard bytes(chunk, panel) <= memory else {
         throw .memory(needed: bytes(chunk, panel), allowed: memory)

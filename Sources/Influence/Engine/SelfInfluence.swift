@@ -7,9 +7,12 @@ extension ScoreEngine {
   /// Computed from norms of factors in double precision; no pair is formed. The queries of the
   /// problem play no part.
   ///
-  /// - Throws: ``ScoreError/notFinite(what:item:)``.
-  public func selfInfluence() throws -> [Double] {
-    let norms = try squareNorms()
+  /// - Parameter progress: Receives the share done.
+  /// - Throws: ``ScoreError/notFinite(what:item:)``, and what the progress throws.
+  public func selfInfluence(
+    progress: (Double) throws -> Void = { _ in }
+  ) throws -> [Double] {
+    let norms = try squareNorms(progress: progress)
     let terms = itemPlan.terms.count
     var result = [Double](repeating: 0, count: problem.items.count)
     for (number, checkpoint) in problem.checkpoints.enumerated() {
@@ -29,7 +32,9 @@ extension ScoreEngine {
   }
 
   /// |∇ℓ_i|² by checkpoint, item and term, `[C, N, terms]`.
-  func squareNorms() throws -> AlignedBuffer<Double> {
+  func squareNorms(
+    progress: (Double) throws -> Void = { _ in }
+  ) throws -> AlignedBuffer<Double> {
     let items = problem.items.count
     let terms = itemPlan.terms.count
     let blocks = Blocks(items, size: itemPlan.batch)
@@ -37,7 +42,7 @@ extension ScoreEngine {
       problem.checkpoints.count * items * terms, filledWith: 0)
     let workers = (0..<pool.threads).map { _ in itemPlan.makeWorker() }
     try withPointers { pointers, _, checkpoints in
-      pool.run(blocks.number) { number, thread in
+      try pool.run(blocks.number, progress) { number, thread in
         let (worker, block) = (workers[thread], blocks[number])
         worker.load(pointers, block)
         for (number, checkpoint) in checkpoints.enumerated() {
@@ -51,5 +56,20 @@ extension ScoreEngine {
       throw ScoreError.notFinite(what: "training item", item: bad / max(terms, 1) % max(items, 1))
     }
     return norms
+  }
+}
+
+extension WorkerPool {
+  /// Runs blocks and reports the share done between rounds of them, which are long enough that the
+  /// threads seldom wait for each other.
+  fileprivate func run(
+    _ blocks: Int, _ progress: (Double) throws -> Void, _ body: (Int, Int) -> Void
+  ) rethrows {
+    let rounds = Blocks(blocks, size: 64)
+    for number in 0..<rounds.number {
+      let round = rounds[number]
+      run(round.count) { body(round.lowerBound + $0, $1) }
+      try progress(Double(round.upperBound) / Double(blocks))
+    }
   }
 }

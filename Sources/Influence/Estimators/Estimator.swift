@@ -12,8 +12,8 @@ public protocol Estimator: Sendable {
   /// Whether it wants every checkpoint of a run rather than the last.
   static var usesTrajectory: Bool { get }
 
-  /// What the numbers are, in words; nil where they have no unit.
-  static func unit(_ measure: Measure) -> String?
+  /// What the numbers are counted in, in words; nil where they have no unit.
+  static func unit(_ measure: Measure, loss: Loss, weights: CheckpointWeights) -> String?
 
   /// The score problem whose solution the method is.
   static func problem<Scalar: TensorScalar>(_ setting: ScoreSetting<Scalar>) -> ScoreProblem<Scalar>
@@ -72,11 +72,28 @@ public struct ScoreSetting<Scalar: TensorScalar>: Sendable {
   }
 }
 
+/// What the weights of checkpoints stand for.
+public enum CheckpointWeights: Sendable {
+  /// The steps of plain gradient descent, as a record has them: weighted gradients are what moved
+  /// the parameters.
+  case steps
+  /// Anything else: weights given by hand, or the steps of another optimizer.
+  case relative
+}
+
+extension RunRecord {
+  /// What the weights of this run's checkpoints stand for.
+  public var checkpointWeights: CheckpointWeights {
+    manifest.optimizer.name == SGD.name ? .steps : .relative
+  }
+}
+
 extension Measure {
   /// What changes of the measure are counted in.
-  public var unit: String {
+  public func unit(_ loss: Loss) -> String {
     switch self {
-    case .loss: "nats of the query's loss"
+    case .loss:
+      loss == .crossEntropy ? "nats of the query's loss" : "units of the query's loss"
     case .logit: "units of the label's logit"
     case .margin: "nats of log odds"
     case .logProbability: "nats of log probability"

@@ -11,7 +11,9 @@ public enum GradCos: Estimator {
   public static let summary = "cosine of gradients at the last checkpoint"
 
   /// A cosine has no unit.
-  public static func unit(_ measure: Measure) -> String? { nil }
+  public static func unit(_ measure: Measure, loss: Loss, weights: CheckpointWeights) -> String? {
+    nil
+  }
 
   /// The last checkpoint, gradients divided by their norms.
   public static func problem<Scalar: TensorScalar>(

@@ -10,7 +10,9 @@ public enum GradDot: Estimator {
   public static let summary = "inner product of gradients at the last checkpoint"
 
   /// Per unit of learning rate.
-  public static func unit(_ measure: Measure) -> String? { "\(measure.unit) per unit of step" }
+  public static func unit(_ measure: Measure, loss: Loss, weights: CheckpointWeights) -> String? {
+    "\(measure.unit(loss)) per unit of learning rate"
+  }
 
   /// The last checkpoint, weight 1.
   public static func problem<Scalar: TensorScalar>(

@@ -16,8 +16,10 @@ public enum TracIn: Estimator {
   /// It sums over checkpoints.
   public static let usesTrajectory = true
 
-  /// The unit of the measure.
-  public static func unit(_ measure: Measure) -> String? { measure.unit }
+  /// The unit of the measure where the weights are the steps taken, else none.
+  public static func unit(_ measure: Measure, loss: Loss, weights: CheckpointWeights) -> String? {
+    weights == .steps ? measure.unit(loss) : nil
+  }
 
   /// Every checkpoint with its weight.
   public static func problem<Scalar: TensorScalar>(
@@ -36,8 +38,10 @@ public enum TracInLastLayer: Estimator {
   /// It sums over checkpoints.
   public static let usesTrajectory = true
 
-  /// The unit of the measure.
-  public static func unit(_ measure: Measure) -> String? { measure.unit }
+  /// As that of ``TracIn``.
+  public static func unit(_ measure: Measure, loss: Loss, weights: CheckpointWeights) -> String? {
+    TracIn.unit(measure, loss: loss, weights: weights)
+  }
 
   /// Every checkpoint with its weight, the last layer only.
   public static func problem<Scalar: TensorScalar>(

@@ -33,13 +33,7 @@ struct DemoCommand: ParsableCommand {
     let run = try makeRun()
     let folder = "\(out)/run"
     try checkFolder()
-    let bar = ProgressBar("train", of: run.batches.count, "steps")
-    do {
-      try run.record(in: folder, pool: pool) { try bar.show($0.step) }
-    } catch TrainingError.finished {
-      // An earlier demo has made the same run.
-    }
-    bar.finish()
+    try train(run, folder, pool)
     let record = try RunRecord(folder: folder)
     let split = Digits.split(as: Float.self)
     let test = split.test[Array(0..<Self.queries)]
@@ -51,7 +45,7 @@ struct DemoCommand: ParsableCommand {
     let writer = try ScoreMatrixWriter<Float>(
       path: "\(out)/scores.npy", queries: test.count, items: split.train.count)
     let summaries = try engine.summaries(
-      Self.removed, progress: { _ in try Signals.check() }
+      Self.removed, progress: { _ in try Self.checkSignals() }
     ) { rows, columns, panel in
       try writer.write(
         Tensor([rows.count, columns.count], Array(panel)), rows: rows, columns: columns)
@@ -67,7 +61,8 @@ struct DemoCommand: ParsableCommand {
     }
     let report = ScoreReport(
       title: "Which digits shaped these ten outputs?",
-      method: .init(TracIn.self, measure: .loss), measure: .loss, loss: record.manifest.loss,
+      method: .init(TracIn.self, measure: .loss, loss: run.loss, weights: record.checkpointWeights),
+      measure: .loss, loss: record.manifest.loss,
       model: record.model.specification, itemCount: split.train.count,
       sections: sections + [.receipts(try receipts(run, test, summaries))],
       notes: Scoring.notes(TracIn.self, record) + [
@@ -77,9 +72,23 @@ struct DemoCommand: ParsableCommand {
       ],
       provenance: Scoring.provenance(record))
     let page = "\(out)/report.html"
-    try Scoring.write(report, to: page)
-    Scoring.print(report, json: json)
-    if !json { print("\nreport: \(page)") }
+    try ReportFile(path: page).write(report)
+    try Scoring.print(report, json: json)
+    if !json { try Output.line("\nreport: \(FormatError.printable(page))") }
+  }
+
+  private func train(_ run: TrainingRun<Float>, _ folder: String, _ pool: WorkerPool) throws {
+    let bar = ProgressBar("train", of: run.batches.count, "steps")
+    defer { bar.finish() }
+    // An earlier demo may have made the same run; then nothing is left to do.
+    try run.record(in: folder, pool: pool) {
+      bar.show($0.step)
+      try Self.checkSignals()
+    }
+  }
+
+  private static func checkSignals() throws {
+    try Signals.check("repeat the command to go on where it stopped")
   }
 
   private func makeRun() throws -> TrainingRun<Float> {
@@ -92,12 +101,18 @@ struct DemoCommand: ParsableCommand {
   /// Takes a new or empty folder, or one of an earlier demo.
   private func checkFolder() throws {
     let known = ["run", "report.html", "scores.npy"]
-    let present = (try? FileManager.default.contentsOfDirectory(atPath: out)) ?? []
+    let manager = FileManager.default
+    var present = (try? manager.contentsOfDirectory(atPath: out)) ?? []
+    // What a demo that was killed had not finished writing.
+    for name in present where name.hasSuffix(".part") && known.contains(where: name.hasPrefix) {
+      try? manager.removeItem(atPath: "\(out)/\(name)")
+      present.removeAll { $0 == name }
+    }
     if let strange = present.sorted().first(where: { !known.contains($0) }) {
       throw TrainingError.occupied(folder: out, found: strange)
     }
     do {
-      try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+      try manager.createDirectory(atPath: out, withIntermediateDirectories: true)
     } catch {
       throw FormatError(
         .uncreatable, file: out, found: "a folder cannot be made here",
@@ -116,13 +131,13 @@ struct DemoCommand: ParsableCommand {
       for ranked in gone { weights[ranked.item] = 0 }
       without.itemWeights = weights
       let trainer = without.makeTrainer()
-      try trainer.run(without.batches, without.learningRates) { _ in try Signals.check() }
+      try trainer.run(without.batches, without.learningRates) { _ in try Self.checkSignals() }
       let after = run.model.values(
         of: .loss, loss: run.loss, on: test[[number]], at: trainer.parameters)
       return ScoreReport.Receipt(
         query: Scoring.id(number, test, "test"), removed: "its \(gone.count) strongest supporters",
         predicted: gone.reduce(0) { $0 + $1.score },
-        actual: Double(after[0]) - summaries[number].measured, unit: Measure.loss.unit)
+        actual: Double(after[0]) - summaries[number].measured, unit: Measure.loss.unit(run.loss))
     }
   }
 }

@@ -19,9 +19,9 @@ struct InspectCommand: ParsableCommand {
     let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
     let members = exists && isFolder.boolValue ? try inspectRun() : try inspectFile()
     if json {
-      print(JSONValue.object(members))
+      try Output.line("\(JSONValue.object(members))")
     } else {
-      for member in members { print("\(member.name): \(Self.plain(member.value))") }
+      for member in members { for line in Self.lines(member) { try Output.line(line) } }
     }
   }
 
@@ -52,22 +52,41 @@ struct InspectCommand: ParsableCommand {
     let source = try ByteSource(path: path)
     let format = try FormatRegistry.format(of: source)
     let arrays = try format.read(source)
-    var members: [JSONValue.Member] = [
+    return [
       .init("format", .string(format.name)), .init("bytes", .number(source.count)),
-      .init("arrays", .number(arrays.count)),
+      .init(
+        "arrays",
+        .array(
+          arrays.map { named in
+            .object([
+              .init("name", .string(named.name)),
+              .init("type", .string(named.array.elementType.rawValue)),
+              .init("shape", .array(named.array.shape.extents.map { .number($0) })),
+            ])
+          })),
     ]
-    for (number, named) in arrays.enumerated() {
-      let name = named.name.isEmpty ? "array \(number)" : named.name
-      members.append(
-        .init(name, .string("\(named.array.elementType.rawValue) \(named.array.shape)")))
-    }
-    return members
   }
 
-  private static func plain(_ value: JSONValue) -> String {
+  /// `name: value`, and for an array of objects a line for each.
+  private static func lines(_ member: JSONValue.Member) -> [String] {
+    let name = FormatError.printable(member.name, limit: 60)
+    guard case .array(let values) = member.value, values.contains(where: { $0.members != nil })
+    else { return ["\(name): \(text(member.value))"] }
+    let rows = values.map { ($0.members ?? []).map { text($0.value) } }
+    let width = rows.compactMap { $0.first?.count }.max() ?? 0
+    return ["\(name):"]
+      + rows.map { row in
+        let first = row.first ?? ""
+        let parts = [first + String(repeating: " ", count: width - first.count)] + row.dropFirst()
+        return "  " + parts.filter { !$0.isEmpty }.joined(separator: "  ")
+      }
+  }
+
+  private static func text(_ value: JSONValue) -> String {
     switch value {
-    case .string(let text): FormatError.quoted(text)
-    default: "\(value)"
+    case .string(let text): FormatError.printable(text, limit: 200)
+    case .null: "none"
+    default: FormatError.printable("\(value)")
     }
   }
 }

@@ -5,7 +5,8 @@ import Palimpsest
 /// `palimpsest list`: what can be asked for by name.
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List methods, models, formats or measures.",
+    commandName: "list",
+    abstract: "List methods, models, formats, measures, losses or optimizers.",
     discussion: "EXAMPLE: palimpsest list methods")
 
   enum Kind: String, CaseIterable, ExpressibleByArgument {
@@ -21,12 +22,12 @@ struct ListCommand: ParsableCommand {
   mutating func run() throws {
     for (name, summary) in entries {
       if json {
-        let line = try JSONSerialization.data(
-          withJSONObject: ["name": name, "summary": summary],
-          options: [.sortedKeys, .withoutEscapingSlashes])
-        print(String(decoding: line, as: UTF8.self))
+        let members: [JSONValue.Member] = [
+          .init("name", .string(name)), .init("summary", .string(summary)),
+        ]
+        try Output.line("\(JSONValue.object(members))")
       } else {
-        print(name.padding(toLength: 20, withPad: " ", startingAt: 0) + summary)
+        try Output.line(name.padding(toLength: 20, withPad: " ", startingAt: 0) + summary)
       }
     }
   }

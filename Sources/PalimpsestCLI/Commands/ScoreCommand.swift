@@ -8,9 +8,9 @@ struct ScoreCommand: ParsableCommand {
     commandName: "score", abstract: "Score training items against queries.",
     discussion: """
       EXAMPLES:
-        palimpsest score run --query 'test:0..<10' --method tracin --top 5 --out scores.html
-        palimpsest score --model mlp:64-32-10:tanh --checkpoint e1.safetensors:0.1 \
-      --train-x x.npy --train-y y.npy --query-x q.npy --query-y qy.npy --scores scores.npy
+        palimpsest score run --query 'test:0..<10' --method tracin --out scores.html
+        palimpsest score --model mlp:64-32-10:tanh --checkpoint e1.safetensors:0.1 \\
+          --train-x x.npy --train-y y.npy --query-x qx.npy --query-y qy.npy
       """)
 
   @OptionGroup var source: ModelOptions
@@ -30,8 +30,7 @@ struct ScoreCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Method; see `palimpsest list methods`.", valueName: "name"))
   var method = TracIn.name
 
-  @Option(
-    help: "What is asked of a query: \(Measure.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(help: "What is asked of a query.")
   var measure = Measure.loss
 
   @Flag(help: "Take all queries together, as one sum.")
@@ -66,7 +65,7 @@ struct ScoreCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    if let out { _ = try Scoring.format(of: out) }
+    if let out { _ = try ReportFile.format(of: out) }
     let origin = try source.origin()
     switch source.precision(of: origin) {
     case .float32: try run(origin, as: Float.self)
@@ -78,25 +77,35 @@ struct ScoreCommand: ParsableCommand {
     _ origin: ModelOptions.Origin, as type: Scalar.Type
   ) throws {
     let estimator = try Scoring.estimator(method)
+    if measure.needsLabels, !source.loss(of: origin).takesLabels {
+      throw UsageError(
+        "--measure \(measure.rawValue) needs class labels, which this model has none of")
+    }
     let source = try source.source(origin, trajectory: estimator.usesTrajectory, as: type)
     let queries = try queries(source)
     let setting = ScoreSetting(
       model: source.model, loss: source.loss, measure: measure, items: source.items,
       queries: queries.data, checkpoints: source.checkpoints, aggregatesQueries: aggregate)
+    let pool = compute.makePool()
     let engine = try ScoreEngine(
-      estimator.problem(setting), pool: compute.makePool(), memory: compute.memory?.bytes)
+      estimator.problem(setting), pool: pool, memory: compute.memory?.bytes)
     if dryRun {
-      Scoring.printEstimate(engine.estimate, json: json)
-      return
+      let matrix = engine.problem.rowCount * source.items.count * MemoryLayout<Scalar>.stride
+      let estimate = try WorkEstimate(
+        engine, pool: pool, outputBytes: scores == nil ? 0 : matrix
+      ) { _ = try $0.summaries(top) }
+      return try estimate.print(json: json)
     }
+    let file = try out.map { try ReportFile(path: $0) }
     let sections = try sections(engine, source.items, queries)
     let report = ScoreReport(
       title: "Scores of \(source.items.count) training items for \(sections.count) outputs",
-      method: .init(estimator, measure: measure), measure: measure, loss: source.loss,
+      method: .init(estimator, measure: measure, loss: source.loss, weights: source.weights),
+      measure: measure, loss: source.loss,
       model: source.model.specification, itemCount: source.items.count, sections: sections,
       notes: Scoring.notes(estimator, source.record), provenance: Scoring.provenance(source.record))
-    if let out { try Scoring.write(report, to: out) }
-    Scoring.print(report, json: json)
+    try file?.write(report)
+    try Scoring.print(report, json: json)
   }
 
   /// Pictures cost time and memory, and only a page shows them.
@@ -123,18 +132,16 @@ struct ScoreCommand: ParsableCommand {
     guard let record = source.record else {
       throw UsageError("which queries? Expected --query-x and --query-y with --model")
     }
+    let selections = try query.map { try QuerySelection($0) }
+    let needsTest = selections.isEmpty || selections.contains { $0.part == .test }
+    let test = needsTest ? try record.test(as: Scalar.self) : nil
+    if needsTest, test == nil {
+      throw UsageError("--query: the run has no test items; ask about train:7, or --query-x FILE")
+    }
     var all: Queries<Scalar>?
-    for text in query.isEmpty ? ["test:0..<10"] : query {
-      let selection = try QuerySelection(text)
-      let data: Dataset<Scalar>
-      switch selection.part {
-      case .train: data = source.items
-      case .test:
-        guard let test = try record.test(as: Scalar.self) else {
-          throw UsageError("--query \(text): the run has no test items")
-        }
-        data = test
-      }
+    let first = min(10, test?.count ?? 0)
+    for selection in selections.isEmpty ? [try QuerySelection("test:0..<\(first)")] : selections {
+      guard let data = selection.part == .train ? source.items : test else { continue }
       let chosen = try selection.indices(in: data)
       let part = Queries(
         data: data[chosen],
@@ -152,17 +159,22 @@ struct ScoreCommand: ParsableCommand {
   private func sections<Scalar: TensorScalar>(
     _ engine: ScoreEngine<Scalar>, _ items: Dataset<Scalar>, _ queries: Queries<Scalar>
   ) throws -> [ScoreReport.Section] {
-    let bar = ProgressBar("score", of: 1000, "‰")
+    let count = engine.problem.rowCount * items.count
+    let bar = ProgressBar("score", of: count, "scores")
+    bar.show(0)
     defer { bar.finish() }
-    let progress = { (share: Double) in try bar.show(Int(share * 1000)) }
+    let progress = { (share: Double) in
+      try Signals.check()
+      bar.show(Int(share * Double(count)))
+    }
     let shown =
       aggregate
       ? [ScoreReport.Item(id: "all \(queries.items.count) queries together")] : queries.items
     if topOnly {
       let found = try engine.topItems(top, progress: progress)
+      bar.finish()
       let percent = (found.skippedShare * 1000).rounded() / 10
-      FileHandle.standardError.write(
-        Data("early stopping: \(percent) % of the products were not needed\n".utf8))
+      Output.diagnose("early stopping: \(percent) % of the products were not needed\n")
       return zip(shown, found.queries).enumerated().map { number, pair in
         .query(
           .init(

@@ -7,9 +7,7 @@ struct SelfInfluenceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "self-influence",
     abstract: "Score every training item against itself: high for items learnt by heart.",
-    discussion: """
-      EXAMPLE: palimpsest self-influence run --top 20 --scores self.npy
-      """)
+    discussion: "EXAMPLE: palimpsest self-influence run --top 20 --scores self.npy")
 
   @OptionGroup var source: ModelOptions
 
@@ -30,6 +28,10 @@ struct SelfInfluenceCommand: ParsableCommand {
   @Flag(help: "Print one JSON object per item.")
   var json = false
 
+  func validate() throws {
+    guard top >= 0 else { throw ValidationError("--top: found \(top), expected 0 or more") }
+  }
+
   mutating func run() throws {
     let origin = try source.origin()
     switch source.precision(of: origin) {
@@ -46,35 +48,71 @@ struct SelfInfluenceCommand: ParsableCommand {
     let setting = ScoreSetting(
       model: source.model, loss: source.loss, items: source.items, queries: source.items[[]],
       checkpoints: source.checkpoints)
+    let pool = compute.makePool()
     let engine = try ScoreEngine(
-      estimator.problem(setting), pool: compute.makePool(), memory: compute.memory?.bytes)
+      estimator.problem(setting), pool: pool, memory: compute.memory?.bytes)
     if dryRun {
-      Scoring.printEstimate(engine.estimate, json: json)
-      return
+      let bytes = scores == nil ? 0 : source.items.count * MemoryLayout<Double>.stride
+      let estimate = try WorkEstimate(engine, pool: pool, outputBytes: bytes) {
+        _ = try $0.selfInfluence()
+      }
+      return try estimate.print(json: json)
     }
-    let values = try engine.selfInfluence()
-    if let scores {
-      try NPY.write(Tensor<Double>([values.count], values), to: scores)
+    // A place that cannot be written is known before the work.
+    if let scores { _ = try AtomicFile(path: scores) }
+    let values = try selfInfluence(engine)
+    if let scores { try NPY.write(Tensor<Double>([values.count], values), to: scores) }
+    try print(values, source, estimator)
+  }
+
+  private func selfInfluence<Scalar: TensorScalar>(
+    _ engine: ScoreEngine<Scalar>
+  ) throws -> [Double] {
+    let count = engine.problem.items.count
+    let bar = ProgressBar("self-influence", of: count, "items")
+    bar.show(0)
+    defer { bar.finish() }
+    return try engine.selfInfluence { share in
+      try Signals.check()
+      bar.show(Int(share * Double(count)))
     }
+  }
+
+  private func print<Scalar: TensorScalar>(
+    _ values: [Double], _ source: ModelOptions.Source<Scalar>, _ estimator: any Estimator.Type
+  ) throws {
     let order = values.indices.sorted {
       values[$0] == values[$1] ? $0 < $1 : values[$0] > values[$1]
     }
-    let unit = estimator.unit(.loss).map { ", \($0)" } ?? ", no unit"
-    if !json { print("self-influence by \(method)\(unit), \(values.count) items") }
-    for (rank, item) in order.prefix(top).enumerated() {
-      let id = Scoring.id(item, source.items, "train")
+    if !json {
+      let unit = estimator.unit(.loss, loss: source.loss, weights: source.weights) ?? "no unit"
+      try Output.line("self-influence by \(method), \(unit), \(values.count) items")
+      for note in Scoring.notes(estimator, source.record) { try Output.line("note: \(note)") }
+    }
+    let chosen = order.prefix(top)
+    let ids = chosen.map { Scoring.id($0, source.items, "train") }
+    let width = ids.map { FormatError.printable($0, limit: Self.widest).count }.max() ?? 0
+    for (rank, (item, id)) in zip(chosen, ids).enumerated() {
       let label = source.items.labels.map { Int($0[item]) }
       if json {
-        print(
-          JSONValue.object([
-            .init("rank", .number(rank + 1)), .init("item", .number(item)),
-            .init("id", .string(id)), .init("label", label.map { .number($0) } ?? .null),
-            .init("value", .number(values[item])),
-          ]))
+        let members: [JSONValue.Member] = [
+          .init("rank", .number(rank + 1)), .init("item", .number(item)),
+          .init("id", .string(id)), .init("label", label.map { .number($0) } ?? .null),
+          .init("value", .number(values[item])),
+        ]
+        try Output.line("\(JSONValue.object(members))")
       } else {
-        let text = label.map { "label \($0)" } ?? ""
-        print("\(rank + 1)\t\(id)\t\(text)\t\(values[item])")
+        let rankText = String(rank + 1)
+        let name = FormatError.printable(id, limit: Self.widest)
+        try Output.line(
+          String(repeating: " ", count: max(0, String(chosen.count).count - rankText.count))
+            + rankText + "  " + name + String(repeating: " ", count: width - name.count)
+            + (label.map { "  label \($0)" } ?? "") + "  "
+            + HumanNumber.significant(values[item], digits: 4))
       }
     }
   }
+
+  /// Characters of an item's name that are printed.
+  private static let widest = 40
 }

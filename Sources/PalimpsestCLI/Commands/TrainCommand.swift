@@ -9,7 +9,8 @@ struct TrainCommand: ParsableCommand {
     discussion: """
       A run that was interrupted is resumed by the same command, to the same bits.
 
-      EXAMPLE: palimpsest train --out run --data digits --model mlp:64-32-10:tanh --epochs 15
+      EXAMPLE:
+        palimpsest train --out run --data digits --model mlp:64-32-10:tanh
       """)
 
   @Option(help: ArgumentHelp("Folder of the run record.", valueName: "run"))
@@ -34,7 +35,7 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Model, such as mlp:64-32-10:tanh.", valueName: "spec"))
   var model: String
 
-  @Option(help: "What training lowers: \(Loss.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(help: "What training lowers.")
   var loss = Loss.crossEntropy
 
   @Option(help: ArgumentHelp("Initial parameters, safetensors.", valueName: "file"))
@@ -69,11 +70,11 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Largest norm of a batch's gradient.", valueName: "norm"))
   var clipNorm: Double?
 
-  @Option(help: ArgumentHelp("Passes over the training items.", valueName: "n"))
-  var epochs = 10
+  @Option(help: ArgumentHelp("Passes over the training items. (default: 10)", valueName: "n"))
+  var epochs: Int?
 
-  @Option(help: ArgumentHelp("Items of a batch.", valueName: "n"))
-  var batchSize = 50
+  @Option(help: ArgumentHelp("Items of a batch. (default: 50)", valueName: "n"))
+  var batchSize: Int?
 
   @Option(help: ArgumentHelp("Seed of the initial parameters and of the order.", valueName: "n"))
   var seed: UInt64 = 0
@@ -87,7 +88,7 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Steps between checkpoints; an epoch where absent.", valueName: "n"))
   var checkpointEvery: Int?
 
-  @Option(help: "Numbers to compute in: float32 or float64.")
+  @Option(help: "Numbers to compute in.")
   var precision = RunManifest.Precision.float32
 
   @OptionGroup var compute: ComputeOptions
@@ -108,23 +109,25 @@ struct TrainCommand: ParsableCommand {
   private func train<Scalar: TensorScalar>(as type: Scalar.Type) throws {
     let run = try makeRun(as: type)
     try run.check()
-    let work = RunEstimate(run)
-    if let memory = compute.memory, work.peakBytes > memory.bytes {
+    let needed = WorkEstimate.peakBytes(run)
+    if let memory = compute.memory, needed > memory.bytes {
       throw UsageError(
-        "--memory: found \(memory.bytes >> 20) MiB, expected at least \(work.peakBytes >> 20) MiB "
+        "--memory: found \(memory.bytes >> 20) MiB, expected at least \((needed >> 20) + 1) MiB "
           + "for this model and data")
     }
-    if dryRun {
-      print(json ? work.json : work.text)
-      return
-    }
+    let pool = compute.makePool()
+    if dryRun { return try WorkEstimate(run, pool: pool).print(json: json) }
     let bar = ProgressBar("train", of: run.batches.count, "steps")
+    defer { bar.finish() }
     var lastLoss = Double.nan
-    let state = try run.record(in: out, pool: compute.makePool()) { progress in
+    let state = try run.record(in: out, pool: pool) { progress in
       lastLoss = progress.loss
-      try bar.show(progress.step)
+      bar.show(progress.step)
+      try Signals.check("repeat the command to go on where it stopped")
     }
     bar.finish()
+    // Only a finished run makes no progress; its last state was read.
+    let isOld = lastLoss.isNaN
     let result: [(String, JSONValue)] = [
       ("run", .string(out)), ("model", .string(run.model.specification)),
       ("items", .number(run.train.items.count)), ("parameters", .number(run.model.layout.count)),
@@ -132,11 +135,14 @@ struct TrainCommand: ParsableCommand {
       ("lastBatchLoss", lastLoss.isFinite ? .number(lastLoss) : .null),
     ]
     if json {
-      print(JSONValue.object(result.map { .init($0.0, $0.1) }))
+      try Output.line("\(JSONValue.object(result.map { .init($0.0, $0.1) }))")
     } else {
-      print(
-        "\(out): \(state.step) steps of \(run.model.specification) on \(run.train.items.count) items"
-          + (lastLoss.isFinite ? ", loss of the last batch \(lastLoss) nats" : ""))
+      try Output.line(
+        FormatError.printable(out) + ": \(HumanNumber.count(state.step)) steps of "
+          + "\(run.model.specification) on \(HumanNumber.count(run.train.items.count)) items, "
+          + (isOld
+            ? "finished before; nothing was left to do"
+            : "loss of the last batch \(HumanNumber.significant(lastLoss))"))
     }
   }
 
@@ -152,16 +158,17 @@ struct TrainCommand: ParsableCommand {
     settings.weightDecay = WeightDecay(weightDecay, settings.weightDecay.kind)
     settings.clipNorm = clipNorm
     let sources = try sources(model, as: type)
+    if batches != nil, epochs != nil || batchSize != nil {
+      throw UsageError(
+        "--batches says how many steps and items there are; leave out --epochs and "
+          + "--batch-size")
+    }
     var run = try TrainingRun(
       model, loss: loss, train: sources.train, test: sources.test, optimizer: settings,
-      learningRate: lr, schedule: Schedule(schedule), batchSize: batchSize, epochs: epochs,
+      learningRate: lr, schedule: Schedule(schedule), batchSize: batchSize ?? 50,
+      epochs: epochs ?? 10,
+      batches: try batches.map { try Batches(path: $0, items: sources.train.items.count) },
       checkpointEvery: checkpointEvery, seed: seed)
-    if let batches {
-      let epoch = run.batches.count / epochs
-      run.batches = try Batches(path: batches, items: run.train.items.count)
-      run.learningRates = try Schedule(schedule).learningRates(
-        lr, steps: run.batches.count, epoch: epoch)
-    }
     if let `init` { run.initialParameters = try model.layout.read(`init`) }
     if let weights {
       run.itemWeights = try ItemWeights.read(path: weights, items: run.train.items.count)
@@ -193,40 +200,4 @@ struct TrainCommand: ParsableCommand {
     default: throw UsageError("--test-x and --test-y go together")
     }
   }
-}
-
-/// What a run takes, known before it starts.
-struct RunEstimate {
-  private let items: Int
-  private let parameters: Int
-  private let steps: Int
-  private let operations: Double
-  /// Bytes of memory at the peak.
-  let peakBytes: Int
-
-  init<Scalar: TensorScalar>(_ run: TrainingRun<Scalar>) {
-    items = run.train.items.count
-    parameters = run.model.layout.count
-    steps = run.batches.count
-    operations = 6 * Double(parameters) * Double(run.batches.size) * Double(steps)
-    // Data twice while they are read, parameters with gradient and state, activations.
-    let numbers =
-      2 * (run.train.items.inputs.count + (run.test?.items.inputs.count ?? 0)) + 8 * parameters
-      + run.batches.size * (2 * run.model.inputShape.count + 16 * 1024)
-    peakBytes = (40 << 20) + numbers * MemoryLayout<Scalar>.stride
-  }
-
-  private var entries: [(String, String, JSONValue)] {
-    [
-      ("items", "\(items)", .number(items)),
-      ("parameters", "\(parameters)", .number(parameters)),
-      ("steps", "\(steps)", .number(steps)),
-      ("operations", "\(operations / 1e9) GFLOP", .number(operations)),
-      ("peakBytes", "\(peakBytes >> 20) MiB", .number(peakBytes)),
-    ]
-  }
-
-  var text: String { entries.map { "\($0.0): \($0.1)" }.joined(separator: "\n") }
-
-  var json: String { "\(JSONValue.object(entries.map { .init($0.0, $0.2) }))" }
 }

@@ -6,17 +6,20 @@ struct ComputeOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Threads to use; results do not depend on it.", valueName: "n"))
-  var threads = WorkerPool.processorCount
+  var threads = min(WorkerPool.processorCount, WorkerPool.mostThreads)
 
   @Option(
     help: ArgumentHelp(
       "Memory to stay within, such as 500M or 2G; results do not depend on it.",
-      valueName: "size"))
+      valueName: "size"), transform: ByteCount.init)
   var memory: ByteCount?
 
+  @Flag(help: "Log how the work is laid out to standard error.")
+  var verbose = false
+
   func validate() throws {
-    guard (1...64).contains(threads) else {
-      throw ValidationError("--threads: found \(threads), expected 1 to 64")
+    guard (1...WorkerPool.mostThreads).contains(threads) else {
+      throw ValidationError("--threads: found \(threads), expected 1 to \(WorkerPool.mostThreads)")
     }
   }
 
@@ -24,29 +27,23 @@ struct ComputeOptions: ParsableArguments {
 }
 
 /// A number of bytes as people write it.
-struct ByteCount: ExpressibleByArgument {
+struct ByteCount {
   let bytes: Int
 
-  init?(argument: String) {
+  init(_ text: String) throws {
     let units: [Character: Int] = ["k": 10, "m": 20, "g": 30, "t": 40]
-    var digits = Substring(argument.lowercased())
-    if digits.hasSuffix("ib") {
-      digits = digits.dropLast(2)
-    } else if digits.hasSuffix("b") {
-      digits = digits.dropLast()
-    }
+    var digits = Substring(text.lowercased())
+    if digits.hasSuffix("b") { digits = digits.dropLast(digits.hasSuffix("ib") ? 2 : 1) }
     var shift = 0
     if let last = digits.last, let unit = units[last] {
       shift = unit
       digits = digits.dropLast()
     }
     guard let number = Double(digits), number > 0, number * Double(1 << shift) < 1e15 else {
-      return nil
+      throw ValidationError("expected a size such as 500M or 2G")
     }
     bytes = Int(number * Double(1 << shift))
   }
-
-  var defaultValueDescription: String { "\(bytes)" }
 }
 
 extension RunManifest.Precision: ExpressibleByArgument {}

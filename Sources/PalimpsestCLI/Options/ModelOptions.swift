@@ -1,4 +1,5 @@
 import ArgumentParser
+import Logging
 import Palimpsest
 
 /// Where a model, its checkpoints and its training items come from: a run, or files.
@@ -24,12 +25,10 @@ struct ModelOptions: ParsableArguments {
   var trainY: String?
 
   @Option(
-    help:
-      "What the items were trained with, instead of a run: \(Loss.allCases.map(\.rawValue).joined(separator: ", "))."
-  )
+    help: "What the items were trained with; a run knows. cross-entropy where absent.")
   var loss: Loss?
 
-  @Option(help: "Numbers to compute in: float32 or float64; the run's where absent.")
+  @Option(help: "Numbers to compute in; the run's, or float32, where absent.")
   var precision: RunManifest.Precision?
 
   /// A model with its checkpoints and training items.
@@ -39,6 +38,9 @@ struct ModelOptions: ParsableArguments {
     let items: Dataset<Scalar>
     let checkpoints: [WeightedCheckpoint<Scalar>]
     let record: RunRecord?
+
+    /// What the weights of the checkpoints stand for.
+    var weights: CheckpointWeights { record?.checkpointWeights ?? .relative }
   }
 
   /// What the options name.
@@ -82,6 +84,12 @@ struct ModelOptions: ParsableArguments {
     return .float32
   }
 
+  /// What the items were trained with.
+  func loss(of origin: Origin) -> Loss {
+    if case .record(let record) = origin { return record.manifest.loss }
+    return loss ?? .crossEntropy
+  }
+
   /// Reads everything.
   ///
   /// - Parameter trajectory: Whether all checkpoints are wanted, or the last.
@@ -90,16 +98,26 @@ struct ModelOptions: ParsableArguments {
   ) throws -> Source<Scalar> {
     switch origin {
     case .record(let record):
+      Self.warn(record)
       return Source(
         model: record.model, loss: record.manifest.loss, items: try record.train(),
         checkpoints: try record.weightedCheckpoints(trajectory: trajectory), record: record)
     case .files(let model):
-      let loss = loss ?? .crossEntropy
+      let loss = loss(of: origin)
       guard let trainX, let trainY else { throw UsageError("--train-x and --train-y go together") }
       return Source(
         model: model, loss: loss,
         items: try Dataset.read(inputs: trainX, targets: trainY, model, loss: loss),
         checkpoints: try checkpoint.map { try Self.weighted($0, model.layout) }, record: nil)
+    }
+  }
+
+  /// Says where the last bits may differ from those of the run's own machine.
+  private static func warn(_ record: RunRecord) {
+    let recorded = record.manifest.environment.first { $0.name == "blasCore" }?.value.string
+    if let recorded, recorded != BLASThreads.coreName {
+      Logger(label: "palimpsest").warning(
+        "the run was made with OpenBLAS kernels \(recorded), these are \(BLASThreads.coreName)")
     }
   }
 

@@ -26,7 +26,7 @@ struct QuerySelection {
     if rest.hasPrefix("label=") {
       guard let label = Int32(rest.dropFirst(6)) else { throw fail }
       (self.label, range) = (label, nil)
-    } else if let index = Int(rest), index >= 0 {
+    } else if let index = Int(rest), index >= 0, index < .max {
       (label, range) = (nil, index..<index + 1)
     } else {
       let ends = rest.split(separator: "..<", omittingEmptySubsequences: false)

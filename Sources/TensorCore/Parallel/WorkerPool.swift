@@ -19,9 +19,9 @@ public final class WorkerPool: Sendable {
 
   /// A pool of this many threads, the caller's included.
   ///
-  /// OpenBLAS shares a table of buffers among threads, which is why there are never more than 64.
+  /// There are never more than ``mostThreads``.
   public init(threads: Int = WorkerPool.processorCount) {
-    self.threads = min(max(threads, 1), 64)
+    self.threads = min(max(threads, 1), Self.mostThreads)
     state = State()
     for worker in 1..<max(self.threads, 1) {
       Self.startThread(State.Helper(state: state, worker: worker))
@@ -29,6 +29,9 @@ public final class WorkerPool: Sendable {
   }
 
   deinit { state.shutDown() }
+
+  /// The most threads of a pool: OpenBLAS shares a table of buffers among threads.
+  public static let mostThreads = 64
 
   /// The number of processors online.
   public static var processorCount: Int { max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1) }

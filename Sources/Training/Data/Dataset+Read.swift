@@ -4,8 +4,8 @@ import TensorCore
 extension Dataset {
   /// Reads items from two files of any known array format.
   ///
-  /// Inputs `[N, …]` are taken row by row in the model's input shape; bytes (type uint8, such as
-  /// the pixels of IDX images) are divided by 255. Targets are whole numbers `[N]` or `[N, 1]` for a
+  /// Inputs `[N, …]` are taken row by row in the model's input shape; inputs that are bytes (type
+  /// uint8, such as the pixels of IDX images) are divided by 255. Targets are whole numbers `[N]` or `[N, 1]` for a
   /// loss that takes labels, else numbers in the model's output shape, `[N]` for a single one.
   ///
   /// - Throws: `FormatError` or ``TrainingError``, naming the file and the first item at fault.
@@ -13,14 +13,15 @@ extension Dataset {
     inputs: String, targets: String, _ model: any Model, loss: Loss
   ) throws -> Dataset {
     try read(
-      inputs: ByteSource(path: inputs), targets: ByteSource(path: targets), model, loss: loss)
+      inputs: StoredFile(ByteSource(path: inputs)), targets: StoredFile(ByteSource(path: targets)),
+      model, loss: loss)
   }
 
   static func read(
-    inputs: ByteSource, targets: ByteSource, _ model: any Model, loss: Loss, ids: [String] = [],
+    inputs: StoredFile, targets: StoredFile, _ model: any Model, loss: Loss, ids: [String] = [],
     groups: [String] = [], count: Int? = nil
   ) throws -> Dataset {
-    let x = try rows(of: model.inputShape, inputs, what: "inputs", model)
+    let x = try rows(of: model.inputShape, inputs, what: "inputs", scalesBytes: true, model)
     if let count, x.shape[0] != count {
       throw TrainingError.data(
         "\(inputs.name): found \(x.shape[0]) items, expected \(count), which run.json says")
@@ -31,7 +32,8 @@ extension Dataset {
       try check(labels.count, targets, against: x, inputs)
       dataset = Dataset(inputs: x, targets: .labels(labels), ids: ids, groups: groups)
     } else {
-      let values = try rows(of: model.outputShape, targets, what: "targets", model)
+      let values = try rows(
+        of: model.outputShape, targets, what: "targets", scalesBytes: false, model)
       try check(values.shape[0], targets, against: x, inputs)
       dataset = Dataset(inputs: x, targets: .values(values), ids: ids, groups: groups)
     }
@@ -40,17 +42,17 @@ extension Dataset {
   }
 
   private static func rows(
-    of shape: Shape, _ source: ByteSource, what: String, _ model: any Model
+    of shape: Shape, _ file: StoredFile, what: String, scalesBytes: Bool, _ model: any Model
   ) throws -> Tensor<Scalar> {
-    let array = try StoredArray.read(source)
+    let array = file.array
     let rows = array.shape.extents.first ?? 0
     guard rows > 0, array.count / rows == shape.count else {
       throw TrainingError.data(
-        "\(source.name): found \(what) of shape \(array.shape), expected [N, \(shape.count)] for "
+        "\(file.name): found \(what) of shape \(array.shape), expected [N, \(shape.count)] for "
           + "the model \(model.specification)")
     }
     var elements = try array.tensor(as: Scalar.self).scalars
-    if array.elementType == .uint8 {
+    if scalesBytes, array.elementType == .uint8 {
       // In place: a second copy would double the memory that reading takes.
       elements.withUnsafeMutableBufferPointer { elements in
         guard let base = elements.baseAddress else { return }
@@ -61,29 +63,29 @@ extension Dataset {
     return Tensor(Shape([rows]).appending(shape), elements)
   }
 
-  private static func labels(_ source: ByteSource, classes: Int) throws -> [Int32] {
-    let array = try StoredArray.read(source)
+  private static func labels(_ file: StoredFile, classes: Int) throws -> [Int32] {
+    let array = file.array
     let rows = array.shape.extents.first ?? 0
     guard rows > 0, array.count == rows else {
       throw TrainingError.data(
-        "\(source.name): found labels of shape \(array.shape), expected [N]")
+        "\(file.name): found labels of shape \(array.shape), expected [N]")
     }
     let values = try array.integers()
     return try values.enumerated().map { item, value in
       guard let label = Int32(exactly: value) else {
-        throw TrainingError.label(item, value, classes: classes, source.name)
+        throw TrainingError.label(item, value, classes: classes, file.name)
       }
       return label
     }
   }
 
   private static func check(
-    _ count: Int, _ targets: ByteSource, against inputs: Tensor<Scalar>, _ source: ByteSource
+    _ count: Int, _ targets: StoredFile, against inputs: Tensor<Scalar>, _ file: StoredFile
   ) throws {
     guard count == inputs.shape[0] else {
       throw TrainingError.data(
         "\(targets.name): found \(count) targets, expected \(inputs.shape[0]), one for each item "
-          + "in \(source.name)")
+          + "in \(file.name)")
     }
   }
 }

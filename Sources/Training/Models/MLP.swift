@@ -51,7 +51,7 @@ public struct MLP: Model {
   }
 
   /// The most parameters that a text may ask for.
-  private static let mostParameters = 1 << 32
+  private static let mostParameters = 1 << 28
 
   /// Reads `mlp:64-32-10:tanh`; the activation is relu where none is named.
   public init(_ specification: String) throws {

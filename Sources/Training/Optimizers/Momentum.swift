@@ -16,9 +16,7 @@ public enum Momentum: Optimizer {
     _ block: OptimizerBlock<Scalar>, _ settings: OptimizerSettings, rate: Double, step: Int
   ) {
     block.decay(settings.weightDecay, rate: rate)
-    let v = block.state(0)
-    Scalar.affine(block.count, Scalar(settings.momentum), v, 0, v)
-    Scalar.axpy(block.count, 1, block.gradient, v)
+    let v = block.accelerate(settings.momentum)
     block.move(-rate, v)
   }
 }

@@ -91,21 +91,27 @@ public struct WeightDecay: Equatable, Sendable {
 }
 
 /// Places in memory that a rule updates: elements of the flat vectors `[P]`, in the same order.
+///
+/// They are valid during one call of ``Optimizer/update(_:_:rate:step:)``.
 public struct OptimizerBlock<Scalar: TensorScalar> {
   /// The number of elements.
-  let count: Int
-  let parameters: UnsafeMutablePointer<Scalar>
-  let gradient: UnsafeMutablePointer<Scalar>
-  /// One for each of the rule's state names.
-  let states: UnsafePointer<UnsafeMutablePointer<Scalar>>
-  let offset: Int
+  public let count: Int
+  /// θ.
+  public let parameters: UnsafeMutablePointer<Scalar>
+  /// g, which the rule may overwrite.
+  public let gradient: UnsafeMutablePointer<Scalar>
   /// Room for as many elements.
-  let scratch: UnsafeMutablePointer<Scalar>
+  public let scratch: UnsafeMutablePointer<Scalar>
+  /// The whole vectors, one for each of the rule's state names.
+  let states: UnsafePointer<UnsafeMutablePointer<Scalar>>
+  /// Where the block starts in them.
+  let offset: Int
 
-  func state(_ index: Int) -> UnsafeMutablePointer<Scalar> { states[index] + offset }
+  /// The elements of the vector under one of the rule's state names.
+  public func state(_ index: Int) -> UnsafeMutablePointer<Scalar> { states[index] + offset }
 
   /// Applies the weight decay, before the gradient is used.
-  func decay(_ decay: WeightDecay, rate: Double) {
+  public func decay(_ decay: WeightDecay, rate: Double) {
     if decay.rate == 0 { return }
     switch decay.kind {
     case .coupled: Scalar.axpy(count, Scalar(decay.rate), parameters, gradient)
@@ -114,8 +120,16 @@ public struct OptimizerBlock<Scalar: TensorScalar> {
     }
   }
 
+  /// v ← μv + g for the first state v, which is returned.
+  func accelerate(_ momentum: Double) -> UnsafeMutablePointer<Scalar> {
+    let velocity = state(0)
+    Scalar.affine(count, Scalar(momentum), velocity, 0, velocity)
+    Scalar.axpy(count, 1, gradient, velocity)
+    return velocity
+  }
+
   /// θ += a · x.
-  func move(_ a: Double, _ x: UnsafePointer<Scalar>) {
+  public func move(_ a: Double, _ x: UnsafePointer<Scalar>) {
     Scalar.axpy(count, Scalar(a), x, parameters)
   }
 }

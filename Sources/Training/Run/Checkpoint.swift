@@ -14,7 +14,8 @@ package enum Checkpoint {
 
   /// The steps of the checkpoints that are there, ascending.
   package static func steps(_ run: String) throws(FormatError) -> [Int] {
-    try FolderContent.names("\(run)/\(folder)").compactMap { name in
+    try FolderContent.requireReal("\(run)/\(folder)")
+    return try FolderContent.names("\(run)/\(folder)").compactMap { name in
       guard name.hasSuffix(".safetensors"), let step = Int(name.dropLast(".safetensors".count)),
         path(run, step: step).hasSuffix("/\(name)")
       else { return nil }

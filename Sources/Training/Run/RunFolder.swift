@@ -39,8 +39,13 @@ enum FolderContent {
 
   /// Removes what a killed process left half-written.
   static func removeParts(_ folder: String) throws(FormatError) {
-    for name in try names(folder) where name.hasSuffix(".part") {
-      try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
-    }
+    for name in try names(folder) { AtomicFile.removeLeftover(name, in: folder) }
+  }
+
+  /// Refuses what stands in the place of a folder of a run: a file, or a link, which would lead out.
+  static func requireReal(_ folder: String) throws(FormatError) {
+    var status = stat()
+    guard lstat(folder, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else { return }
+    throw FormatError(.malformed, file: folder, found: "a link or a file", expected: "a folder")
   }
 }

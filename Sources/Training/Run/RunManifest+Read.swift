@@ -2,17 +2,18 @@ import Formats
 import TensorCore
 
 extension RunManifest {
-  private static let knownKeys: Set = [
-    "format", "version", "model", "loss", "precision", "optimizer", "seed", "datasets", "weights",
-    "steps", "checkpoints", "environment",
-  ]
-
   /// Reads the `run.json` of a folder.
   ///
   /// - Throws: `FormatError`, naming the key that is missing or has a value that does not do.
   init(folder: String) throws(FormatError) {
     let file = "\(folder)/\(Self.fileName)"
-    let fields = ManifestFields(try JSONValue(path: file), file: file)
+    let source = try ByteSource(path: file)
+    guard source.count <= Self.largestFile else {
+      throw FormatError(
+        .malformed, file: file, found: "\(source.count) bytes",
+        expected: "at most \(Self.largestFile)")
+    }
+    let fields = ManifestFields(try JSONValue(source), file: file)
     guard fields.value["format"] == .string(Self.format) else {
       throw fields.fault("format", expected: "\"\(Self.format)\"")
     }
@@ -33,7 +34,6 @@ extension RunManifest {
       fields.has("checkpoints")
       ? try fields.array("checkpoints", of: "whole numbers from 0") { $0.integer(Int.self) } : nil
     environment = fields.value["environment"]?.members ?? []
-    otherMembers = (fields.value.members ?? []).filter { !Self.knownKeys.contains($0.name) }
     if let checkpoints, !zip([-1] + checkpoints, checkpoints).allSatisfy({ $0 < $1 }) {
       throw fields.fault("checkpoints", expected: "ascending whole numbers from 0")
     }

@@ -2,7 +2,7 @@ package import Formats
 import TensorCore
 
 extension RunManifest {
-  /// The document, known keys first.
+  /// The document.
   var json: JSONValue {
     var members: [JSONValue.Member] = [
       .init("format", .string(Self.format)),
@@ -21,7 +21,6 @@ extension RunManifest {
       members.append(.init("checkpoints", .array(checkpoints.map { .number($0) })))
     }
     members.append(.init("environment", .object(environment)))
-    members += otherMembers
     // Last, because it is the longest.
     members.append(.init("steps", .array(learningRates.map { .number($0) })))
     return .object(members)
@@ -29,7 +28,13 @@ extension RunManifest {
 
   /// Writes `run.json` into a folder, whole or not at all.
   package func write(to folder: String) throws(FormatError) {
-    try AtomicFile.write(Array(json.formatted.utf8), to: "\(folder)/\(Self.fileName)")
+    let (bytes, file) = (Array(json.formatted.utf8), "\(folder)/\(Self.fileName)")
+    guard bytes.count <= Self.largestFile else {
+      throw FormatError(
+        .uncreatable, file: file, found: "\(bytes.count) bytes for all steps and items",
+        expected: "at most \(Self.largestFile)", remedy: "take fewer steps, or larger batches")
+    }
+    try AtomicFile.write(bytes, to: file)
   }
 }
 

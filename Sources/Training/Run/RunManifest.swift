@@ -5,7 +5,8 @@ public import TensorCore
 ///
 /// Keys: `format`, `version`, `model`, `loss`, `precision`, `optimizer`, `seed`, `datasets`,
 /// `weights`, `steps`, `checkpoints`, `environment`. A record from elsewhere needs `format`,
-/// `version`, `model`, `loss`, `optimizer`, `datasets` and `steps`. Other keys are kept.
+/// `version`, `model`, `loss`, `optimizer`, `datasets` and `steps`. Other keys
+/// are passed over; they stay in the file, which is never written again.
 public struct RunManifest: Equatable, Sendable {
   /// A precision that a run computes in.
   public enum Precision: String, CaseIterable, Sendable {
@@ -68,11 +69,11 @@ public struct RunManifest: Equatable, Sendable {
   public var checkpoints: [Int]?
   /// What the run depends on besides: library and kernels, by name.
   public var environment: [JSONValue.Member] = []
-  /// Members that this version does not know, in their order.
-  public var otherMembers: [JSONValue.Member] = []
 
   /// The name of the file.
   static let fileName = "run.json"
+  /// The most bytes of the file: a document takes many times its size in memory.
+  static let largestFile = 64 << 20
   /// What `format` says.
   static let format = "palimpsest-run"
   /// What `version` says.
@@ -82,12 +83,11 @@ public struct RunManifest: Equatable, Sendable {
   static var currentEnvironment: [JSONValue.Member] {
     [
       .init("palimpsest", .string(libraryVersion)),
-      .init(blasCoreName, .string(BLASThreads.coreName)),
+      .init("kernels", .string(Kernels.level)),
+      .init("blasCore", .string(BLASThreads.coreName)),
       .init("blas", .string(BLASThreads.configuration)),
     ]
   }
-
-  static let blasCoreName = "blasCore"
 
   /// The version of this library.
   public static let libraryVersion = "0.1.0"

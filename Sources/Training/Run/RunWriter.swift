@@ -1,5 +1,4 @@
 import Formats
-import Foundation
 import TensorCore
 
 /// Writes the record of a run into a folder that nobody else writes to meanwhile.
@@ -9,10 +8,13 @@ import TensorCore
 final class RunWriter<Scalar: TensorScalar> {
   /// The state to go on from.
   let start: TrainingState<Scalar>
+  /// Whether no step is left.
+  let isFinished: Bool
   private let run: TrainingRun<Scalar>
   private let folder: String
   private let lock: DirectoryLock
-  private let runLog: RunLog
+  /// Nil where no step is left.
+  private let runLog: RunLog?
 
   /// Starts the record of a run, or finds where it was interrupted.
   init(_ run: TrainingRun<Scalar>, folder: String) throws {
@@ -23,15 +25,14 @@ final class RunWriter<Scalar: TensorScalar> {
     lock = try DirectoryLock(folder: folder)
     // Another process may have been at work up to now.
     try Self.refuseStrangers(folder)
-    if try FolderContent.names(folder).contains(RunManifest.fileName) {
-      start = try run.resume(from: RunRecord(folder: folder))
-    } else {
-      start = try run.begin(in: folder)
-    }
-    for part in [folder, "\(folder)/\(RunFiles.data)", "\(folder)/\(Checkpoint.folder)"] {
-      try FolderContent.removeParts(part)
-    }
-    runLog = try RunLog(folder: folder, keeping: start.step)
+    let isBegun = try FolderContent.names(folder).contains(RunManifest.fileName)
+    let record = isBegun ? try RunRecord(folder: folder) : nil
+    let parts = [RunFiles.data, Checkpoint.folder].map { "\(folder)/\($0)" }
+    for part in parts { try FolderContent.requireReal(part) }
+    start = try record.map(run.resume) ?? run.begin(in: folder)
+    for part in [folder] + parts { try FolderContent.removeParts(part) }
+    isFinished = start.step == run.batches.count
+    runLog = isFinished ? nil : try RunLog(folder: folder, keeping: start.step)
   }
 
   /// Refuses a folder that holds anything but the beginnings of a run.
@@ -39,7 +40,7 @@ final class RunWriter<Scalar: TensorScalar> {
     let names = try FolderContent.names(folder)
     if names.isEmpty || names.contains(RunManifest.fileName) { return }
     let ours = [RunFiles.lock, RunFiles.data, RunFiles.batches, RunFiles.log, Checkpoint.folder]
-    let stranger = names.first { !ours.contains($0) && !$0.hasSuffix(".part") }
+    let stranger = names.first { !ours.contains($0) && !AtomicFile.isTemporary($0) }
     // The lock is the first file of a run.
     if let stranger = stranger ?? (names.contains(RunFiles.lock) ? nil : names[0]) {
       throw TrainingError.occupied(folder: folder, found: stranger)
@@ -48,14 +49,14 @@ final class RunWriter<Scalar: TensorScalar> {
 
   /// Notes a step, counted from 0.
   func log(step: Int, _ result: Trainer<Scalar>.Step) {
-    runLog.append(
+    runLog?.append(
       step: step, learningRate: run.learningRates[step], result,
       clips: run.optimizer.clipNorm != nil)
   }
 
   /// Writes a checkpoint, after everything that led to it.
   func checkpoint(_ state: TrainingState<Scalar>) throws {
-    try runLog.flush()
+    try runLog?.flush()
     try Checkpoint.write(state, run.model.layout, run.optimizer, to: folder)
   }
 }
@@ -91,7 +92,7 @@ extension TrainingRun {
         .missing, file: Checkpoint.path(record.folder, step: 0), found: "no such checkpoint",
         expected: "the initial parameters")
     }
-    if last == batches.count { throw TrainingError.finished(folder: record.folder, steps: last) }
+    if last < batches.count { try requireSameEnvironment(record) }
     return try record.state(at: last)
   }
 
@@ -121,12 +122,17 @@ extension TrainingRun {
     try require("test data", record.test(), test?.items, shown: false)
     try require("item weights", record.itemWeights(), itemWeights, shown: false)
     try require("initial state", record.parameters(at: 0), initialParameters, shown: false)
-    // Other kernels would end with other bits.
-    let core = { (members: [JSONValue.Member]) in
-      members.first { $0.name == RunManifest.blasCoreName }?.value
+  }
+
+  /// Refuses to go on with other kernels: they would end with other bits.
+  private func requireSameEnvironment(_ record: RunRecord) throws(TrainingError) {
+    for current in RunManifest.currentEnvironment {
+      let recorded = record.manifest.environment.first { $0.name == current.name }?.value
+      if recorded == current.value { continue }
+      throw .differs(
+        folder: record.folder, what: "environment, \(current.name)",
+        recorded: recorded?.description ?? "nothing", asked: current.value.description)
     }
-    try require(
-      "kind of processor", core(manifest.environment), core(RunManifest.currentEnvironment))
   }
 }
 
@@ -162,13 +168,14 @@ extension RunManifest.DataFile {
     shape = array.shape
   }
 
-  /// Copies a file into the folder's data, byte by byte, under a name with the same ending.
-  fileprivate init(copying file: String, as name: String, in folder: String) throws {
-    let source = try ByteSource(path: file)
-    shape = try StoredArray.read(source).shape
-    let ending = URL(fileURLWithPath: file).lastPathComponent.split(separator: ".").dropFirst()
-    let format = ending.last.map { ".\($0)" } ?? ""
-    path = "\(RunFiles.data)/\(name)\(format)"
+  /// Copies a file into the folder's data, byte by byte, under a name with the same ending where
+  /// that is one of a known format.
+  fileprivate init(copying file: ItemFile, as name: String, in folder: String) throws {
+    let (source, named) = (file.source, file.source.name.lowercased())
+    let known = FormatRegistry.all.flatMap(\.extensions).map { ".\($0)" }
+    let ending = known.filter(named.hasSuffix).max { $0.count < $1.count }
+    shape = file.shape
+    path = "\(RunFiles.data)/\(name)\(ending ?? "")"
     let copy = try AtomicFile(path: "\(folder)/\(path)")
     let chunk = 1 << 20
     for start in stride(from: 0, to: source.count, by: chunk) {
@@ -176,5 +183,10 @@ extension RunManifest.DataFile {
     }
     try copy.commit()
     sha256 = try SHA256.hex(ofFile: "\(folder)/\(path)")
+    guard sha256 == file.sha256 else {
+      throw FormatError(
+        .unreadable, file: source.name, found: "content that changed after it was read",
+        remedy: "start the run again")
+    }
   }
 }

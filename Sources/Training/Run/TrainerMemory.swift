@@ -115,8 +115,8 @@ final class TrainerMemory<Scalar: TensorScalar> {
       rule.update(
         OptimizerBlock(
           count: count, parameters: parameters.pointer + start, gradient: part,
-          states: UnsafePointer(stateTable.pointer), offset: start,
-          scratch: scratch.pointer + worker * Self.blockSize),
+          scratch: scratch.pointer + worker * Self.blockSize,
+          states: UnsafePointer(stateTable.pointer), offset: start),
         settings, rate: rate, step: step)
       isFinite.pointer[block] = Scalar.allFinite(
         UnsafeBufferPointer(start: parameters.pointer + start, count: count))

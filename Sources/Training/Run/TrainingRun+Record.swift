@@ -14,12 +14,12 @@ extension TrainingRun {
   /// Makes the run, recording it in a folder, or finishes it where it was interrupted.
   ///
   /// A run that was killed at any moment goes on from its last checkpoint and ends with the same
-  /// bytes as one that was not.
+  /// bytes as one that was not. A finished run is left alone, and its last state is read.
   ///
   /// - Parameters:
-  ///   - folder: A new or empty folder, or one that holds this run unfinished.
+  ///   - folder: A new or empty folder, or one that holds this run, finished or not.
   ///   - pool: Threads that large products share; nil for none. They do not change the bits.
-  ///   - progress: Called after each step; what it throws interrupts the run.
+  ///   - progress: Called after each step, so never for a finished run; what it throws interrupts the run.
   /// - Returns: The state after the last step.
   /// - Throws: ``TrainingError`` where the settings or the data are at fault, the run diverges, or
   ///   the folder holds something else; `FormatError` where it cannot be read or written.
@@ -30,6 +30,7 @@ extension TrainingRun {
   ) throws -> TrainingState<Scalar> {
     try check()
     let writer = try RunWriter(self, folder: folder)
+    if writer.isFinished { return writer.start }
     let trainer = makeTrainer(pool: pool)
     trainer.state = writer.start
     let isCheckpoint = Set(checkpoints)

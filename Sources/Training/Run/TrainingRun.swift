@@ -1,15 +1,16 @@
 import Autodiff
+import Formats
 public import TensorCore
 
 /// A run to be made: everything that its result depends on.
 public struct TrainingRun<Scalar: TensorScalar>: Sendable {
   /// Items, and the files they were read from.
   public struct Source: Sendable {
-    /// The items.
-    public var items: Dataset<Scalar>
+    /// The items; the record writes them itself once they were changed.
+    public var items: Dataset<Scalar> { didSet { files = nil } }
     /// The files of inputs and targets, of which the record takes copies; nil for items that the
     /// record writes itself.
-    public var files: (inputs: String, targets: String)?
+    private(set) var files: (inputs: ItemFile, targets: ItemFile)?
 
     /// Items that the record writes itself.
     public init(_ items: Dataset<Scalar>) { self.items = items }
@@ -18,8 +19,14 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
     ///
     /// - Throws: As ``Dataset/read(inputs:targets:_:loss:)``.
     public init(inputs: String, targets: String, _ model: any Model, loss: Loss) throws {
-      items = try Dataset.read(inputs: inputs, targets: targets, model, loss: loss)
-      files = (inputs, targets)
+      let sources = (try ByteSource(path: inputs), try ByteSource(path: targets))
+      let digests = (try SHA256.hex(of: sources.0), try SHA256.hex(of: sources.1))
+      let (x, y) = (try StoredFile(sources.0), try StoredFile(sources.1))
+      items = try Dataset.read(inputs: x, targets: y, model, loss: loss)
+      files = (
+        ItemFile(source: x.source, shape: x.array.shape, sha256: digests.0),
+        ItemFile(source: y.source, shape: y.array.shape, sha256: digests.1)
+      )
     }
   }
 
@@ -46,23 +53,28 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
   /// What the initial parameters and the batches were drawn from.
   public var seed: UInt64
 
-  /// A run over shuffled epochs from PyTorch's initial distribution.
+  /// The most entries that the batches of shuffled epochs may have: 2 GiB of numbers.
+  private static var largestVisits: Int { 1 << 28 }
+
+  /// A run from PyTorch's initial distribution, over shuffled epochs or the batches given.
   ///
-  /// Everything can be changed before the run is made: other batches (with a learning rate for
-  /// each), other initial parameters, item weights.
+  /// Everything can be changed before the run is made: other initial parameters, item weights,
+  /// learning rates.
   ///
   /// - Parameters:
   ///   - learningRate: The full rate of the schedule.
   ///   - batchSize: B, or N where that is less; the last batch of an epoch may be short.
   ///   - epochs: The number of passes over the items.
-  ///   - checkpointEvery: The steps between two checkpoints; an epoch's where nil.
+  ///   - batches: The items of each step, in place of shuffled epochs: batch size and epochs do not
+  ///     count then.
+  ///   - checkpointEvery: The steps between two checkpoints; where nil those of an epoch, ⌈N / B⌉.
   ///   - seed: What the initial parameters and the order of the items are drawn from.
   /// - Throws: ``TrainingError`` where a number makes no sense or there are no items.
   public init(
     _ model: any Model, loss: Loss = .crossEntropy, train: Source, test: Source? = nil,
     optimizer: OptimizerSettings = OptimizerSettings(SGD.self), learningRate: Double,
     schedule: Schedule = Schedule(.constant), batchSize: Int, epochs: Int,
-    checkpointEvery: Int? = nil, seed: UInt64 = 0
+    batches: Batches? = nil, checkpointEvery: Int? = nil, seed: UInt64 = 0
   ) throws(TrainingError) {
     for (name, value) in [
       ("batch size", batchSize), ("epochs", epochs), ("checkpoint interval", checkpointEvery ?? 1),
@@ -70,19 +82,33 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
       throw .setting(name: name, found: "\(value)", expected: "a whole number from 1")
     }
     guard train.items.count > 0 else { throw .data("training items: found none") }
-    let batchSize = min(batchSize, train.items.count)
+    if let batches {
+      self.batches = batches
+    } else {
+      self.batches = try Self.shuffled(train.items.count, batchSize, epochs, seed)
+    }
+    let epoch = (train.items.count - 1) / self.batches.size + 1
     self.model = model
     self.loss = loss
     self.train = train
     self.test = test
     self.optimizer = optimizer
     self.seed = seed
-    batches = Batches.shuffled(
-      items: train.items.count, size: batchSize, epochs: epochs, seed: seed)
-    let epoch = batches.count / epochs
-    learningRates = schedule.learningRates(learningRate, steps: batches.count, epoch: epoch)
+    learningRates = schedule.learningRates(learningRate, steps: self.batches.count, epoch: epoch)
     initialParameters = model.initialParameters(seed: seed).map { Scalar($0) }
     self.checkpointEvery = checkpointEvery ?? epoch
+  }
+
+  private static func shuffled(
+    _ items: Int, _ batchSize: Int, _ epochs: Int, _ seed: UInt64
+  ) throws(TrainingError) -> Batches {
+    let visits = items.multipliedReportingOverflow(by: epochs)
+    guard !visits.overflow, visits.partialValue <= largestVisits else {
+      throw .setting(
+        name: "epochs", found: "\(epochs) of \(items) items",
+        expected: "at most \(largestVisits) visits of items")
+    }
+    return Batches.shuffled(items: items, size: min(batchSize, items), epochs: epochs, seed: seed)
   }
 
   /// The numbers of steps after which checkpoints are written, ascending: 0, every k-th, the last.
@@ -96,11 +122,46 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
   public func check() throws(TrainingError) {
     try optimizer.check()
     try train.items.check(
-      model, loss: loss, name: train.files?.inputs ?? "training items",
-      targetsName: train.files?.targets)
+      model, loss: loss, name: train.files?.inputs.source.name ?? "training items",
+      targetsName: train.files?.targets.source.name)
     try test?.items.check(
-      model, loss: loss, name: test?.files?.inputs ?? "test items",
-      targetsName: test?.files?.targets)
+      model, loss: loss, name: test?.files?.inputs.source.name ?? "test items",
+      targetsName: test?.files?.targets.source.name)
+    try checkSteps()
+    if let itemWeights {
+      guard itemWeights.count == train.items.count else {
+        throw .setting(
+          name: "item weights", found: "\(itemWeights.count)",
+          expected: "\(train.items.count), one for each training item")
+      }
+      try checkFinite(itemWeights, "weight of item")
+    }
+    guard initialParameters.count == model.layout.count else {
+      throw .setting(
+        name: "initial parameters", found: "\(initialParameters.count)",
+        expected: "\(model.layout.count) for the model \(model.specification)")
+    }
+    try checkFinite(initialParameters, "initial parameter")
+  }
+
+  private func checkSteps() throws(TrainingError) {
+    let items = train.items.count
+    if let index = batches.rows.firstIndex(where: { !(-1..<items).contains($0) }) {
+      throw .setting(
+        name: "batch of step \(index / batches.size)", found: "the row \(batches.rows[index])",
+        expected: "-1 or a row from 0 to \(items - 1)")
+    }
+    for step in 0..<batches.count where batches.itemCount(at: step) == 0 {
+      throw .setting(name: "batch of step \(step)", found: "no rows", expected: "at least one")
+    }
+    guard batches.count > 0 else {
+      throw .setting(name: "batches", found: "none", expected: "at least one")
+    }
+    guard checkpointEvery > 0 else {
+      throw .setting(
+        name: "checkpoint interval", found: "\(checkpointEvery)",
+        expected: "a whole number from 1")
+    }
     guard learningRates.count == batches.count else {
       throw .setting(
         name: "learning rates", found: "\(learningRates.count)",
@@ -111,15 +172,12 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
         name: "learning rate of step \(step)", found: "\(learningRates[step])",
         expected: "a number from 0")
     }
-    if let weights = itemWeights, weights.count != train.items.count {
+  }
+
+  private func checkFinite(_ values: [Scalar], _ what: String) throws(TrainingError) {
+    if let index = values.firstIndex(where: { !$0.isFinite }) {
       throw .setting(
-        name: "item weights", found: "\(weights.count)",
-        expected: "\(train.items.count), one for each training item")
-    }
-    guard initialParameters.count == model.layout.count else {
-      throw .setting(
-        name: "initial parameters", found: "\(initialParameters.count)",
-        expected: "\(model.layout.count) for the model \(model.specification)")
+        name: "\(what) \(index)", found: "\(values[index])", expected: "a finite number")
     }
   }
 

@@ -1,0 +1,51 @@
+import Foundation
+import Palimpsest
+
+/// Results on standard output, everything else on standard error.
+enum Output {
+  /// The reader has gone, as `head` does when it has enough: no fault of anybody.
+  struct ReaderGone: Error {}
+
+  /// Whether a person looks at it.
+  static let isTerminal = isatty(STDOUT_FILENO) == 1
+
+  /// Writes a line.
+  ///
+  /// - Throws: `FormatError` of kind `unwritable`, or ``ReaderGone``.
+  static func line(_ text: String) throws { try write(text + "\n") }
+
+  /// Writes a text as it is.
+  ///
+  /// - Throws: As ``line(_:)``.
+  static func write(_ text: String) throws {
+    try Array(text.utf8).withUnsafeBytes { bytes in
+      var rest = bytes[...]
+      while !rest.isEmpty {
+        let written = Foundation.write(
+          STDOUT_FILENO, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+        if written < 0, errno == EINTR { continue }
+        guard written > 0 else {
+          if errno == EPIPE { throw ReaderGone() }
+          throw FormatError(
+            .unwritable, file: "standard output",
+            found: "cannot be written: \(String(cString: strerror(errno)))")
+        }
+        rest = rest.dropFirst(written)
+      }
+    }
+  }
+
+  /// Writes to standard error; where nobody reads that any more, nothing is lost.
+  static func diagnose(_ text: String) {
+    Array(text.utf8).withUnsafeBytes { bytes in
+      var rest = bytes[...]
+      while !rest.isEmpty {
+        let written = Foundation.write(
+          STDERR_FILENO, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+        if written < 0, errno == EINTR { continue }
+        guard written > 0 else { return }
+        rest = rest.dropFirst(written)
+      }
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import Foundation
+import Palimpsest
+
+/// What work would take, as `--dry-run` prints it.
+struct WorkEstimate {
+  var items: Int
+  /// Of a score computation.
+  var queries: Int?
+  /// Of a run.
+  var steps: Int?
+  var parameters: Int
+  /// Floating-point operations.
+  var operations: Double
+  /// Of the files to be written.
+  var outputBytes: Int
+  /// By the clock, from the time that a small part took.
+  var seconds: Double
+  /// Of memory.
+  var peakBytes: Int
+
+  func print(json: Bool) throws {
+    if json {
+      try Output.line("\(JSONValue.object(entries.map { .init($0.key, $0.value) }))")
+    } else {
+      for entry in entries {
+        try Output.line(entry.label.padding(toLength: 17, withPad: " ", startingAt: 0) + entry.text)
+      }
+    }
+  }
+
+  private typealias Entry = (key: String, label: String, text: String, value: JSONValue)
+
+  private var entries: [Entry] {
+    func count(_ key: String, _ label: String, _ value: Int) -> Entry {
+      (key, label, HumanNumber.count(value), .number(value))
+    }
+    func bytes(_ key: String, _ label: String, _ value: Int) -> Entry {
+      (key, label, Self.text(bytes: value), .number(value))
+    }
+    let size = [
+      count("items", "training items", items), queries.map { count("queries", "queries", $0) },
+      count("parameters", "parameters", parameters), steps.map { count("steps", "steps", $0) },
+    ].compactMap { $0 }
+    let operationsText = "\(HumanNumber.significant(operations / 1e9)) GFLOP"
+    let secondsText = "\(HumanNumber.significant(seconds, digits: 2)) s"
+    return size + [
+      ("operations", "operations", operationsText, .number(operations)),
+      bytes("outputBytes", "files written", outputBytes),
+      ("expectedSeconds", "expected time", secondsText, .number(seconds)),
+      bytes("peakBytes", "peak memory", peakBytes),
+    ]
+  }
+
+  private static func text(bytes: Int) -> String {
+    if bytes == 0 { return "none" }
+    return bytes < 1 << 20
+      ? "\(HumanNumber.count((bytes + 1023) >> 10)) KiB"
+      : "\(HumanNumber.count((bytes + (1 << 20) - 1) >> 20)) MiB"
+  }
+}
+
+extension WorkEstimate {
+  /// Of a run, some steps of which are tried.
+  init<Scalar: TensorScalar>(_ run: TrainingRun<Scalar>, pool: WorkerPool) throws {
+    let (parameters, steps, size) = (
+      run.model.layout.count, run.batches.count, MemoryLayout<Scalar>.stride
+    )
+    let data =
+      size * (run.train.items.inputs.count + (run.test?.items.inputs.count ?? 0))
+    let vectors = 1 + run.optimizer.rule.stateNames.count
+    self.init(
+      items: run.train.items.count, steps: steps, parameters: parameters,
+      operations: 6 * Double(parameters) * Double(run.batches.size) * Double(steps),
+      outputBytes: data + run.checkpoints.count * vectors * parameters * size
+        + 8 * run.batches.rows.count,
+      seconds: try Self.seconds(run, pool), peakBytes: Self.peakBytes(run))
+  }
+
+  /// The memory of a run at its peak.
+  static func peakBytes<Scalar: TensorScalar>(_ run: TrainingRun<Scalar>) -> Int {
+    // Data twice while they are read, parameters with gradient and state, activations.
+    let numbers =
+      2 * (run.train.items.inputs.count + (run.test?.items.inputs.count ?? 0))
+      + 8 * run.model.layout.count
+      + run.batches.size * (2 * run.model.inputShape.count + 16 * 1024)
+    return (40 << 20) + numbers * MemoryLayout<Scalar>.stride
+  }
+
+  /// The time of all steps, from those that a fifth of a second allows.
+  private static func seconds<Scalar: TensorScalar>(
+    _ run: TrainingRun<Scalar>, _ pool: WorkerPool
+  ) throws -> Double {
+    let trainer = run.makeTrainer(pool: pool)
+    let clock = ContinuousClock()
+    let start = clock.now
+    while trainer.step < run.batches.count, clock.now - start < .milliseconds(200) {
+      try trainer.step(run.batches[trainer.step], learningRate: run.learningRates[trainer.step])
+    }
+    return (clock.now - start) / .seconds(1) * Double(run.batches.count) / Double(trainer.step)
+  }
+
+  /// Of scores, some items of which are tried.
+  ///
+  /// - Parameters:
+  ///   - outputBytes: Of the files to be written.
+  ///   - work: What is done with the engine.
+  init<Scalar: TensorScalar>(
+    _ engine: ScoreEngine<Scalar>, pool: WorkerPool, outputBytes: Int,
+    _ work: (ScoreEngine<Scalar>) throws -> Void
+  ) throws {
+    let problem = engine.problem
+    let sample = try ScoreEngine(
+      ScoreProblem(
+        model: problem.model, loss: problem.loss, measure: problem.measure,
+        items: problem.items[Array(0..<min(512, problem.items.count))], queries: problem.queries,
+        checkpoints: problem.checkpoints.prefix(1).map { .init(parameters: $0.parameters) },
+        layers: problem.layers, isCosine: problem.isCosine,
+        aggregatesQueries: problem.aggregatesQueries), pool: pool)
+    let duration = try ContinuousClock().measure { try work(sample) }
+    let estimate = engine.estimate
+    self.init(
+      items: estimate.items, queries: problem.queries.count > 0 ? problem.queries.count : nil,
+      parameters: estimate.parameters,
+      operations: estimate.operations, outputBytes: outputBytes,
+      seconds: duration / .seconds(1) * estimate.operations / sample.estimate.operations,
+      peakBytes: estimate.peakBytes)
+  }
+}

@@ -1,0 +1,502 @@
+import Foundation
+import Palimpsest
+import Testing
+
+/// Input that is at fault, and how the command has to end.
+struct BadInput: Sendable, CustomTestStringConvertible {
+  let testDescription: String
+  let status: Int32
+  /// Words of the line: the file, the place, what was found, what was expected.
+  let words: [String]
+  let arguments: [String]
+  let prepare: @Sendable (Room) throws -> Void
+
+  init(
+    _ description: String, _ status: Int32, _ words: [String], _ arguments: [String],
+    prepare: @escaping @Sendable (Room) throws -> Void = { _ in }
+  ) {
+    testDescription = description
+    self.status = status
+    self.words = words
+    self.arguments = arguments
+    self.prepare = prepare
+  }
+
+  /// The options of the small run with some replaced.
+  static func training(_ replaced: [String: String] = [:], _ more: String...) -> [String] {
+    var arguments = Room.training + ["--out", "new"]
+    // Batches say by themselves how many there are and how large.
+    for option in replaced["--batches"] == nil ? [] : ["--batch-size", "--epochs"] {
+      if let place = arguments.firstIndex(of: option) {
+        arguments.removeSubrange(place...place + 1)
+      }
+    }
+    for (option, value) in replaced {
+      if let place = arguments.firstIndex(of: option) {
+        arguments[place + 1] = value
+      } else {
+        arguments += [option, value]
+      }
+    }
+    return arguments + more
+  }
+}
+
+@Suite("Bad input")
+struct BadInputTests {
+  private let room: Room
+
+  init() async throws { room = try await Room.withRun() }
+
+  /// One line on standard error with the status and the words, nothing on standard output, and the
+  /// folder as it was.
+  private func expectRefusal(_ input: BadInput) async throws {
+    try input.prepare(room)
+    let before = try room.contents()
+    let outcome = try await room.run(input.arguments)
+    #expect(outcome.status == input.status && !outcome.isSignalled, "\(outcome.errors)")
+    #expect(outcome.output == "")
+    #expect(outcome.errors.hasPrefix("palimpsest: ") && outcome.errors.hasSuffix("\n"))
+    #expect(outcome.errors.count { $0.isNewline } == 1, "\(outcome.errors)")
+    let isClean = outcome.errors.unicodeScalars.dropLast().allSatisfy {
+      $0.properties.generalCategory != .control
+    }
+    #expect(isClean, "\(outcome.errors)")
+    for word in input.words { #expect(outcome.errors.contains(word), "\(outcome.errors)") }
+    #expect(try room.contents() == before)
+  }
+
+  // MARK: Data
+
+  static let badData: [BadInput] = [
+    BadInput("missing inputs", 66, ["none.npy"], BadInput.training(["--train-x": "none.npy"])),
+    BadInput("missing labels", 66, ["none.npy"], BadInput.training(["--train-y": "none.npy"])),
+    BadInput(
+      "a folder for inputs", 65, ["run: found a folder"], BadInput.training(["--train-x": "run"])),
+    BadInput("truncated npy", 65, ["x.npy", "byte", "expected"], BadInput.training()) {
+      try $0.truncate("x.npy")
+    },
+    BadInput(
+      "truncated IDX", 65, ["x.idx", "byte", "expected"], BadInput.training(["--train-x": "x.idx"])
+    ) {
+      try $0.write(
+        [0, 0, 8, 2, 0, 0, 0, 40, 0, 0, 0, 6] + [UInt8](repeating: 9, count: 100), to: "x.idx")
+    },
+    BadInput(
+      "truncated CSV", 65, ["x.csv", "line 3", "expected 3 fields"],
+      BadInput.training(["--train-x": "x.csv"])
+    ) {
+      try $0.write("a,b,c\n1,2,3\n4".utf8, to: "x.csv")
+    },
+    BadInput("an empty file", 65, ["x.npy", "expected"], BadInput.training()) {
+      try $0.write([], to: "x.npy")
+    },
+    BadInput(
+      "a Python pickle", 65, ["x.pt", "pickle", "safetensors", "python -c"],
+      BadInput.training(["--train-x": "x.pt"])
+    ) {
+      try $0.write([0x80, 2] + Array("}q\u{0}.".utf8), to: "x.pt")
+    },
+    BadInput(
+      "inputs of another width", 65, ["x.npy", "[40, 6]", "[N, 7]"],
+      BadInput.training(["--model": "mlp:7-3"])),
+    BadInput(
+      "labels for other items", 65, ["qy.npy", "found 8 targets", "expected 40"],
+      BadInput.training(["--train-y": "qy.npy"])),
+    BadInput(
+      "a label out of range", 65, ["y.npy: item 2", "found the label 3", "expected 0 to 2"],
+      BadInput.training()
+    ) {
+      try $0.replaceLabel(2, with: 3)
+    },
+    BadInput(
+      "a negative label", 65, ["y.npy: item 39", "found the label -1", "expected 0 to 2"],
+      BadInput.training()
+    ) {
+      try $0.replaceLabel(39, with: -1)
+    },
+    BadInput(
+      "NaN in the inputs", 65,
+      ["x.npy: item 1", "found nan", "input 3", "expected a finite number"], BadInput.training()
+    ) {
+      try $0.replaceInput(9, with: .nan)
+    },
+    BadInput(
+      "infinity in the inputs", 65, ["x.npy: item 0", "found inf", "input 0"], BadInput.training()
+    ) {
+      try $0.replaceInput(0, with: .infinity)
+    },
+    BadInput("NaN in the test inputs", 65, ["qx.npy: item 0", "found nan"], BadInput.training()) {
+      try $0.replaceInput(0, with: .nan, in: "qx.npy")
+    },
+    BadInput(
+      "labels where numbers are due", 65, ["y.npy", "[40]", "[N, 3]"],
+      BadInput.training(["--loss": "squared-error"])),
+    BadInput(
+      "a batch row out of range", 65,
+      ["b.npy: element 4", "row 40 at step 1, column 1", "0 to 39"],
+      BadInput.training(["--batches": "b.npy"])
+    ) {
+      try NPY.write(StoredArray([0, 1, 2, 3, 40, 5], shape: [2, 3]), to: $0.path("b.npy"))
+    },
+    BadInput(
+      "an empty batch", 65, ["b.npy", "no rows at step 1"],
+      BadInput.training(["--batches": "b.npy"])
+    ) {
+      try NPY.write(StoredArray([0, 1, -1, -1], shape: [2, 2]), to: $0.path("b.npy"))
+    },
+    BadInput(
+      "item weights of other items", 65, ["w.npy", "[8]", "[40]"],
+      BadInput.training(["--weights": "w.npy"])
+    ) {
+      try NPY.write(Tensor<Float>([8], [Float](repeating: 1, count: 8)), to: $0.path("w.npy"))
+    },
+    BadInput(
+      "NaN in the item weights", 65, ["w.npy: element 7", "found nan"],
+      BadInput.training(["--weights": "w.npy"])
+    ) {
+      var weights = [Float](repeating: 1, count: 40)
+      weights[7] = .nan
+      try NPY.write(Tensor<Float>([40], weights), to: $0.path("w.npy"))
+    },
+    BadInput(
+      "parameters of another model", 65, ["0.weight", "[5, 6]", "[4, 6]"],
+      BadInput.training(["--model": "mlp:6-4-3", "--init": "run/checkpoints/00000000.safetensors"])),
+    BadInput(
+      "NaN in the initial parameters", 65, ["i.safetensors: element 2", "found nan", "2.bias"],
+      BadInput.training(["--init": "i.safetensors"])
+    ) {
+      try $0.writeParameters("i.safetensors", nan: true)
+    },
+    BadInput(
+      "truncated safetensors", 65, ["i.safetensors", "expected"],
+      BadInput.training(["--init": "i.safetensors"])
+    ) {
+      try $0.writeParameters("i.safetensors", nan: false)
+      try $0.truncate("i.safetensors")
+    },
+  ]
+
+  @Test("data at fault", arguments: badData)
+  func data(_ input: BadInput) async throws { try await expectRefusal(input) }
+
+  // MARK: Options
+
+  static let badOptions: [BadInput] = [
+    BadInput("no command of that name", 64, ["frobnicate"], ["frobnicate"]),
+    BadInput(
+      "no option of that name", 64, ["--frobnicate", "train --help"],
+      BadInput.training([:], "--frobnicate")),
+    BadInput(
+      "no data", 64, ["--data digits", "--train-x"],
+      ["train", "--model", "mlp:2-2", "--out", "new"]),
+    BadInput("no model", 64, ["--model"], ["train", "--data", "digits", "--out", "new"]),
+    BadInput(
+      "unknown data", 64, ["--data", "mnist", "expected digits"],
+      ["train", "--data", "mnist", "--model", "mlp:2-2", "--out", "new"]),
+    BadInput("unknown model", 64, ["cnn:3-3", "mlp:"], BadInput.training(["--model": "cnn:3-3"])),
+    BadInput(
+      "no layers", 64, ["mlp:6", "mlp:64-32-10:tanh"], BadInput.training(["--model": "mlp:6"])),
+    BadInput(
+      "unknown activation", 64, ["swish", "tanh"], BadInput.training(["--model": "mlp:6-5-3:swish"])
+    ),
+    BadInput(
+      "more parameters than a memory holds", 64, ["parameters"],
+      BadInput.training(["--model": "mlp:6-16777216-16777216-3"])),
+    BadInput(
+      "unknown optimizer", 64, ["optimizer", "lion", "adamw"],
+      BadInput.training(["--optimizer": "lion"])),
+    BadInput(
+      "unknown loss", 64, ["--loss", "hinge", "squared-error"],
+      BadInput.training(["--loss": "hinge"])),
+    BadInput(
+      "unknown schedule", 64, ["schedule", "linear", "cosine"],
+      BadInput.training(["--schedule": "linear"])),
+    BadInput(
+      "a rate that is no number", 64, ["--lr", "fast"], BadInput.training(["--lr": "fast"])),
+    BadInput(
+      "a rate that is not a number", 64, ["learning rate", "nan"],
+      BadInput.training(["--lr": "nan"])),
+    BadInput(
+      "a negative rate", 64, ["learning rate", "-1.0", "from 0"], BadInput.training([:], "--lr=-1")),
+    BadInput(
+      "momentum for sgd", 64, ["--momentum", "sgd"], BadInput.training(["--momentum": "0.9"])),
+    BadInput(
+      "too much momentum", 64, ["momentum", "1.5"],
+      BadInput.training(["--optimizer": "momentum", "--momentum": "1.5"])),
+    BadInput("no epochs", 64, ["epochs", "found 0"], BadInput.training(["--epochs": "0"])),
+    BadInput(
+      "epochs without end", 64, ["epochs", "2147483647"],
+      BadInput.training(["--epochs": "2147483647"])),
+    BadInput(
+      "epochs beyond a number", 64, ["--epochs"],
+      BadInput.training(["--epochs": "99999999999999999999"])),
+    BadInput(
+      "no threads", 64, ["--threads", "found 0", "1 to 64"], BadInput.training(["--threads": "0"])),
+    BadInput(
+      "memory that is no size", 64, ["--memory", "lots", "500M"],
+      BadInput.training(["--memory": "lots"])),
+    BadInput(
+      "too little memory to train", 64, ["--memory", "found 1 MiB", "expected at least"],
+      BadInput.training(["--memory": "1M"])),
+    BadInput(
+      "too little memory to score", 64, ["--memory", "found 1 MiB", "expected at least"],
+      ["score", "run", "--query", "test:0", "--memory", "1M", "--scores", "s.npy"]),
+    BadInput(
+      "unknown method", 64, ["--method", "astrology", "grad-dot"],
+      ["score", "run", "--method", "astrology"]),
+    BadInput(
+      "unknown measure", 64, ["--measure", "charm", "margin"],
+      ["score", "run", "--measure", "charm"]),
+    BadInput(
+      "a query that is none", 64, ["--query", "test", "test:0..<50"],
+      ["score", "run", "--query", "test"]),
+    BadInput(
+      "a query out of range", 64, ["test:8", "found 8 test items", "at least 9"],
+      ["score", "run", "--query", "test:8"]),
+    BadInput(
+      "a range out of range", 64, ["train:39..<41", "found 40"],
+      ["score", "run", "--query", "train:39..<41"]),
+    BadInput(
+      "a range that turns back", 64, ["test:5..<2"], ["score", "run", "--query", "test:5..<2"]),
+    BadInput(
+      "the largest number", 64, ["test:9223372036854775807"],
+      ["score", "run", "--query", "test:9223372036854775807"]),
+    BadInput(
+      "a label that nothing has", 64, ["test:label=7"], ["score", "run", "--query", "test:label=7"]),
+    BadInput("half a pair of files", 64, ["--query-y"], ["score", "run", "--query-x", "qx.npy"]),
+    BadInput(
+      "a report of no known kind", 64, ["--out", "s.pdf", ".html"],
+      ["score", "run", "--query", "test:0", "--out", "s.pdf"]),
+    BadInput("neither run nor model", 64, ["--model"], ["score"]),
+    BadInput("run and model", 64, ["--model"], ["score", "run", "--model", "mlp:6-3"]),
+    BadInput(
+      "a model without checkpoints", 64, ["--checkpoint"],
+      ["score", "--model", "mlp:6-3", "--train-x", "x.npy", "--train-y", "y.npy"]),
+    BadInput(
+      "a matrix that is not computed", 64, ["--top-only", "--scores"],
+      ["score", "run", "--top-only", "--scores", "s.npy"]),
+    BadInput("fewer than no items", 64, ["--top", "-1"], ["self-influence", "run", "--top=-1"]),
+    BadInput("nothing of that kind to list", 64, ["spells", "methods"], ["list", "spells"]),
+  ]
+
+  @Test("options at fault", arguments: badOptions)
+  func options(_ input: BadInput) async throws { try await expectRefusal(input) }
+
+  // MARK: Runs
+
+  static let badRuns: [BadInput] = [
+    BadInput("no such run", 66, ["nowhere/run.json"], ["score", "nowhere"]),
+    BadInput("a folder that is no run", 66, ["run/data/run.json"], ["inspect", "run/data"]),
+    BadInput(
+      "a missing checkpoint", 66, ["00000006.safetensors", "step 6 of 18"],
+      ["score", "run", "--query", "test:0", "--scores", "s.npy"]
+    ) {
+      try FileManager.default.removeItem(atPath: $0.path("run/checkpoints/00000006.safetensors"))
+    },
+    BadInput("a missing data file", 66, ["train-x.npy"], ["self-influence", "run"]) {
+      try FileManager.default.removeItem(atPath: $0.path("run/data/train-x.npy"))
+    },
+    BadInput("a damaged run.json", 65, ["run/run.json", "byte"], ["score", "run"]) {
+      try $0.truncate("run/run.json")
+    },
+    BadInput(
+      "a run of another format", 65, ["run/run.json", "\"format\"", "palimpsest-run"],
+      ["score", "run"]
+    ) {
+      try $0.edit("run/run.json", "\"palimpsest-run\"", "\"parchment\"")
+    },
+    BadInput(
+      "an unknown model in the record", 65, ["run/run.json", "\"model\"", "rnn:6-5-3"],
+      ["score", "run"]
+    ) {
+      try $0.edit("run/run.json", "mlp:6-5-3:tanh", "rnn:6-5-3")
+    },
+    BadInput("a key that is missing", 65, ["run/run.json", "optimizer"], ["inspect", "run"]) {
+      try $0.edit("run/run.json", "\"optimizer\"", "\"optimiser\"")
+    },
+    BadInput(
+      "a learning rate that is missing", 65,
+      ["run/run.json", "17 learning rates", "18", "step 17"], ["score", "run"]
+    ) {
+      try $0.edit("run/run.json", ", 0.2]", "]")
+    },
+    BadInput(
+      "a batch row out of range", 65,
+      ["run/batches.npy: element 0", "row 99 at step 0, column 0", "0 to 39"], ["score", "run"]
+    ) {
+      var bytes = try $0.bytes("run/batches.npy")
+      bytes[128] = 99
+      try $0.write(bytes, to: "run/batches.npy")
+    },
+    BadInput(
+      "data that were changed", 65, ["train-x.npy", "SHA-256", "expected"], ["score", "run"]
+    ) {
+      try $0.write(
+        try $0.bytes("run/data/train-x.npy").dropLast() + [0x40], to: "run/data/train-x.npy")
+    },
+    BadInput(
+      "a path that leads out of the run", 65, ["run/run.json", "../x.npy", "inside"],
+      ["score", "run"]
+    ) {
+      try $0.edit("run/run.json", "data/train-x.npy", "../x.npy")
+    },
+    BadInput("a truncated checkpoint", 65, ["00000012.safetensors", "expected"], ["score", "run"]) {
+      try $0.truncate("run/checkpoints/00000012.safetensors")
+    },
+    BadInput(
+      "NaN in a checkpoint", 65, ["00000018.safetensors: element 2", "found nan", "2.bias"],
+      ["score", "run", "--method", "grad-dot", "--scores", "s.npy"]
+    ) {
+      try $0.writeParameters("run/checkpoints/00000018.safetensors", nan: true)
+    },
+    BadInput(
+      "NaN in the queries", 65, ["qx.npy: item 4", "found nan"],
+      ["score", "run", "--query-x", "qx.npy", "--query-y", "qy.npy"]
+    ) {
+      try $0.replaceInput(24, with: .nan, in: "qx.npy")
+    },
+    BadInput(
+      "a missing checkpoint file", 66, ["c.safetensors"],
+      [
+        "score", "--model", "mlp:6-3", "--checkpoint", "c.safetensors:0.1", "--train-x", "x.npy",
+        "--train-y", "y.npy", "--query-x", "qx.npy", "--query-y", "qy.npy",
+      ]),
+    BadInput("nothing to inspect", 66, ["nothing.npy"], ["inspect", "nothing.npy"]),
+    BadInput("a pickle to inspect", 65, ["p.pt", "pickle"], ["inspect", "p.pt"]) {
+      try $0.write([0x80, 2] + Array("}q\u{0}.".utf8), to: "p.pt")
+    },
+  ]
+
+  @Test("runs and checkpoints at fault", arguments: badRuns)
+  func runs(_ input: BadInput) async throws { try await expectRefusal(input) }
+
+  // MARK: Places to write to
+
+  static let badPlaces: [BadInput] = [
+    BadInput(
+      "a folder with something else", 73, ["taken", "thesis.tex", "new or empty folder"],
+      Room.training + ["--out", "taken"]
+    ) {
+      try FileManager.default.createDirectory(
+        atPath: $0.path("taken"), withIntermediateDirectories: true)
+      try $0.write([1], to: "taken/thesis.tex")
+    },
+    BadInput(
+      "a run of other settings", 73, ["run:", "seed", "found 0, expected 5"],
+      Room.training + ["--out", "run", "--seed", "5"]),
+    BadInput(
+      "epochs beside batches", 64, ["--batches", "leave out --epochs"],
+      Room.training + ["--out", "new", "--batches", "b.npy"]),
+    BadInput("a file for a run's folder", 73, ["x.npy"], Room.training + ["--out", "x.npy"]),
+    BadInput(
+      "a matrix in a missing folder", 73, ["no/s.npy"],
+      ["score", "run", "--query", "test:0", "--scores", "no/s.npy"]),
+    BadInput(
+      "a report in a missing folder", 73, ["no/s.html"],
+      ["score", "run", "--query", "test:0", "--scores", "s.npy", "--out", "no/s.html"]),
+    BadInput(
+      "self-influence in a missing folder", 73, ["no/s.npy"],
+      ["self-influence", "run", "--scores", "no/s.npy"]),
+    BadInput(
+      "a folder for a report", 73, ["run.html", "a folder"],
+      ["score", "run", "--query", "test:0", "--out", "run.html"]
+    ) {
+      try FileManager.default.createDirectory(
+        atPath: $0.path("run.html"), withIntermediateDirectories: true)
+    },
+    BadInput(
+      "a demo among foreign files", 73, [".: found", "new or empty folder"], ["demo", "--out", "."]),
+    BadInput("a demo in a file", 73, ["x.npy"], ["demo", "--out", "x.npy"]),
+  ]
+
+  @Test("places that cannot be written", arguments: badPlaces)
+  func places(_ input: BadInput) async throws { try await expectRefusal(input) }
+
+  @Test("a run that another program holds")
+  func locked() async throws {
+    let lock = try DirectoryLock(folder: room.path("run"))
+    try await expectRefusal(
+      BadInput("", 75, ["run: in use by process \(getpid())"], Room.training + ["--out", "run"]))
+    withExtendedLifetime(lock) {}
+  }
+
+  @Test("a full disk behind standard output", .enabled(if: access("/dev/full", W_OK) == 0))
+  func fullDisk() async throws {
+    let outcome = try await room.run(
+      "palimpsest", ["list", "methods"], output: FileHandle(forWritingAtPath: "/dev/full"))
+    #expect(outcome.status == 74)
+    #expect(outcome.errors.hasPrefix("palimpsest: standard output: cannot be written"))
+  }
+
+  // MARK: Hostile names
+
+  static let evil = "evil\n\u{1b}[31m\u{9b}2J\u{202e}"
+
+  static let hostileNames: [BadInput] = [
+    BadInput("a run", 66, ["evil\\u{a}\\u{1b}[31m\\u{9b}2J\\u{202e}/run.json"], ["score", evil]),
+    BadInput("a file", 66, ["evil\\u{a}\\u{1b}[31m"], ["inspect", evil]),
+    BadInput(
+      "data", 65, ["evil\\u{a}\\u{1b}[31m", "item 0", "found nan"],
+      BadInput.training(["--train-x": evil + ".npy"])
+    ) {
+      try $0.replaceInput(0, with: .nan)
+      try FileManager.default.moveItem(atPath: $0.path("x.npy"), toPath: $0.path(evil + ".npy"))
+    },
+    BadInput("a method", 64, ["evil\\u{a}\\u{1b}[31m"], ["score", "run", "--method", evil]),
+    BadInput("a command", 64, ["evil\\u{a}\\u{1b}[31m"], [evil]),
+    BadInput("a model", 64, ["evil\\u{a}\\u{1b}[31m"], BadInput.training(["--model": evil])),
+    BadInput("a model in a record", 65, ["evil\\u{1b}[31m"], ["inspect", "run"]) {
+      try $0.edit("run/run.json", "mlp:6-5-3:tanh", "evil\\u001b[31m")
+    },
+  ]
+
+  @Test("hostile names do not reach the terminal", arguments: hostileNames)
+  func names(_ input: BadInput) async throws { try await expectRefusal(input) }
+
+  @Test("hostile names of arrays and items do not reach the terminal")
+  func contents() async throws {
+    let array = NamedArray(Self.evil, StoredArray(Tensor<Float>([1], [1])))
+    try Safetensors([array]).write(to: room.path("evil.safetensors"))
+    let ids = (0..<40).map { _ in "\"evil\\u001b[31m\\u009b2J\"" }.joined(separator: ", ")
+    try room.edit("run/run.json", "\"count\": 40,", "\"count\": 40, \"ids\": [\(ids)],")
+    for arguments in [
+      ["inspect", "evil.safetensors"], ["inspect", "evil.safetensors", "--json"],
+      ["self-influence", "run"], ["self-influence", "run", "--json"],
+      ["score", "run", "--query", "train:3"], ["score", "run", "--query", "train:3", "--json"],
+    ] {
+      let outcome = try await room.run(arguments)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.output.contains("evil"))
+      let isClean = outcome.output.unicodeScalars.allSatisfy {
+        $0 == "\n" || $0.properties.generalCategory != .control
+      }
+      #expect(isClean, "\(arguments)")
+    }
+  }
+}
+
+extension Room {
+  fileprivate func replaceLabel(_ item: Int, with label: Int64) throws {
+    var labels = try StoredArray.read(path: path("y.npy")).integers()
+    labels[item] = label
+    try NPY.write(StoredArray(labels, shape: [labels.count]), to: path("y.npy"))
+  }
+
+  fileprivate func replaceInput(_ index: Int, with value: Float, in name: String = "x.npy") throws {
+    var inputs: Tensor<Float> = try array(name)
+    inputs.scalars[index] = value
+    try NPY.write(inputs, to: path(name))
+  }
+
+  /// Parameters of the small run's model, the last of them NaN where asked.
+  fileprivate func writeParameters(_ name: String, nan: Bool) throws {
+    let file = try Safetensors(path: path("run/checkpoints/00000000.safetensors"))
+    let arrays = try file.arrays.map { named in
+      var tensor: Tensor<Float> = try named.array.tensor()
+      if nan, named.name == "2.bias" { tensor.scalars[2] = .nan }
+      return NamedArray(named.name, StoredArray(tensor))
+    }
+    try Safetensors(arrays).write(to: path(name))
+  }
+}

@@ -1,0 +1,151 @@
+import Foundation
+import Palimpsest
+import Testing
+
+/// A folder in which the built programs run; it goes away with its last user.
+final class Room: Sendable {
+  /// Where the programs run.
+  let path: String
+  /// Where their output is caught.
+  private let outer: String
+
+  init() throws {
+    outer = NSTemporaryDirectory() + "palimpsest-command-\(UUID().uuidString)"
+    path = outer + "/room"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: outer) }
+
+  func path(_ name: String) -> String { "\(path)/\(name)" }
+
+  func write(_ bytes: some Sequence<UInt8>, to name: String) throws {
+    try Data(bytes).write(to: URL(fileURLWithPath: path(name)))
+  }
+
+  func bytes(_ name: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: path(name)))
+  }
+
+  func text(_ name: String) throws -> String { String(decoding: try bytes(name), as: UTF8.self) }
+
+  /// Cuts a file in the middle.
+  func truncate(_ name: String) throws {
+    let whole = try bytes(name)
+    try write(whole.prefix(whole.count / 2), to: name)
+  }
+
+  /// Changes a text file.
+  func edit(_ name: String, _ old: String, _ new: String) throws {
+    let whole = try text(name)
+    #expect(whole.contains(old), "\(name) has no \(old)")
+    try write(whole.replacingOccurrences(of: old, with: new).utf8, to: name)
+  }
+
+  /// The bytes of all files in a folder but locks, by their path in it; folders have none.
+  func contents(of folder: String = ".") throws -> [String: Data] {
+    var contents: [String: Data] = [:]
+    for name in try FileManager.default.subpathsOfDirectory(atPath: path(folder)) {
+      if name == "lock" || name.hasSuffix("/lock") { continue }
+      contents[name] = FileManager.default.contents(atPath: path("\(folder)/\(name)")) ?? Data()
+    }
+    return contents
+  }
+
+  /// The one array of a file.
+  func array<Scalar: TensorScalar>(
+    _ name: String, as type: Scalar.Type = Scalar.self
+  ) throws -> Tensor<Scalar> { try StoredArray.read(path: path(name)).tensor() }
+
+  /// What a program came to.
+  struct Outcome {
+    var status: Int32
+    var isSignalled: Bool
+    var output: String
+    var errors: String
+
+    /// Each line of the output as JSON.
+    var json: [JSONValue] {
+      get throws { try jsonLines(output) }
+    }
+  }
+
+  /// Runs `palimpsest` with these arguments.
+  ///
+  /// - Parameter meanwhile: Called with the process's number while it runs.
+  func run(
+    _ arguments: [String], meanwhile: (pid_t) async throws -> Void = { _ in }
+  ) async throws -> Outcome { try await run("palimpsest", arguments, meanwhile: meanwhile) }
+
+  /// Runs `palimpsest`, which must end well and have nothing to complain of.
+  @discardableResult
+  func done(
+    _ arguments: String..., location: SourceLocation = #_sourceLocation
+  ) async throws -> Outcome {
+    let outcome = try await run(arguments)
+    try #require(
+      outcome.status == 0, "\(arguments): \(outcome.errors)", sourceLocation: location)
+    return outcome
+  }
+
+  /// Runs one of the programs that were built beside the tests.
+  func run(
+    _ program: String, _ arguments: [String], output redirected: FileHandle? = nil,
+    meanwhile: (pid_t) async throws -> Void = { _ in }
+  ) async throws -> Outcome {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: Self.products).appendingPathComponent(program)
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: path)
+    // Files rather than pipes: nobody has to read them meanwhile.
+    let name = "\(outer)/\(UUID().uuidString)"
+    for stream in ["out", "err"] {
+      try Data().write(to: URL(fileURLWithPath: "\(name).\(stream)"))
+    }
+    let (output, errors) = (
+      try #require(FileHandle(forWritingAtPath: "\(name).out")),
+      try #require(FileHandle(forWritingAtPath: "\(name).err"))
+    )
+    process.standardOutput = redirected ?? output
+    process.standardError = errors
+    process.standardInput = FileHandle.nullDevice
+    let end = AsyncStream<Void>.makeStream()
+    process.terminationHandler = { _ in end.continuation.finish() }
+    try process.run()
+    do {
+      try await meanwhile(process.processIdentifier)
+    } catch {
+      kill(process.processIdentifier, SIGKILL)
+      throw error
+    }
+    for await _ in end.stream {}
+    func caught(_ stream: String) throws -> String {
+      String(
+        decoding: try Data(contentsOf: URL(fileURLWithPath: "\(name).\(stream)")), as: UTF8.self)
+    }
+    return Outcome(
+      status: process.terminationStatus,
+      isSignalled: process.terminationReason == .uncaughtSignal,
+      output: try caught("out"), errors: try caught("err"))
+  }
+
+  /// The folder of the built programs: that of the tests themselves.
+  private static let products: String = {
+    #if os(macOS)
+      Bundle(for: Room.self).bundleURL.deletingLastPathComponent().path
+    #else
+      Bundle.main.bundleURL.path
+    #endif
+  }()
+}
+
+/// Each line of a text as JSON.
+func jsonLines(_ text: String) throws -> [JSONValue] {
+  try text.split(separator: "\n").map { try JSONValue(ByteSource(Array($0.utf8), name: "line")) }
+}
+
+/// A file of the repository, by its path in it.
+func repositoryFile(_ name: String) -> String {
+  URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent(name).path
+}

@@ -1,0 +1,189 @@
+import Foundation
+import Palimpsest
+import Testing
+
+@Suite("Training from the command line")
+struct TrainingTests {
+  private static let oracles = repositoryFile("Tests/Oracles/data")
+
+  /// Runs of PyTorch that the command has options for.
+  static let cases: [(name: String, options: [String])] = [
+    ("sgd", ["--lr", "0.2"]),
+    ("sgd-coupled", ["--lr", "0.2", "--weight-decay", "0.05"]),
+    ("sgd-clipped", ["--lr", "0.2", "--clip-norm", "0.8"]),
+    ("sgd-cosine", ["--lr", "0.3", "--schedule", "cosine:0.02"]),
+    ("sgd-warm-up", ["--lr", "0.3", "--schedule", "warmup:4+constant"]),
+    ("momentum", ["--optimizer", "momentum", "--lr", "0.1"]),
+    ("nesterov", ["--optimizer", "nesterov", "--lr", "0.1", "--momentum", "0.8"]),
+    ("adam", ["--optimizer", "adam", "--lr", "0.02"]),
+    ("adamw", ["--optimizer", "adamw", "--lr", "0.02", "--weight-decay", "0.1"]),
+  ]
+
+  @Test(
+    "a run of PyTorch comes out again from its initial parameters and its batches",
+    arguments: cases.map(\.name), RunManifest.Precision.allCases)
+  func reproduces(_ name: String, _ precision: RunManifest.Precision) async throws {
+    let room = try Room()
+    let files = Self.oracles + "/command"
+    let options = try #require(Self.cases.first { $0.name == name }).options
+    let outcome = try await room.run(
+      [
+        "train", "--out", "run", "--model", "mlp:8-4-5:tanh", "--train-x", "\(files)/train-x.npy",
+        "--train-y", "\(files)/train-y.npy", "--init", "\(files)/initial.safetensors",
+        "--batches", "\(files)/batches.npy", "--checkpoint-every", "1", "--precision",
+        precision.rawValue,
+      ] + options)
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    let record = try RunRecord(folder: room.path("run"))
+    let oracle = try Safetensors(path: "\(Self.oracles)/optimizers/\(name).safetensors")
+    let isDouble = precision == .float64
+    let expected: Tensor<Double> = try #require(
+      oracle[isDouble ? "parameters" : "parameters.float32"]
+    ).tensor()
+    #expect(try record.checkpoints() == Array(0...10))
+    for step in 1...10 {
+      let (made, wanted): ([Double], [Double]) = (
+        try record.parameters(at: step), expected.row(step - 1).scalars
+      )
+      let scale = wanted.map(abs).max() ?? 1
+      let difference = zip(made, wanted).map { abs($0 - $1) }.max() ?? .infinity
+      // Float32 rounds every operation to 6e-8, and ten steps carry it on.
+      #expect(difference <= (isDouble ? 1e-10 : 1e-5) * scale, "step \(step)")
+    }
+  }
+
+  /// The parameters after the last step of a run.
+  private func parameters(_ room: Room, _ run: String) throws -> [Float] {
+    let record = try RunRecord(folder: room.path(run))
+    return try record.parameters(at: record.steps)
+  }
+
+  @Test("an item of weight 2 pulls twice, one of weight 0 not at all")
+  func weights() async throws {
+    let room = try await Room.withRun()
+    try NPY.write(
+      Tensor<Float>([40], [Float](repeating: 2, count: 40)), to: room.path("twos.npy"))
+    let doubled = try await room.run(
+      Room.training + ["--out", "doubled", "--lr", "0.1", "--weights", "twos.npy"])
+    try #require(doubled.status == 0, "\(doubled.errors)")
+    #expect(try parameters(room, "doubled") == parameters(room, "run"))
+
+    var weights = [Float](repeating: 1, count: 40)
+    weights[3] = 0
+    try NPY.write(Tensor<Float>([40], weights), to: room.path("without.npy"))
+    func without(_ run: String) async throws -> [Float] {
+      let outcome = try await room.run(
+        Room.training + ["--out", run, "--weights", "without.npy"])
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      return try parameters(room, run)
+    }
+    let made = try await without("without")
+    var inputs: Tensor<Float> = try room.array("x.npy")
+    for index in 18..<24 { inputs.scalars[index] += 5 }
+    try NPY.write(inputs, to: room.path("x.npy"))
+    #expect(try await without("changed") == made)
+    #expect(try parameters(room, "run") != made)
+
+    try await room.done("score", "without", "--query", "test:0..<8", "--scores", "s.npy")
+    let scores: Tensor<Float> = try room.array("s.npy")
+    for query in 0..<8 {
+      #expect(scores[query, 3] == 0)
+      #expect(scores[query, 4] != 0)
+    }
+  }
+
+  @Test("the last batch of an epoch may be short")
+  func shortBatch() async throws {
+    let room = try await Room.withRun()
+    let batches = try StoredArray.read(path: room.path("run/batches.npy"))
+    #expect(batches.shape == [18, 7])
+    let rows = try batches.integers()
+    for epoch in 0..<3 {
+      let own = rows[epoch * 42..<(epoch + 1) * 42]
+      #expect(own.filter { $0 >= 0 }.sorted() == Array(0..<40))
+      #expect(own.suffix(2) == [-1, -1] && own.dropLast(2).allSatisfy { $0 >= 0 })
+    }
+    // A batch larger than the data is all of them.
+    let outcome = try await room.run(
+      Room.training + ["--out", "large", "--batch-size", "1000"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try StoredArray.read(path: room.path("large/batches.npy")).shape == [3, 40])
+  }
+
+  @Test("npy, IDX, compressed IDX and CSV of the same items train and score to the same bits")
+  func formats() async throws {
+    let room = try Room()
+    var stream = RandomStream(seed: 5, stream: 7_001)
+    let pixels = (0..<30 * 9).map { _ in UInt8(stream.nextInteger(below: 256)) }
+    let labels = (0..<30).map { UInt8($0 % 3) }
+    let floats = pixels.map { Float($0) / 255 }
+    try NPY.write(Tensor<Float>([30, 9], floats), to: room.path("x.npy"))
+    try NPY.write(StoredArray(labels.map { Int64($0) }, shape: [30]), to: room.path("y.npy"))
+    try room.write([0, 0, 8, 3, 0, 0, 0, 30, 0, 0, 0, 3, 0, 0, 0, 3] + pixels, to: "x.idx")
+    try room.write([0, 0, 8, 1, 0, 0, 0, 30] + labels, to: "y.idx")
+    let rows = (0..<30).map { row in
+      floats[row * 9..<(row + 1) * 9].map { "\($0)" }.joined(separator: ",")
+    }
+    let head = (0..<9).map { "pixel\($0)" }.joined(separator: ",")
+    try room.write(([head] + rows).joined(separator: "\n").utf8, to: "x.csv")
+    try room.write((["digit"] + labels.map { "\($0)" }).joined(separator: "\r\n").utf8, to: "y.csv")
+    for name in ["x", "y"] {
+      let gzip = try Process.run(
+        URL(fileURLWithPath: "/usr/bin/env"), arguments: ["gzip", "-k", room.path("\(name).idx")])
+      gzip.waitUntilExit()
+      try #require(gzip.terminationStatus == 0)
+    }
+    var results: [Data] = []
+    for ending in ["npy", "idx", "idx.gz", "csv"] {
+      let options = ["--train-x", "x.\(ending)", "--train-y", "y.\(ending)"]
+      let outcome = try await room.run(
+        ["train", "--out", "run-\(ending)", "--model", "mlp:9-4-3", "--epochs", "2"]
+          + ["--batch-size", "8"] + options)
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      try await room.done(
+        "score", "run-\(ending)", "--query", "train:0..<5", "--scores", "\(ending).npy")
+      results.append(try room.bytes("\(ending).npy"))
+    }
+    for result in results.dropFirst() { #expect(result == results[0]) }
+  }
+
+  @Test("numbers can be learnt as well as classes")
+  func regression() async throws {
+    let room = try Room()
+    try room.writeItems()
+    let inputs: Tensor<Float> = try room.array("x.npy")
+    let sums = (0..<40).map { item in inputs.row(item).scalars.reduce(0, +) }
+    try NPY.write(Tensor<Float>([40], sums), to: room.path("y.npy"))
+    let outcome = try await room.run([
+      "train", "--out", "run", "--model", "mlp:6-5-1:tanh", "--loss", "squared-error",
+      "--train-x", "x.npy", "--train-y", "y.npy", "--epochs", "20", "--batch-size", "8", "--json",
+    ])
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    let result = try #require(try outcome.json.first)
+    #expect(result["steps"] == .number(100) && result["items"] == .number(40))
+    #expect(try #require(result["lastBatchLoss"]?.double) < 6)
+    let report = try await room.done("score", "run", "--query", "train:0..<2", "--json").json
+    #expect(report.count == 3)
+    #expect(report.first?["unit"]?.string == "units of the query's loss")
+    let refused = try await room.run(["score", "run", "--query", "train:0", "--measure", "margin"])
+    #expect(refused.status == 64 && refused.errors.contains("needs class labels"))
+  }
+
+  @Test("a dry run says what it would take and writes nothing")
+  func dryRun() async throws {
+    let room = try Room()
+    try room.writeItems()
+    let before = try room.contents()
+    for more in [[], ["--json"]] {
+      let outcome = try await room.run(Room.training + ["--out", "run", "--dry-run"] + more)
+      #expect(outcome.status == 0 && outcome.errors == "")
+      #expect(outcome.output.contains(more.isEmpty ? "expected time" : "expectedSeconds"))
+      if more.isEmpty { continue }
+      let estimate = try #require(try outcome.json.first)
+      #expect(estimate["items"] == .number(40) && estimate["steps"] == .number(18))
+      #expect(estimate["parameters"] == .number(6 * 5 + 5 + 5 * 3 + 3))
+      #expect(try #require(estimate["peakBytes"]?.double) > 1e6)
+    }
+    #expect(try room.contents() == before)
+  }
+}
