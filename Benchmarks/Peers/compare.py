@@ -264,9 +264,15 @@ class Comparison:
             print(f"  ratio: time over that of {base.title}, by medians and by best runs")
         sys.stdout.flush()
 
-    def median(self, workload, name):
+    def _of(self, workload, name, value):
         rows = self.results.get(workload, [])
-        return min((r.median for r in rows if r.entry.name == name and r.seconds), default=None)
+        return min((value(r) for r in rows if r.entry.name == name and r.seconds), default=None)
+
+    def median(self, workload, name):
+        return self._of(workload, name, lambda row: row.median)
+
+    def best(self, workload, name):
+        return self._of(workload, name, lambda row: row.best)
 
     def claims(self):
         """(claim, value, whether it holds) for what can be said from the runs made."""
@@ -290,8 +296,10 @@ class Comparison:
         for name in ("captum", "dattri", "kronfluence", "torch-autograd"):
             yield from ratio(f"{PEERS[name][2]} over full matrix (more than 150)",
                              self.median("full-matrix", name), matrix, lambda v: v > 150, "{:.0f}")
-        yield from ratio(f"{CHECKPOINTS} checkpoints over one (less than {CHECKPOINTS})",
-                         ours["checkpoints"], matrix, lambda v: v < CHECKPOINTS)
+        # By best runs: the two were not measured in the same rounds.
+        yield from ratio(f"{CHECKPOINTS} checkpoints over one, best runs (less than {CHECKPOINTS})",
+                         self.best("checkpoints", PALIMPSEST), self.best("full-matrix", PALIMPSEST),
+                         lambda v: v < CHECKPOINTS)
         norms, rate = ours["self-influence"], self.rates.get("self-influence")
         if norms and rate:
             yield from ratio("self-influence over SGEMM rate (0.70 or more)",
