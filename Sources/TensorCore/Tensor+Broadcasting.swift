@@ -11,7 +11,7 @@ extension Tensor {
     return Tensor.filled(common) { result in
       withElements(of: other) { a, b in
         var outer = StridedLoops(broadcasting: shape, other.shape, to: common)
-        let run: StridedLoops.Axis = outer.axes.isEmpty ? (1, 1, 1) : outer.axes.removeFirst()
+        let run = outer.removeInnermost()
         var written = 0
         outer.forEach { offsetA, offsetB in
           Scalar.zip(
@@ -19,36 +19,6 @@ extension Tensor {
             result + written)
           written += run.extent
         }
-      }
-    }
-  }
-}
-
-extension StridedLoops {
-  /// The loops over two operands that repeat along their axes of extent 1.
-  ///
-  /// Neighbouring axes that both operands walk in one stride are merged: the innermost loop, whose
-  /// strides are 0 or 1, is as long as it can be.
-  ///
-  /// - Precondition: `common` is the shape that both broadcast to and has elements.
-  fileprivate init(broadcasting a: Shape, _ b: Shape, to common: Shape) {
-    axes = []
-    var strideA = 1, strideB = 1
-    for axis in stride(from: -1, through: -common.rank, by: -1) where common[axis] != 1 {
-      let extentA = -axis <= a.rank ? a[axis] : 1
-      let extentB = -axis <= b.rank ? b[axis] : 1
-      let next = (
-        extent: common[axis], strideA: extentA == 1 ? 0 : strideA,
-        strideB: extentB == 1 ? 0 : strideB
-      )
-      strideA *= extentA
-      strideB *= extentB
-      if let last = axes.last, last.extent * last.strideA == next.strideA,
-        last.extent * last.strideB == next.strideB
-      {
-        axes[axes.count - 1].extent *= next.extent
-      } else {
-        axes.append(next)
       }
     }
   }

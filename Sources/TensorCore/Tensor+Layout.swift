@@ -8,28 +8,9 @@ extension Tensor {
     let target = Shape(order.map { shape[$0] })
     guard count > 0, order != identity else { return reshaped(target) }
 
-    // The axis that is contiguous here and the one that is contiguous in the result span a slab
-    // for the transpose kernel; where they are the same, the slab is one run.
-    let strides = shape.strides
-    var targetStrides = strides
-    for (axis, stride) in Swift.zip(order, target.strides) { targetStrides[axis] = stride }
-    let inner = shape.rank - 1, innerOfTarget = order[shape.rank - 1]
-    let loops = StridedLoops(
-      axes: order.reversed().filter { $0 != inner && $0 != innerOfTarget }.map {
-        (shape[$0], strides[$0], targetStrides[$0])
-      })
+    let permutation = AxisPermutation(order, of: shape)
     return Tensor.filled(target) { result in
-      withElements { x in
-        loops.forEach { from, to in
-          if inner == innerOfTarget {
-            (result + to).initialize(from: x + from, count: shape[inner])
-          } else {
-            Scalar.transpose(
-              shape[innerOfTarget], shape[inner], x + from, strides[innerOfTarget], result + to,
-              targetStrides[inner])
-          }
-        }
-      }
+      withElements { x in permutation.copy(x, to: result) }
     }
   }
 
@@ -57,35 +38,6 @@ extension Tensor {
           Scalar.axpy(inner.count, 1, x + row * inner.count, y + index * inner.count)
         }
       }
-    }
-  }
-}
-
-/// Nested loops over two operands, each with its own stride per axis.
-struct StridedLoops {
-  typealias Axis = (extent: Int, strideA: Int, strideB: Int)
-  /// The axes, innermost first; no extent is 0.
-  var axes: [Axis]
-
-  /// Calls `body` with both offsets of each index, the innermost axis running fastest.
-  func forEach(_ body: (_ offsetA: Int, _ offsetB: Int) -> Void) {
-    var indices = [Int](repeating: 0, count: axes.count)
-    var a = 0, b = 0
-    while true {
-      body(a, b)
-      var level = 0
-      while level < axes.count {
-        let axis = axes[level]
-        indices[level] += 1
-        a += axis.strideA
-        b += axis.strideB
-        if indices[level] < axis.extent { break }
-        indices[level] = 0
-        a -= axis.extent * axis.strideA
-        b -= axis.extent * axis.strideB
-        level += 1
-      }
-      if level == axes.count { return }
     }
   }
 }

@@ -37,8 +37,9 @@ import Testing
     return (graph, nodes, tensors)
   }
 
-  /// One output holds the rest in scratch; every node an output holds nothing there. The larger
-  /// shapes take several chunks, the last one shorter, and rows longer than a chunk.
+  /// One output holds the rest in scratch; every node an output holds nothing there.
+  ///
+  /// The larger shapes take several chunks, the last one shorter, and rows longer than a chunk.
   @Test(arguments: [[1, 1], [3, 5], [1, 7], [7, 1], [130, 33], [3, 2500]])
   func fusedChainsGiveTheBitsOfTheirSteps(_ extents: [Int]) throws {
     let (graph, nodes, values) = chain(extents[0], extents[1])

@@ -91,6 +91,13 @@ import Training
     #expect(message.contains(measure.rawValue))
   }
 
+  /// Factors are rows of items: what lies in front of the batch would be taken for items.
+  @Test func aLayerWhoseOutermostAxisIsNotTheBatchIsRefused() {
+    let problem = SmallProblem(model: PositionsFirstModel()).make(Float.self)
+    #expect(refusal(problem).hasPrefix("the parameter weight meets the data in a product of shape"))
+    #expect(refusal(problem).contains("whose outermost axis is not the batch"))
+  }
+
   /// A linear model with one output has the gradient 2 (ŷ − y) (x, 1): the target sets its size.
   private func linear(_ size: Float, items: Bool) -> ScoreProblem<Float> {
     let model = MLP(widths: [1, 1], activation: .relu)

@@ -82,6 +82,22 @@ struct PositionsModel: Model {
   func initialParameters(seed: UInt64) -> [Double] { [] }
 }
 
+/// A layer that sees the positions first and the items second.
+struct PositionsFirstModel: Model {
+  let specification = "positions first"
+  let layout = ParameterLayout([("weight", [4, 3])])
+  let inputShape: Shape = [5, 3]
+  let outputShape: Shape = [4]
+
+  func outputs(_ graph: inout Graph, inputs: NodeID, parameters: [NodeID]) -> NodeID {
+    let x = graph.transpose(inputs, [1, 0, 2])
+    let layer = graph.unary(.tanh, graph.matmul(x, parameters[0], transposeB: true))
+    return graph.sum(layer, axes: [-3])
+  }
+
+  func initialParameters(seed: UInt64) -> [Double] { [] }
+}
+
 /// An autoencoder whose decoder is the encoder's weight the other way round.
 struct TiedModel: Model {
   /// The square of one more use keeps three uses of the weight in one term.

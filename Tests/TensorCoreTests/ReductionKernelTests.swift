@@ -1,3 +1,4 @@
+import RealModule
 import TensorCore
 import Testing
 
@@ -60,6 +61,30 @@ import Testing
           guard let base = buffer.baseAddress else { return }
           #expect(Scalar.sum(100, base + offset) == sum)
           #expect(Scalar.dot(100, base + offset, base + offset) == dot)
+        }
+      }
+    }
+    body(type)
+  }
+
+  @Test(arguments: precisions) func `moments of any length`(type: any TensorScalar.Type) {
+    func body<Scalar: TensorScalar>(_: Scalar.Type) {
+      for count in Self.lengths + [128, 200] {
+        var x = (random([count]) as Tensor<Scalar>).scalars
+        // A zero adds nothing to Σ |x| log |x|; a denormal's logarithm is far below the others.
+        if count > 2 { (x[1], x[2]) = (0, .leastNonzeroMagnitude) }
+        var sums = [1.0, 2, 3, 4]
+        Scalar.addMoments(count, x, to: &sums)
+        let wide = x.map { Double($0) }
+        let logs = wide.reduce(0.0) { $0 + ($1 == 0 ? 0 : abs($1) * Double.log(abs($1))) }
+        let exact = [
+          1 + wide.reduce(0, +), 2 + wide.reduce(0) { $0 + abs($1) },
+          3 + wide.reduce(0) { $0 + $1 * $1 }, 4 + logs,
+        ]
+        // Sums of doubles; the logarithms are in the precision of x and below 1 in size times x.
+        for (number, (got, wanted)) in zip(sums, exact).enumerated() {
+          let unit = number == 3 ? Double(Scalar.ulpOfOne) : Double.ulpOfOne
+          #expect(abs(got - wanted) <= Double(count + 8) * unit)
         }
       }
     }

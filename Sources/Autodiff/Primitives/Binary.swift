@@ -87,14 +87,15 @@ public struct Binary: Primitive {
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {
     let function = function
-    let loop = StridedLoop(over: result, operands)
-    let (count, varies) = (loop.innerCount, loop.innerVaries)
-    return { operands in
-      let (x, y, z) = (operands[0], operands[1], operands.result)
-      loop.forEach { index, offsets in
+    var loops = StridedLoops(broadcasting: operands[0], operands[1], to: result)
+    let run = loops.removeInnermost()
+    return { [loops] operands in
+      let (x, y) = (operands[0], operands[1])
+      var z = operands.result
+      loops.forEach { offsetX, offsetY in
         Scalar.zip(
-          function, count, x + offsets.0, varies[0], y + offsets.1, varies[1],
-          z + index * count)
+          function, run.extent, x + offsetX, run.strideA == 1, y + offsetY, run.strideB == 1, z)
+        z += run.extent
       }
     }
   }

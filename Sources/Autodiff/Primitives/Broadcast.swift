@@ -48,15 +48,15 @@ public struct Broadcast: Primitive {
   ) -> Kernel<Scalar> {
     let front = operands[0].dropLast(from.rank)
     let padded = Shape([Int](repeating: 1, count: to.rank - from.rank) + from.extents)
-    let loop = StridedLoop(over: result, [front.appending(padded)])
-    let (count, varies) = (loop.innerCount, loop.innerVaries[0])
-    return { operands in
+    var loops = StridedLoops(broadcasting: front.appending(padded), result, to: result)
+    let run = loops.removeInnermost()
+    return { [loops] operands in
       let (x, y) = (operands[0], operands.result)
-      loop.forEach { index, offsets in
-        if varies {
-          (y + index * count).update(from: x + offsets.0, count: count)
+      loops.forEach { from, to in
+        if run.strideA == 1 {
+          (y + to).update(from: x + from, count: run.extent)
         } else {
-          (y + index * count).update(repeating: x[offsets.0], count: count)
+          (y + to).update(repeating: x[from], count: run.extent)
         }
       }
     }

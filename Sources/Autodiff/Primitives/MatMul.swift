@@ -127,18 +127,17 @@ public struct MatMul: Primitive {
         }
       }
     }
-    let loop = StridedLoop(
-      over: front.appending([2]),
-      [operands[0].dropLast(2).appending([1]), operands[1].dropLast(2).appending([1])])
+    let loops = StridedLoops(
+      broadcasting: operands[0].dropLast(2), operands[1].dropLast(2), to: front)
     return { operands in
-      let (aBase, bBase, cBase) = (operands[0], operands[1], operands.result)
-      loop.forEach { index, offsets in
+      let (a, b) = (operands[0], operands[1])
+      var c = operands.result
+      loops.forEach { matrixA, matrixB in
         MatrixProduct.gemm(
-          UnsafeBufferPointer(start: aBase + offsets.0 * sizeA, count: sizeA),
-          transposeA: transposeA,
-          UnsafeBufferPointer(start: bBase + offsets.1 * sizeB, count: sizeB),
-          transposeB: transposeB, m: m, n: n, k: k,
-          into: UnsafeMutableBufferPointer(start: cBase + index * sizeC, count: sizeC))
+          UnsafeBufferPointer(start: a + matrixA * sizeA, count: sizeA), transposeA: transposeA,
+          UnsafeBufferPointer(start: b + matrixB * sizeB, count: sizeB), transposeB: transposeB,
+          m: m, n: n, k: k, into: UnsafeMutableBufferPointer(start: c, count: sizeC))
+        c += sizeC
       }
     }
   }

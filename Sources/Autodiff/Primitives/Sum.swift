@@ -58,17 +58,17 @@ public struct Sum: Primitive {
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {
-    let loop = StridedLoop(over: operands[0], [kept(operands[0])])
-    let (count, varies, total) = (loop.innerCount, loop.innerVaries[0], result.count)
-    return { operands in
+    let shape = operands[0]
+    var loops = StridedLoops(broadcasting: shape, kept(shape), to: shape)
+    let (run, total) = (loops.removeInnermost(), result.count)
+    return { [loops] operands in
       let (x, y) = (operands[0], operands.result)
       y.update(repeating: 0, count: total)
-      loop.forEach { index, offsets in
-        let (run, sum) = (x + index * count, y + offsets.0)
-        if varies {
-          Scalar.zip(.add, count, UnsafePointer(sum), true, run, true, sum)
+      loops.forEach { from, to in
+        if run.strideB == 1 {
+          Scalar.zip(.add, run.extent, UnsafePointer(y + to), true, x + from, true, y + to)
         } else {
-          sum.pointee += Scalar.sum(count, run)
+          y[to] += Scalar.sum(run.extent, x + from)
         }
       }
     }

@@ -8,6 +8,9 @@ public struct Transpose: Primitive {
   public static let examples = [
     PrimitiveExample(Transpose(permutation: [1, 0]), [[2, 3]]),
     PrimitiveExample(Transpose(permutation: [2, 0, 1]), [[2, 3, 4]]),
+    PrimitiveExample(Transpose(permutation: [1, 0, 2]), [[2, 3, 4]]),
+    PrimitiveExample(Transpose(permutation: [2, 1, 0, 3]), [[2, 2, 3, 2]]),
+    PrimitiveExample(Transpose(permutation: [0, 3, 2, 1]), [[2, 2, 3, 4]]),
     PrimitiveExample(Transpose(permutation: [1, 0]), [[2, 3, 4]]),
   ]
   /// Axis a of the last axes of the result is axis `permutation[a]` of those of the operand.
@@ -36,42 +39,16 @@ public struct Transpose: Primitive {
     return graph.add(Transpose(permutation: inverse), cotangent)
   }
 
-  /// Blocked for a plain matrix transpose, element runs otherwise.
+  /// Slabs of two axes go to the transpose kernel.
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {
-    let rank = permutation.count
-    let front = operands[0].dropLast(rank).count
-    let last = operands[0].suffix(rank)
-    if permutation == [1, 0] {
-      let (rows, columns) = (last[0], last[1])
-      return { operands in
-        for matrix in 0..<front {
-          let offset = matrix * rows * columns
-          Scalar.transpose(
-            rows, columns, operands[0] + offset, columns, operands.result + offset, rows)
-        }
-      }
-    }
-    var strides = [Int](repeating: 1, count: rank)
-    for axis in (0..<max(rank - 1, 0)).reversed() {
-      strides[axis] = strides[axis + 1] * last[axis + 1]
-    }
-    let source = permutation.map { strides[$0] }
-    let extents = permutation.map { last[$0] }
-    let count = last.count
+    let last = operands[0].suffix(permutation.count)
+    let front = operands[0].dropLast(permutation.count).count
+    let (permuted, count) = (AxisPermutation(permutation, of: last), last.count)
     return { operands in
       for item in 0..<front {
-        let (x, y) = (operands[0] + item * count, operands.result + item * count)
-        for index in 0..<count {
-          var (rest, offset) = (index, 0)
-          for axis in extents.indices.reversed() {
-            let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: extents[axis])
-            offset += remainder * source[axis]
-            rest = quotient
-          }
-          y[index] = x[offset]
-        }
+        permuted.copy(operands[0] + item * count, to: operands.result + item * count)
       }
     }
   }
