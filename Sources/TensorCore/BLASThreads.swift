@@ -24,7 +24,9 @@ public enum BLASThreads {
   static func fixToOne() { once }
 
   /// The kernels that OpenBLAS picked for this processor, for run manifests.
-  public static var coreName: String { String(cString: openblas_get_corename()) }
+  public static let coreName = String(cString: openblas_get_corename())
   /// The build of OpenBLAS, for run manifests.
-  public static var configuration: String { String(cString: openblas_get_config()) }
+  ///
+  /// Asked for once: OpenBLAS writes its answer into one buffer for all threads.
+  public static let configuration = String(cString: openblas_get_config())
 }

@@ -119,8 +119,13 @@ import Testing
       workspace.set("left", Tensor([2], [1, 2]))
       plan.run(workspace)
     }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-    #expect(message.contains("an input of the plan is not bound: [\"right\"]"))
+    // An optimised program stops without saying why.
+    #if DEBUG
+      let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+      #expect(message.contains("an input of the plan is not bound: [\"right\"]"))
+    #else
+      _ = result
+    #endif
   }
 
   /// Tiles are cut by shape alone: one thread, many and the plain product of a tile agree.
