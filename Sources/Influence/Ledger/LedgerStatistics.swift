@@ -1,4 +1,4 @@
-/// How the rows of one account are shared among its items: is one item lost among the others?
+/// How the rows of one account are shared among its items, whether one is lost among the others.
 ///
 /// Shares are of the gross Σ|s| over the N items; the rows that belong to nobody take no part. All
 /// of it is the same for any order of the items, to the bit but for ``phases``, and no share depends
