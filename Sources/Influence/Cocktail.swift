@@ -27,11 +27,17 @@ public struct Cocktail: Sendable, Equatable {
   /// |Σ s| / Σ|s|: 1 where all scores agree in sign, near 0 where they cancel.
   public let cancellation: Double
 
-  /// From the four sums and the largest magnitude.
-  init(items: Int, sums: (net: Double, gross: Double, squares: Double, logs: Double), top: Double) {
+  /// 1/N: the share of each item if all were equal; 0 without items.
+  public var equalShare: Double { items > 0 ? 1 / Double(items) : 0 }
+
+  /// From the four sums and the largest magnitude, all of them of scores divided by `unit`.
+  init(
+    items: Int, sums: (net: Double, gross: Double, squares: Double, logs: Double), top: Double,
+    unit: Double = 1
+  ) {
     self.items = items
-    net = sums.net
-    gross = sums.gross
+    net = sums.net * unit
+    gross = sums.gross * unit
     let isEmpty = !(sums.gross > 0)
     effectiveContributors = isEmpty ? 0 : sums.gross * sums.gross / sums.squares
     entropyContributors = isEmpty ? 0 : exp(log(sums.gross) - sums.logs / sums.gross)
@@ -40,7 +46,16 @@ public struct Cocktail: Sendable, Equatable {
   }
 
   /// From the scores of one output.
+  ///
+  /// The shares are right for any finite scores, however large or small; `net` and `gross` are
+  /// infinite where their sums exceed what a `Double` holds.
   public init(_ scores: [Double]) {
+    let (scaled, unit) = scores.scaledToUnit
+    self.init(scaled: scaled, unit: unit)
+  }
+
+  /// From scores divided by a unit that leaves the largest of them in [1, 2).
+  init(scaled scores: [Double], unit: Double) {
     var sums = [Double](repeating: 0, count: 4)
     scores.withUnsafeBufferPointer { scores in
       guard let base = scores.baseAddress else { return }
@@ -48,6 +63,20 @@ public struct Cocktail: Sendable, Equatable {
     }
     self.init(
       items: scores.count, sums: (sums[0], sums[1], sums[2], sums[3]),
-      top: scores.map(abs).max() ?? 0)
+      top: scores.reduce(0) { max($0, abs($1)) }, unit: unit)
+  }
+}
+
+extension [Double] {
+  /// The numbers divided by the power of two that leaves the largest magnitude in [1, 2), and that
+  /// power.
+  ///
+  /// Squares and sums of what comes out neither overflow nor vanish, and the division is exact but
+  /// for what is 2¹⁰²² times smaller than the largest.
+  var scaledToUnit: (scaled: [Double], unit: Double) {
+    let largest = reduce(0) { Swift.max($0, abs($1)) }
+    guard largest > 0, largest.isFinite else { return (self, 1) }
+    let unit = largest.binade
+    return (map { $0 / unit }, unit)
   }
 }

@@ -1,19 +1,23 @@
-import TensorCore
+package import TensorCore
 
 /// The streams of random numbers that a seed is divided into, one for each purpose.
 ///
 /// The numbers are part of the promise that a stored run can be repeated: a new purpose takes a new
 /// number, and none is ever given to another.
-enum RandomPurpose: UInt32 {
+package enum RandomPurpose: UInt32 {
   /// Initial parameters: position p belongs to element p of the flat vector `[P]`.
   case initialParameters = 1
   /// The order of the items: epoch e takes positions e · N ..< (e + 1) · N.
   case batchOrder = 2
+  /// Subsets of the items to retrain on: subset m takes positions from m · N.
+  case retrainingSubsets = 3
+  /// Subsets drawn again for a confidence interval: drawing d of M takes positions from d · M.
+  case resampling = 4
 }
 
 extension RandomStream {
   /// The stream of a purpose.
-  init(seed: UInt64, for purpose: RandomPurpose, position: UInt64 = 0) {
+  package init(seed: UInt64, for purpose: RandomPurpose, position: UInt64 = 0) {
     self.init(seed: seed, stream: purpose.rawValue, position: position)
   }
 }

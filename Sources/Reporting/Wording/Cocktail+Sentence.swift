@@ -2,7 +2,10 @@ public import Influence
 
 extension Cocktail {
   /// The concentration of an output's scores in one plain sentence.
-  public var sentence: String {
+  public var sentence: String { sentence(with: []) }
+
+  /// The same with more to say before what cancels, each a clause of its own.
+  func sentence(with clauses: [String]) -> String {
     guard items > 0 else { return "There are no training items." }
     let all = HumanNumber.count(items)
     guard gross > 0 else {
@@ -11,9 +14,12 @@ extension Cocktail {
         : "No training item moved this output: all \(all) scores are zero."
     }
     guard items > 1 else { return "The only training item holds all that moved this output." }
-    return "What moved this output amounts to \(contributors) among \(all) items; the strongest "
-      + "holds \(HumanNumber.percent(topShare)) of the gross, against "
-      + "\(HumanNumber.percent(1 / Double(items))) if all were equal; \(cancelled)."
+    let opening = [
+      "What moved this output amounts to \(contributors) among \(all) items",
+      "the strongest holds \(HumanNumber.percent(topShare)) of the gross, against "
+        + "\(HumanNumber.percent(equalShare)) if all were equal",
+    ]
+    return (opening + clauses + [cancelled]).joined(separator: "; ") + "."
   }
 
   /// The effective number: whole from ten on, one decimal below.
