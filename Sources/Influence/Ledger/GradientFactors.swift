@@ -135,20 +135,20 @@ extension GradientFactors {
   /// Rows multiplied at once, so that the products stay in a second-level cache.
   private static var chunk: Int { 64 }
 
-  /// ⟨gradient of item b, direction d⟩ into `dots` `[D, count]`.
+  /// ⟨gradient of item b, direction d⟩ into `dots`, `count` of each row of D, `stride` apart.
   ///
   /// - Complexity: 2 · D · count · P floating-point operations; no gradient is formed.
   func contract(
     _ rows: FactorRows<Scalar>, count: Int, with directions: Directions<Scalar>,
-    into dots: UnsafeMutablePointer<Scalar>, scratch: UnsafeMutablePointer<Scalar>
+    into dots: UnsafeMutablePointer<Scalar>, stride: Int, scratch: UnsafeMutablePointer<Scalar>
   ) {
     let number = directions.count
-    dots.update(repeating: 0, count: number * count)
+    for d in 0..<number { Self.clear(dots + d * stride, count) }
     for use in uses {
       let columns = sources[use.columns]
       let left = use.rows.map { sources[$0].width } ?? 1
       let total = count * columns.positions
-      for start in stride(from: 0, to: total, by: Self.chunk) {
+      for start in Swift.stride(from: 0, to: total, by: Self.chunk) {
         let length = min(Self.chunk, total - start)
         // [rows, D · left]: each row's columns against every row of every direction's matrix.
         Scalar.gemm(
@@ -158,16 +158,28 @@ extension GradientFactors {
         for row in 0..<length {
           let item = (start + row) / columns.positions
           let products = scratch + row * number * left
-          if let source = use.rows {
-            let cotangent = rows.base[source] + (start + row) * left
-            for d in 0..<number {
-              dots[d * count + item] += Scalar.dot(left, products + d * left, cotangent)
-            }
-          } else {
-            for d in 0..<number { dots[d * count + item] += products[d] }
-          }
+          let cotangent = use.rows.map { rows.base[$0] + (start + row) * left }
+          Self.addDots(number, left, products, cotangent, dots + item, stride)
         }
       }
+    }
+  }
+
+  private static func clear(_ memory: UnsafeMutablePointer<Scalar>, _ count: Int) {
+    UnsafeMutableRawPointer(memory).initializeMemory(
+      as: UInt8.self, repeating: 0, count: count * MemoryLayout<Scalar>.stride)
+  }
+
+  /// Adds the product of each of D rows with one vector, or the row's only number.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  private static func addDots(
+    _ number: Int, _ width: Int, _ products: UnsafePointer<Scalar>,
+    _ vector: UnsafePointer<Scalar>?, _ dots: UnsafeMutablePointer<Scalar>, _ stride: Int
+  ) {
+    for d in 0..<number {
+      dots[d * stride] +=
+        vector.map { Scalar.dot(width, products + d * width, $0) } ?? products[d]
     }
   }
 }
@@ -199,7 +211,10 @@ struct Directions<Scalar: TensorScalar> {
     self.entry(entry) + direction * entry.shape.count
   }
 
-  func clear() { memory.base.update(repeating: 0, count: memory.count) }
+  func clear() {
+    UnsafeMutableRawPointer(memory.base).initializeMemory(
+      as: UInt8.self, repeating: 0, count: memory.count * MemoryLayout<Scalar>.stride)
+  }
 
   /// Inner product of one direction with a flat vector.
   func dot(_ direction: Int, _ flat: UnsafePointer<Scalar>) -> Double {

@@ -4,7 +4,7 @@ public import TensorCore
 /// Which accounts are asked for: the outputs of some queries along a training run.
 public struct LedgerProblem<Scalar: TensorScalar>: Sendable {
   /// The run: its items, steps and initial parameters.
-  public let run: TrainingRun<Scalar>
+  public internal(set) var run: TrainingRun<Scalar>
   /// The queries, Q of them.
   public let queries: Dataset<Scalar>
   /// What is asked of the queries.
@@ -12,7 +12,7 @@ public struct LedgerProblem<Scalar: TensorScalar>: Sendable {
   /// States that a record has, to start from and to compare with; the initial one only where nil.
   public let record: RunRecord?
   /// Items that the run never saw, to compare its items with; nil for none.
-  public let strangers: Dataset<Scalar>?
+  public internal(set) var strangers: Dataset<Scalar>?
 
   /// Accounts of a run that is replayed from its start.
   public init(
@@ -38,6 +38,13 @@ public struct LedgerProblem<Scalar: TensorScalar>: Sendable {
     self.measure = measure
     self.strangers = strangers
     self.record = record
+  }
+
+  /// The same without items to compare with.
+  var withoutStrangers: LedgerProblem {
+    var problem = self
+    problem.strangers = nil
+    return problem
   }
 
   /// Checks that everything fits together before anything is computed.

@@ -185,9 +185,9 @@ final class LedgerSweep<Scalar: TensorScalar> {
     let table: StrangerTable
     let block: any SweepBlock<Scalar>
     let factors: GradientFactors<Scalar>?
+    /// `[D, M]` for M strangers.
     let dots: AlignedBuffer<Scalar>
-    let ordered: AlignedBuffer<Scalar>
-    let part: AlignedBuffer<Scalar>
+    let number: Int
     let scratch: AlignedBuffer<Scalar>
     let credits: UnsafeMutablePointer<Scalar>
 
@@ -197,11 +197,10 @@ final class LedgerSweep<Scalar: TensorScalar> {
       self.table = table
       self.block = block
       factors = sweep.preparation.strangerFactors
-      let count = block.queries.count
-      dots = AlignedBuffer(count * table.order.count, filledWith: 0)
-      ordered = AlignedBuffer(table.order.count, filledWith: 0)
-      part = AlignedBuffer(count * (factors?.batch ?? 0), filledWith: 0)
-      scratch = AlignedBuffer(factors?.contractionScratch(count) ?? 0, filledWith: 0)
+      number = sweep.problem.strangers?.count ?? 0
+      dots = AlignedBuffer(block.queries.count * number, filledWith: 0)
+      scratch = AlignedBuffer(
+        factors?.contractionScratch(block.queries.count) ?? 0, filledWith: 0)
       credits = sweep.strangerCredits.base + firstRow * table.rowCount
     }
 
@@ -211,28 +210,19 @@ final class LedgerSweep<Scalar: TensorScalar> {
       _ clipScale: Scalar
     ) {
       guard let factors else { return }
-      let (number, all) = (block.queries.count, table.order.count)
       var start = 0
       for memory in prepared.strangers {
         factors.contract(
-          memory.rows, count: memory.count, with: block.adjoint.gradient, into: part.base,
-          scratch: scratch.base)
-        for query in 0..<number {
-          (dots.base + query * all + start).update(
-            from: part.base + query * memory.count, count: memory.count)
-        }
+          memory.rows, count: memory.count, with: block.adjoint.gradient, into: dots.base + start,
+          stride: number, scratch: scratch.base)
         start += memory.count
       }
-      for query in 0..<number {
-        let row = credits + query * table.rowCount
-        for (place, stranger) in table.order.enumerated() {
-          ordered.base[place] = dots.base[query * all + stranger]
-        }
+      for query in 0..<block.queries.count {
         for (entry, scale) in zip(entries, scales) where entry >= 0 {
           let range = table.range[entry]
           Scalar.axpy(
-            range.count, scale * clipScale, ordered.base + range.lowerBound,
-            row + table.start[entry])
+            range.count, scale * clipScale, dots.base + query * number + range.lowerBound,
+            credits + query * table.rowCount + table.start[entry])
         }
       }
     }

@@ -180,7 +180,7 @@ final class FactorRun<Scalar: TensorScalar> {
       let copy = AlignedBuffer<Scalar>(
         factors.batch * source.positions * source.width, filledWith: 0)
       let from =
-        source.output.map { UnsafePointer(workspace.output($0).baseAddress ?? copy.base) }
+        source.output.flatMap { workspace.output($0).baseAddress }
         ?? UnsafePointer(batch.inputs.base)
       copy.base.update(from: from, count: copy.count)
       return copy

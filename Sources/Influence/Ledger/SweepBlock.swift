@@ -68,7 +68,8 @@ final class CreditBlock<Scalar: TensorScalar>: SweepBlock {
     addDecay(leg.before(step).parameters, rate: run.learningRates[step])
     guard let items = prepared.items else { return }
     factors.contract(
-      items.rows, count: items.count, with: adjoint.gradient, into: dots, scratch: scratch.base)
+      items.rows, count: items.count, with: adjoint.gradient, into: dots, stride: items.count,
+      scratch: scratch.base)
     if clipScale != 1 {
       Scalar.affine(queries.count * items.count, clipScale, dots, 0, dots)
     }

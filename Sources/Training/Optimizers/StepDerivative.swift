@@ -37,7 +37,8 @@ public struct StepDerivative<Scalar: TensorScalar>: Sendable {
   /// One for each of the rule's state names.
   public var memories: [Memory]
 
-  init(direct: Scalar = 0, _ memories: Memory...) {
+  /// A step with these ways through the states.
+  public init(direct: Scalar = 0, _ memories: Memory...) {
     self.direct = direct
     self.memories = memories
   }

@@ -29,6 +29,12 @@ public struct RunRecord: Sendable {
     self.model = model
   }
 
+  /// Where the rows of each step are.
+  package var batchesPath: String { "\(folder)/\(RunFiles.batches)" }
+
+  /// Where the state after so many steps is.
+  package func checkpointPath(_ step: Int) -> String { Checkpoint.path(folder, step: step) }
+
   /// S, the number of steps that the run has when it is finished.
   public var steps: Int { manifest.learningRates.count }
 
