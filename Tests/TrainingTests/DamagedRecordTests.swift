@@ -26,6 +26,8 @@ struct DamagedRecordTests {
   @Test("a checkpoint without the optimizer's state cannot be gone on from")
   func missingState() throws {
     try smallRun(as: Float.self).record(in: run)
+    // As a program that lists no digests leaves it.
+    try FileManager.default.removeItem(atPath: "\(run)/checkpoints/SHA256SUMS")
     let record = try room.open()
     let path = "\(run)/checkpoints/00000004.safetensors"
     let arrays = try Safetensors(path: path).arrays.filter { $0.name != "optimizer/first-moment" }
