@@ -108,6 +108,9 @@ struct DamagedRecordTests {
     ("[17, 4]", "[9000000000000000000, 4]", "\"datasets.train.x.shape\""),
     ("\"steps\": [", "\"steps\": [null, ", "\"steps[0]\": “null”, expected the learning rate"),
     ("\"steps\": [", "\"steps\": [1e999, ", "\"steps[0]\": “1e999”, expected the learning rate"),
+    ("\"steps\": [", "\"steps\": [1, -0.5, ", "\"steps[1]\": “-0.5”, expected the learning rate"),
+    ("\"steps\": [", "\"steps\": [-1e999, ", "\"steps[0]\": “-1e999”, expected the learning"),
+    ("\"steps\": [", "\"steps\": [NaN, ", "run.json: byte"),
     ("\"checkpoints\": [0, 4", "\"checkpoints\": [4, 0", "expected ascending whole numbers from 0"),
     ("\"format\"", "format", "run.json: byte 4: found `f`, expected `\"`"),
   ]
