@@ -48,9 +48,11 @@ final class StepPreparation<Scalar: TensorScalar> {
         takesFactors
         ? try GradientFactors(
           run.model, loss: run.loss, measure: measure, batch: run.batches.size) : nil
+      let model = run.model
       strangerFactors = try problem.strangers.map {
         try GradientFactors(
-          run.model, loss: run.loss, measure: measure, batch: min($0.count, Self.strangerBatch))
+          model, loss: problem.run.loss, measure: measure,
+          batch: min($0.count, Self.strangerBatch))
       }
       let needsGradient =
         differentiatesScale
