@@ -16,7 +16,9 @@ struct LedgerStatisticsTests {
     var random = RandomStream(seed: seed, stream: 900)
     return (0..<count).map { place in
       let normal: Double = random.nextNormal()
-      return place % 7 == 0 ? 0 : place % 5 == 0 ? 0.25 : normal * normal * normal
+      if place % 7 == 0 { return 0 }
+      if place % 5 == 0 { return place % 2 == 0 ? 0.3 : -0.3 }
+      return normal * normal * normal
     }
   }
 
