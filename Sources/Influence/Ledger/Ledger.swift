@@ -206,6 +206,8 @@ public final class Ledger<Scalar: TensorScalar> {
   }
 
   /// Goes through the run once and measures the queries before and after every step.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   private func measuredPath(
     _ group: [Range<Int>], _ trajectory: Trajectory<Scalar>, _ report: (Int, Int) throws -> Void
   ) throws -> (path: MeasuredPath, final: [Scalar]) {
@@ -268,6 +270,8 @@ public final class Ledger<Scalar: TensorScalar> {
     return rows(sweep)
   }
 
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   private func rows(_ sweep: LedgerSweep<Scalar>) -> Rows {
     let (run, count) = (problem.run, sweep.queries.count)
     let (steps, size, items) = (run.batches.count, run.batches.size, run.train.items.count)
@@ -406,6 +410,8 @@ public final class Ledger<Scalar: TensorScalar> {
   // MARK: Significance
 
   /// Pools the strangers' credits by label, visits and weight, and compares.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   private func significance(
     _ query: Int, _ items: [Double], _ credits: [Scalar], _ sign: Double, _ table: StrangerTable
   ) -> Significance {

@@ -129,6 +129,8 @@ final class LedgerSweep<Scalar: TensorScalar> {
     }
   }
 
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   private func goBack(_ leg: Trajectory<Scalar>.Leg, _ clipScales: [Scalar]) throws {
     var prepared = [PreparedStep<Scalar>](repeating: PreparedStep(), count: leg.range.count)
     prepared.withUnsafeMutableBufferPointer { prepared in
@@ -155,6 +157,8 @@ final class LedgerSweep<Scalar: TensorScalar> {
     }
   }
 
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   private func goBack(
     _ number: Int, _ leg: Trajectory<Scalar>.Leg,
     _ prepared: [PreparedStep<Scalar>], _ clipScales: [Scalar], pool: WorkerPool?

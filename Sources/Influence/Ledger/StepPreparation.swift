@@ -114,6 +114,8 @@ final class StepPreparation<Scalar: TensorScalar> {
   }
 
   /// Prepares a step from the states around it.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   func prepare(
     _ step: Int, _ leg: Trajectory<Scalar>.Leg, clipScale: Scalar
   ) -> PreparedStep<Scalar> {

@@ -70,6 +70,8 @@ final class CreditBlock<Scalar: TensorScalar>: SweepBlock {
 
   func begin(at final: UnsafePointer<Scalar>) {}
 
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   func goBack(_ step: SweptStep<Scalar>, into products: StepProducts<Scalar>) {
     adjoint.parameters.clear()
     setting.withEnds(of: step, quadrature.integrand.chord) {
@@ -134,6 +136,8 @@ final class FactoredCreditBlock<Scalar: TensorScalar>: SweepBlock {
 
   func begin(at final: UnsafePointer<Scalar>) {}
 
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   func goBack(_ step: SweptStep<Scalar>, into products: StepProducts<Scalar>) {
     let integrand = quadrature.integrand
     let size = setting.run.batches.size
@@ -255,6 +259,8 @@ final class MarginalBlock<Scalar: TensorScalar>: SweepBlock {
 
   var carried: [Directions<Scalar>] { [adjoint.parameters] + adjoint.memories }
 
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   func goBack(_ step: SweptStep<Scalar>, into products: StepProducts<Scalar>) {
     adjoint.pullBack(step.prepared.derivative, holdsScale: false)
     let (parameters, gradient) = (adjoint.parameters, adjoint.gradient)
