@@ -55,7 +55,7 @@ let package = Package(
     .target(
       name: "Influence",
       dependencies: [
-        "Training", .product(name: "HeapModule", package: "swift-collections"),
+        "Training", "Formats", .product(name: "HeapModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "Reporting", dependencies: ["Influence"]),

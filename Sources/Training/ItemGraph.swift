@@ -21,9 +21,12 @@ public struct ItemGraph: Sendable {
   public let values: NodeID
 
   /// The graph of a measure of a model trained with a loss.
-  public init(
-    _ model: any Model, loss: Loss, measure: Measure = .loss, batch: Int
-  ) {
+  public init(_ model: any Model, loss: Loss, measure: Measure = .loss, batch: Int) {
+    self.init(model, loss: loss, measure: QueryMeasure(measure, loss: loss), batch: batch)
+  }
+
+  /// The graph of any number of a model's outputs.
+  public init(_ model: any Model, loss: Loss, measure: QueryMeasure, batch: Int) {
     let inputs = graph.input(Self.inputsLabel, Shape([batch]).appending(model.inputShape))
     let targets =
       loss.takesLabels
@@ -33,7 +36,7 @@ public struct ItemGraph: Sendable {
     for entry in model.layout.entries { parameters.append(graph.input(entry.name, entry.shape)) }
     self.parameters = parameters
     outputs = model.outputs(&graph, inputs: inputs, parameters: parameters)
-    values = measure.perItem(&graph, outputs: outputs, targets: targets, loss: loss)
+    values = measure.perItem(&graph, outputs, targets)
   }
 }
 

@@ -100,9 +100,7 @@ matching parameters are those in `optimizers/`.
 """
 
 import argparse
-import json
 import math
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +109,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
+
+from oracle_files import print_size, write_safetensors
 
 SEED = 20260
 TRAIN_COUNT, QUERY_COUNT = 24, 5
@@ -563,24 +563,9 @@ def optimizer_oracle(case: OptimizerCase) -> dict[str, torch.Tensor]:
 # Files
 
 
-def write_safetensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]):
-    """Writes by hand, because the library's order of the metadata changes from run to run."""
-    names = {torch.float64: "F64", torch.float32: "F32", torch.int64: "I64"}
-    header, payload, offset = {"__metadata__": dict(sorted(metadata.items()))}, [], 0
-    ordered = sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0]))
-    for name, tensor in ordered:
-        data = tensor.detach().contiguous().numpy().tobytes()
-        header[name] = {
-            "dtype": names[tensor.dtype],
-            "shape": list(tensor.shape),
-            "data_offsets": [offset, offset + len(data)],
-        }
-        payload.append(data)
-        offset += len(data)
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(payload))
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    arrays = {name: tensor.detach().numpy() for name, tensor in tensors.items()}
+    write_safetensors(path, arrays, metadata)
 
 
 def write_command_files(folder: Path, metadata: dict[str, str]) -> None:
@@ -591,7 +576,7 @@ def write_command_files(folder: Path, metadata: dict[str, str]) -> None:
         np.save(folder / f"{part}-y.npy", data["y_" + part].numpy())
     np.save(folder / "batches.npy", make_batches().numpy())
     initial = {name: value.float() for name, value in named_parameters(optimizer_model()).items()}
-    write_safetensors(folder / "initial.safetensors", initial, metadata)
+    write_tensors(folder / "initial.safetensors", initial, metadata)
 
 
 def main() -> None:
@@ -605,20 +590,18 @@ def main() -> None:
     for index, case in enumerate(MODEL_CASES):
         metadata = common | {"model": case.specification, "loss": case.loss}
         tensors = model_oracle(case, SEED + 10 * index)
-        write_safetensors(out / "models" / f"{case.name}.safetensors", tensors, metadata)
+        write_tensors(out / "models" / f"{case.name}.safetensors", tensors, metadata)
 
     metadata = common | {"model": "mlp:8-5-5:tanh", "loss": "cross-entropy"}
-    write_safetensors(out / "well-fitted.safetensors", well_fitted_oracle(), metadata)
+    write_tensors(out / "well-fitted.safetensors", well_fitted_oracle(), metadata)
 
     metadata = common | {"model": "mlp:8-4-5:tanh", "loss": "cross-entropy"}
     for case in OPTIMIZER_CASES:
         path = out / "optimizers" / f"{case.name}.safetensors"
-        write_safetensors(path, optimizer_oracle(case), metadata | case.metadata)
+        write_tensors(path, optimizer_oracle(case), metadata | case.metadata)
     write_command_files(out / "command", metadata)
 
-    files = [path for path in out.rglob("*") if path.is_file()]
-    size = sum(path.stat().st_size for path in files)
-    print(f"{len(files)} files, {size / 1024:.0f} KiB in {out}")
+    print_size(out)
 
 
 if __name__ == "__main__":

@@ -349,6 +349,15 @@ struct BadInputTests {
       ["score", "run", "--method", "grad-dot", "--scores", "s.npy"]
     ) {
       try $0.writeParameters("run/checkpoints/00000018.safetensors", nan: true)
+      // As a program that lists no digests writes it.
+      try FileManager.default.removeItem(atPath: $0.path("run/checkpoints/SHA256SUMS"))
+    },
+    BadInput(
+      "a checkpoint that was changed after the run", 65,
+      ["00000018.safetensors", "found SHA-256", "checkpoint after step 18", "SHA256SUMS says"],
+      ["score", "run"]
+    ) {
+      try $0.writeParameters("run/checkpoints/00000018.safetensors", nan: false)
     },
     BadInput(
       "NaN in the queries", 65, ["qx.npy: item 4", "found nan"],

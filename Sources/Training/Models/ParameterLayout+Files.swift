@@ -59,7 +59,7 @@ extension ParameterLayout {
   }
 
   /// The parameters as named arrays.
-  func arrays<Scalar: TensorScalar>(_ flat: [Scalar]) -> [NamedArray] {
+  package func arrays<Scalar: TensorScalar>(_ flat: [Scalar]) -> [NamedArray] {
     entries.map { NamedArray($0.name, StoredArray(Tensor($0.shape, Array(flat[$0.range])))) }
   }
 

@@ -14,6 +14,8 @@ public enum Adam: Optimizer {
   public static let constants: [OptimizerConstant] = [.beta1, .beta2, .epsilon]
   /// m and v.
   public static let stateNames = ["first-moment", "second-moment"]
+  /// Steps are divided by the root of a mean of squared gradients.
+  public static let hasScaledSteps = true
 
   /// One step of the rule.
   public static func update<Scalar: TensorScalar>(
@@ -34,5 +36,52 @@ public enum Adam: Optimizer {
     Scalar.affine(block.count, Scalar(1 / correction2), scratch, Scalar(settings.epsilon), scratch)
     Scalar.zip(.divide, block.count, m, true, scratch, true, scratch)
     block.move(-rate / correction1, scratch)
+  }
+
+  /// dm' = β₁ dm + (1 − β₁) dĝ, dv' = β₂ dv + 2 (1 − β₂) ĝ dĝ, and with r = √v̂:
+  /// dθ' = dθ − η / (1 − β₁ᵗ) · (dm' / (r + ε) − m' dv' / ((r + ε)² · 2 r (1 − β₂ᵗ))).
+  ///
+  /// Where v' is zero no gradient has come yet, and neither dv' nor what it is multiplied by moves
+  /// anything.
+  public static func derivative<Scalar: TensorScalar>(
+    at point: StepPoint<Scalar>, _ settings: OptimizerSettings
+  ) -> StepDerivative<Scalar> {
+    let (m, v, step) = (point.after.optimizer[0], point.after.optimizer[1], point.after.step)
+    let rate = Scalar(point.rate / (1 - Double.pow(settings.beta1, step)))
+    let correction = Scalar(1 - Double.pow(settings.beta2, step))
+    let count = m.count
+    var root = [Scalar](repeating: 0, count: count)
+    var first = root
+    var scratch = root
+    var (one, two) = (Scalar(1), -rate)
+    // r, then r + ε, then −η̂ / (r + ε).
+    Scalar.affine(count, 1 / correction, v, 0, &scratch)
+    Scalar.map(.sqrt, count, scratch, &root)
+    Scalar.affine(count, 1, root, Scalar(settings.epsilon), &scratch)
+    Scalar.zip(.divide, count, &two, false, scratch, true, &first)
+    let memory = StepDerivative<Scalar>.Memory(
+      keep: Scalar(settings.beta1), gain: .number(Scalar(1 - settings.beta1)),
+      move: .perParameter(first))
+    guard !point.gradient.isEmpty else {
+      return StepDerivative(
+        memory,
+        .init(keep: Scalar(settings.beta2), gain: .number(0), move: .number(0), isScale: true))
+    }
+    // η̂ m' / ((r + ε)² · 2 r · correction)
+    var second = root
+    Scalar.zip(.multiply, count, scratch, true, scratch, true, &scratch)
+    Scalar.zip(.multiply, count, scratch, true, root, true, &scratch)
+    Scalar.affine(count, 2 * correction, scratch, 0, &scratch)
+    Scalar.zip(.divide, count, &one, false, scratch, true, &scratch)
+    Scalar.zip(.multiply, count, m, true, scratch, true, &second)
+    Scalar.affine(count, rate, second, 0, &second)
+    for index in 0..<count where !(v[index] > 0 && second[index].isFinite) { second[index] = 0 }
+    var gain = point.gradient
+    Scalar.affine(count, Scalar(2 * (1 - settings.beta2)), gain, 0, &gain)
+    return StepDerivative(
+      memory,
+      .init(
+        keep: Scalar(settings.beta2), gain: .perParameter(gain), move: .perParameter(second),
+        isScale: true))
   }
 }

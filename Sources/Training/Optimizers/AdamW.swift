@@ -11,6 +11,8 @@ public enum AdamW: Optimizer {
   public static let constants = Adam.constants
   /// m and v.
   public static let stateNames = Adam.stateNames
+  /// Steps are divided by the root of a mean of squared gradients.
+  public static let hasScaledSteps = true
   /// Decay acts on the parameters themselves.
   public static let defaultDecay = WeightDecay.Kind.decoupled
 
@@ -18,4 +20,9 @@ public enum AdamW: Optimizer {
   public static func update<Scalar: TensorScalar>(
     _ block: OptimizerBlock<Scalar>, _ settings: OptimizerSettings, rate: Double, step: Int
   ) { Adam.update(block, settings, rate: rate, step: step) }
+
+  /// As that of ``Adam``.
+  public static func derivative<Scalar: TensorScalar>(
+    at point: StepPoint<Scalar>, _ settings: OptimizerSettings
+  ) -> StepDerivative<Scalar> { Adam.derivative(at: point, settings) }
 }

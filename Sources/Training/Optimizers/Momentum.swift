@@ -19,4 +19,13 @@ public enum Momentum: Optimizer {
     let v = block.accelerate(settings.momentum)
     block.move(-rate, v)
   }
+
+  /// dv' = μ dv + dĝ, dθ' = dθ − η dv'.
+  public static func derivative<Scalar: TensorScalar>(
+    at point: StepPoint<Scalar>, _ settings: OptimizerSettings
+  ) -> StepDerivative<Scalar> {
+    StepDerivative(
+      .init(
+        keep: Scalar(settings.momentum), gain: .number(1), move: .number(Scalar(-point.rate))))
+  }
 }

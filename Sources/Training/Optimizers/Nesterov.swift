@@ -22,4 +22,13 @@ public enum Nesterov: Optimizer {
     Scalar.axpy(block.count, Scalar(settings.momentum), v, block.gradient)
     block.move(-rate, block.gradient)
   }
+
+  /// dv' = μ dv + dĝ, dθ' = dθ − η (dĝ + μ dv').
+  public static func derivative<Scalar: TensorScalar>(
+    at point: StepPoint<Scalar>, _ settings: OptimizerSettings
+  ) -> StepDerivative<Scalar> {
+    let (rate, momentum) = (Scalar(point.rate), Scalar(settings.momentum))
+    return StepDerivative(
+      direct: -rate, .init(keep: momentum, gain: .number(1), move: .number(-rate * momentum)))
+  }
 }

@@ -17,6 +17,9 @@ public protocol Optimizer: Sendable {
   /// How a weight decay acts where nothing is said about it.
   static var defaultDecay: WeightDecay.Kind { get }
 
+  /// Whether the derivative of a step depends on the gradient that entered it.
+  static var hasScaledSteps: Bool { get }
+
   /// Updates one block of parameters and state, and may overwrite its gradient.
   ///
   /// - Parameters:
@@ -26,11 +29,19 @@ public protocol Optimizer: Sendable {
   ///   - step: The number of this step, counted from 1.
   static func update<Scalar: TensorScalar>(
     _ block: OptimizerBlock<Scalar>, _ settings: OptimizerSettings, rate: Double, step: Int)
+
+  /// The derivative of a step of ``update(_:_:rate:step:)``.
+  static func derivative<Scalar: TensorScalar>(
+    at point: StepPoint<Scalar>, _ settings: OptimizerSettings
+  ) -> StepDerivative<Scalar>
 }
 
 extension Optimizer {
   /// Decay is part of the gradient.
   public static var defaultDecay: WeightDecay.Kind { .coupled }
+
+  /// Most rules are linear in the gradient.
+  public static var hasScaledSteps: Bool { false }
 }
 
 /// A number that some optimizers read.

@@ -22,7 +22,7 @@ public struct OptimizerSettings: Equatable, Sendable {
   public var name: String { rule.name }
 
   /// What stands beside the norm in κ.
-  static let clipMargin = 1e-6
+  package static let clipMargin = 1e-6
 
   /// The optimizer of this name with its standard constants.
   ///

@@ -18,4 +18,9 @@ public enum SGD: Optimizer {
     block.decay(settings.weightDecay, rate: rate)
     block.move(-rate, block.gradient)
   }
+
+  /// dθ' = dθ − η dĝ.
+  public static func derivative<Scalar: TensorScalar>(
+    at point: StepPoint<Scalar>, _ settings: OptimizerSettings
+  ) -> StepDerivative<Scalar> { StepDerivative(direct: Scalar(-point.rate)) }
 }

@@ -5,22 +5,29 @@ import TensorCore
 package enum Checkpoint {
   static let folder = "checkpoints"
 
-  /// The path of a checkpoint in a run's folder.
-  static func path(_ run: String, step: Int) -> String {
+  private static let ending = ".safetensors"
+
+  /// The name of the checkpoint after a step.
+  static func name(of step: Int) -> String {
     let digits = String(step)
-    let padding = String(repeating: "0", count: max(8 - digits.utf8.count, 0))
-    return "\(run)/\(folder)/\(padding)\(digits).safetensors"
+    return String(repeating: "0", count: max(8 - digits.utf8.count, 0)) + digits + ending
   }
+
+  /// The step that the name of a checkpoint tells; nil for other names.
+  static func step(named name: String) -> Int? {
+    guard name.hasSuffix(ending), let step = Int(name.dropLast(ending.utf8.count)),
+      name == Self.name(of: step)
+    else { return nil }
+    return step
+  }
+
+  /// The path of a checkpoint in a run's folder.
+  static func path(_ run: String, step: Int) -> String { "\(run)/\(folder)/\(name(of: step))" }
 
   /// The steps of the checkpoints that are there, ascending.
   package static func steps(_ run: String) throws(FormatError) -> [Int] {
     try FolderContent.requireReal("\(run)/\(folder)")
-    return try FolderContent.names("\(run)/\(folder)").compactMap { name in
-      guard name.hasSuffix(".safetensors"), let step = Int(name.dropLast(".safetensors".count)),
-        path(run, step: step).hasSuffix("/\(name)")
-      else { return nil }
-      return step
-    }.sorted()
+    return try FolderContent.names("\(run)/\(folder)").compactMap(step).sorted()
   }
 
   static func write<Scalar: TensorScalar>(
@@ -36,11 +43,11 @@ package enum Checkpoint {
     try Safetensors(arrays).write(to: path(run, step: state.step))
   }
 
-  static func read<Scalar: TensorScalar>(
-    _ run: String, step: Int, _ layout: ParameterLayout, _ settings: OptimizerSettings
+  /// A state in a checkpoint.
+  static func state<Scalar: TensorScalar>(
+    _ file: Safetensors, _ path: String, step: Int, _ layout: ParameterLayout,
+    _ settings: OptimizerSettings
   ) throws(FormatError) -> TrainingState<Scalar> {
-    let path = path(run, step: step)
-    let file = try Safetensors(path: path)
     var state = TrainingState(
       initial: try layout.read(file, path) as [Scalar], settings)
     state.step = step

@@ -1,4 +1,4 @@
-import Formats
+package import Formats
 import Foundation
 
 /// The names of a run's files.
@@ -10,9 +10,9 @@ enum RunFiles {
 }
 
 /// What stands in a folder.
-enum FolderContent {
+package enum FolderContent {
   /// The names in a folder, sorted; none where there is no such folder.
-  static func names(_ folder: String) throws(FormatError) -> [String] {
+  package static func names(_ folder: String) throws(FormatError) -> [String] {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else { return [] }
     guard isFolder.boolValue else {
@@ -26,7 +26,7 @@ enum FolderContent {
   }
 
   /// Makes a folder, and those above it, unless it is there.
-  static func make(_ folder: String) throws(FormatError) {
+  package static func make(_ folder: String) throws(FormatError) {
     do {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true)

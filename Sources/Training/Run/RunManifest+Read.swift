@@ -29,7 +29,9 @@ extension RunManifest {
     train = try Data(datasets.object("train"))
     test = datasets.has("test") ? try Data(datasets.object("test")) : nil
     weights = fields.has("weights") ? try DataFile(fields.object("weights")) : nil
-    learningRates = try fields.array("steps", of: "the learning rate of each step") { $0.double }
+    learningRates = try fields.array("steps", of: "the learning rate of each step, from 0") {
+      $0.double.flatMap { $0 >= 0 ? $0 : nil }
+    }
     checkpoints =
       fields.has("checkpoints")
       ? try fields.array("checkpoints", of: "whole numbers from 0") { $0.integer(Int.self) } : nil

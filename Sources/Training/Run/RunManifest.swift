@@ -71,7 +71,7 @@ public struct RunManifest: Equatable, Sendable {
   public var environment: [JSONValue.Member] = []
 
   /// The name of the file.
-  static let fileName = "run.json"
+  package static let fileName = "run.json"
   /// The most bytes of the file: a document takes many times its size in memory.
   static let largestFile = 64 << 20
   /// What `format` says.

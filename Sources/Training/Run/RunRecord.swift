@@ -4,7 +4,8 @@ public import TensorCore
 /// A recorded run in its folder.
 ///
 /// The files are read, and checked, when they are asked for. Nothing is trusted: a record may have
-/// been written by another program, or damaged.
+/// been written by another program, or damaged. Data and checkpoints are compared with their
+/// digests, those of the checkpoints where the record lists them.
 public struct RunRecord: Sendable {
   /// The folder.
   public let folder: String
@@ -12,10 +13,12 @@ public struct RunRecord: Sendable {
   public let manifest: RunManifest
   /// The network.
   public let model: any Model
+  /// Nil where the record lists no digests of its checkpoints.
+  let checkpointSums: CheckpointSums?
 
   /// Opens a folder.
   ///
-  /// - Throws: `FormatError` where `run.json` is missing or at fault.
+  /// - Throws: `FormatError` where `run.json` is missing or at fault, or the list of digests.
   public init(folder: String) throws(FormatError) {
     self.folder = folder
     manifest = try RunManifest(folder: folder)
@@ -27,7 +30,14 @@ public struct RunRecord: Sendable {
         expected: "the text of a model such as \(examples)")
     }
     self.model = model
+    checkpointSums = try CheckpointSums(folder)
   }
+
+  /// Where the rows of each step are.
+  package var batchesPath: String { "\(folder)/\(RunFiles.batches)" }
+
+  /// Where the state after so many steps is.
+  package func checkpointPath(_ step: Int) -> String { Checkpoint.path(folder, step: step) }
 
   /// S, the number of steps that the run has when it is finished.
   public var steps: Int { manifest.learningRates.count }
@@ -59,20 +69,31 @@ public struct RunRecord: Sendable {
 
   /// The parameters `[P]` after so many steps.
   ///
-  /// - Throws: `FormatError`, naming the checkpoint and what is wrong with it.
+  /// - Throws: `FormatError`, naming the checkpoint and what is wrong with it, such as a digest that
+  ///   is not the listed one.
   public func parameters<Scalar: TensorScalar>(
     at step: Int, as type: Scalar.Type = Scalar.self
   ) throws(FormatError) -> [Scalar] {
-    try model.layout.read(Checkpoint.path(folder, step: step))
+    let file = try checkpoint(at: step)
+    return try model.layout.read(file, Checkpoint.path(folder, step: step))
   }
 
   /// The parameters and the optimizer's state after so many steps.
   ///
-  /// - Throws: `FormatError`, naming the checkpoint and what is wrong with it.
+  /// - Throws: As ``parameters(at:as:)``.
   public func state<Scalar: TensorScalar>(
     at step: Int, as type: Scalar.Type = Scalar.self
   ) throws(FormatError) -> TrainingState<Scalar> {
-    try Checkpoint.read(folder, step: step, model.layout, manifest.optimizer)
+    let file = try checkpoint(at: step)
+    return try Checkpoint.state(
+      file, Checkpoint.path(folder, step: step), step: step, model.layout, manifest.optimizer)
+  }
+
+  /// The arrays of a checkpoint whose bytes are the listed ones.
+  func checkpoint(at step: Int) throws(FormatError) -> Safetensors {
+    let source = try ByteSource(path: Checkpoint.path(folder, step: step))
+    try checkpointSums?.check(source, step: step)
+    return try Safetensors(source)
   }
 
   // MARK: Steps

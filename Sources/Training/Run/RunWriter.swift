@@ -15,6 +15,7 @@ final class RunWriter<Scalar: TensorScalar> {
   private let lock: DirectoryLock
   /// Nil where no step is left.
   private let runLog: RunLog?
+  private var sums: CheckpointSums
 
   /// Starts the record of a run, or finds where it was interrupted.
   init(_ run: TrainingRun<Scalar>, folder: String) throws {
@@ -29,7 +30,7 @@ final class RunWriter<Scalar: TensorScalar> {
     let record = isBegun ? try RunRecord(folder: folder) : nil
     let parts = [RunFiles.data, Checkpoint.folder].map { "\(folder)/\($0)" }
     for part in parts { try FolderContent.requireReal(part) }
-    start = try record.map(run.resume) ?? run.begin(in: folder)
+    (start, sums) = try record.map(run.resume) ?? run.begin(in: folder)
     for part in [folder] + parts { try FolderContent.removeParts(part) }
     isFinished = start.step == run.batches.count
     runLog = isFinished ? nil : try RunLog(folder: folder, keeping: start.step)
@@ -54,21 +55,25 @@ final class RunWriter<Scalar: TensorScalar> {
       clips: run.optimizer.clipNorm != nil)
   }
 
-  /// Writes a checkpoint, after everything that led to it.
+  /// Writes a checkpoint, after everything that led to it, and then its digest.
   func checkpoint(_ state: TrainingState<Scalar>) throws {
     try runLog?.flush()
     try Checkpoint.write(state, run.model.layout, run.optimizer, to: folder)
+    try sums.add(state.step, in: folder)
+    try sums.write(to: folder)
   }
 }
 
 extension TrainingRun {
   /// Writes all that is known before the first step.
-  fileprivate func begin(in folder: String) throws -> TrainingState<Scalar> {
+  fileprivate func begin(in folder: String) throws -> (TrainingState<Scalar>, CheckpointSums) {
     try FolderContent.make("\(folder)/\(Checkpoint.folder)")
     try FolderContent.make("\(folder)/\(RunFiles.data)")
     try batches.write(to: "\(folder)/\(RunFiles.batches)")
     let state = TrainingState(initial: initialParameters, optimizer)
     try Checkpoint.write(state, model.layout, optimizer, to: folder)
+    let sums = try CheckpointSums(of: [0], in: folder)
+    try sums.write(to: folder)
     var manifest = RunManifest(
       model: model.specification, loss: loss, precision: .init(Scalar.self), optimizer: optimizer,
       seed: seed, train: try train.store("train", in: folder), learningRates: learningRates)
@@ -80,20 +85,29 @@ extension TrainingRun {
     manifest.checkpoints = checkpoints
     manifest.environment = RunManifest.currentEnvironment
     try manifest.write(to: folder)
-    return state
+    return (state, sums)
   }
 
   /// The last state of the run that a folder holds, if it is this one.
-  fileprivate func resume(from record: RunRecord) throws -> TrainingState<Scalar> {
+  ///
+  /// Digests are written after their checkpoints. One that is not listed was written just before the
+  /// run was killed, or came from elsewhere: the run goes on from the one before it, and writes it
+  /// again. A list that is missing as a whole is made from the checkpoints that are there.
+  fileprivate func resume(
+    from record: RunRecord
+  ) throws -> (TrainingState<Scalar>, CheckpointSums) {
     try requireSame(record)
-    let planned = Set(checkpoints)
-    guard let last = try Checkpoint.steps(record.folder).last(where: planned.contains) else {
+    let (planned, present) = (Set(checkpoints), try Checkpoint.steps(record.folder))
+    var sums = try record.checkpointSums ?? CheckpointSums(of: present, in: record.folder)
+    let known = { planned.contains($0) && sums.digests[$0] != nil }
+    guard let last = present.last(where: known) else {
       throw FormatError(
         .missing, file: Checkpoint.path(record.folder, step: 0), found: "no such checkpoint",
         expected: "the initial parameters")
     }
     if last < batches.count { try requireSameEnvironment(record) }
-    return try record.state(at: last)
+    sums.remove(after: last)
+    return (try record.state(at: last), sums)
   }
 
   private func requireSame(_ record: RunRecord) throws {

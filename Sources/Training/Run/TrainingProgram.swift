@@ -1,4 +1,4 @@
-import Autodiff
+package import Autodiff
 public import TensorCore
 
 /// The compiled step of a run: losses of a batch, and the gradient of their weighted sum.
@@ -14,9 +14,10 @@ public struct TrainingProgram<Scalar: TensorScalar>: Sendable {
   /// B, the entries of a batch.
   public let batchSize: Int
   /// Output 0 holds the losses `[B]`, output 1 + j the gradient of parameter j.
-  let plan: Plan<Scalar>
+  package let plan: Plan<Scalar>
 
-  static var seedLabel: String { "seed" }
+  /// The label of the items' weights over b, `[B]`.
+  package static var seedLabel: String { "seed" }
 
   /// Compiles the step for batches of B entries.
   public init(_ model: any Model, loss: Loss, optimizer: OptimizerSettings, batchSize: Int) {
