@@ -72,14 +72,15 @@ public final class Trainer<Scalar: TensorScalar> {
   /// Takes one step on a batch.
   ///
   /// What is lowered is Σ w_i ℓ_i / b over the batch's entries, where b counts the entries that name
-  /// an item, whatever their weights.
+  /// an item, whatever their weights. A batch without items has no loss and no gradient: momentum
+  /// and weight decay act alone.
   ///
   /// - Parameters:
   ///   - rows: B items; −1 where the batch is short.
   ///   - learningRate: η.
   /// - Throws: ``TrainingError/diverged(step:what:learningRate:)`` where the loss, the gradient's
   ///   norm or a parameter becomes NaN or infinite; the state is of no use then.
-  /// - Precondition: At least one entry names an item, and all that do are below N.
+  /// - Precondition: All entries that name an item are below N.
   @discardableResult
   public func step(
     _ rows: ArraySlice<Int>, learningRate: Double

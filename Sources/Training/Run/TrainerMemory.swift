@@ -66,15 +66,14 @@ final class TrainerMemory<Scalar: TensorScalar> {
   // MARK: The batch
 
   /// Copies a batch's items next to each other, zeros where it is short, and their weights over b
-  /// into the seed.
+  /// into the seed; zeros for a batch without items.
   func gather(_ rows: ArraySlice<Int>, of data: Dataset<Scalar>) {
     precondition(rows.count == seed.count, "\(rows.count) rows for a batch of \(seed.count)")
     var present = 0
     for row in rows where row >= 0 { present += 1 }
-    precondition(present > 0, "a batch without items")
     inputs.gather(rows, of: data.inputs.scalars, width: inputs.count / seed.count)
     seed.gather(rows, of: weights)
-    var count = Scalar(present)
+    var count = Scalar(max(present, 1))
     Scalar.zip(.divide, seed.count, seed.pointer, true, &count, false, seed.pointer)
     switch data.targets {
     case .labels(let all): labels.gather(rows, of: all, width: 1)

@@ -128,20 +128,23 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
       model, loss: loss, name: test?.files?.inputs.source.name ?? "test items",
       targetsName: test?.files?.targets.source.name)
     try checkSteps()
-    if let itemWeights {
-      guard itemWeights.count == train.items.count else {
-        throw .setting(
-          name: "item weights", found: "\(itemWeights.count)",
-          expected: "\(train.items.count), one for each training item")
-      }
-      try checkFinite(itemWeights, "weight of item")
-    }
+    if let itemWeights { try check(weights: itemWeights) }
     guard initialParameters.count == model.layout.count else {
       throw .setting(
         name: "initial parameters", found: "\(initialParameters.count)",
         expected: "\(model.layout.count) for the model \(model.specification)")
     }
     try checkFinite(initialParameters, "initial parameter")
+  }
+
+  /// Checks that there is a finite weight for each item.
+  func check(weights: [Scalar]) throws(TrainingError) {
+    guard weights.count == train.items.count else {
+      throw .setting(
+        name: "item weights", found: "\(weights.count)",
+        expected: "\(train.items.count), one for each training item")
+    }
+    try checkFinite(weights, "weight of item")
   }
 
   private func checkSteps() throws(TrainingError) {
