@@ -82,6 +82,7 @@ public enum JSONLinesReport {
   /// JSON has no number for NaN and infinity.
   static func number(_ value: Double?) -> JSONValue {
     guard let value, value.isFinite else { return .null }
-    return .number(value)
+    // No row is called −0.
+    return .number(value == 0 ? 0 : value)
   }
 }

@@ -8,13 +8,18 @@ extension ScoreReport {
   var setting: [Fact] {
     [
       Fact("method", "\(method.name): \(method.summary)"),
-      Fact("scores", "\(method.unitText); positive supports the output"),
+      isOfReceipts
+        ? Fact("changes", "\(method.unitText); positive where the \(measure.rawValue) rises")
+        : Fact("scores", "\(method.unitText); positive supports the output"),
       Fact("measure", "\(measure.rawValue): \(measure.summary)"),
       Fact("model", model), Fact("trained with", "\(loss.rawValue): \(loss.summary)"),
       Fact("training items", HumanNumber.count(itemCount)),
       Fact("queries", HumanNumber.count(queryCount)),
     ]
   }
+
+  /// Whether there is nothing but receipts.
+  var isOfReceipts: Bool { queries.isEmpty && ledgers.isEmpty && !receipts.isEmpty }
 
   /// How many outputs the sections are about.
   var queryCount: Int {
@@ -29,8 +34,11 @@ extension ScoreReport {
     ]
   }
 
-  /// What a positive and a negative score mean for the measure.
+  /// What a positive and a negative number mean for the measure.
   var signSentence: String {
+    if isOfReceipts {
+      return "A positive change raises the query's \(measure.rawValue), a negative one lowers it."
+    }
     let (up, down) = measure.isLowerBetter ? ("lowered", "raised") : ("raised", "lowered")
     return "A positive score supports the output: training on the item \(up) the query's "
       + "\(measure.rawValue). A negative score opposes it: training on the item \(down) it."
