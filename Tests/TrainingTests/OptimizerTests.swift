@@ -83,6 +83,10 @@ private enum HeavyBall: Optimizer {
     }
     block.move(-rate, block.scratch)
   }
+
+  static func derivative<Scalar: TensorScalar>(
+    at point: StepPoint<Scalar>, _ settings: OptimizerSettings
+  ) -> StepDerivative<Scalar> { Momentum.derivative(at: point, settings) }
 }
 
 @Suite("Optimizers")

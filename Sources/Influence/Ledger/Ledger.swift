@@ -122,9 +122,9 @@ public final class Ledger<Scalar: TensorScalar> {
     guard needed <= allowed else { throw LedgerError.memory(needed: needed, allowed: allowed) }
     let forQueries = max(largest, (allowed - fewest) / 2)
     var groups: [[Range<Int>]] = []
-    var taken = Int.max
+    var taken = 0
     for block in blocks {
-      if taken + block.count * perQuery > forQueries {
+      if groups.isEmpty || taken + block.count * perQuery > forQueries {
         groups.append([])
         taken = 0
       }
