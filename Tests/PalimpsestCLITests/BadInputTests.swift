@@ -316,7 +316,7 @@ struct BadInputTests {
       "an item that is not there", 64, ["--without", "40", "0 to 39"],
       ["retrain", "run", "--without", "39,40"]),
     BadInput(
-      "an item twice", 64, ["3 twice", "each once"], ["retrain", "run", "--without", "3,3"]),
+      "an item twice", 64, ["--without", "item 3 twice", "each once"], ["retrain", "run", "--without", "3,3"]),
     BadInput(
       "more items than numbers", 64, ["--without", "0..<9223372036854775807"],
       ["retrain", "run", "--without", "0..<9223372036854775807"]),

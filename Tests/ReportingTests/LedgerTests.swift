@@ -110,10 +110,10 @@ struct LedgerTests {
       Array(lines[start...start + 4])
         == [
           "     supporters  label  credit  marginal  integrated  first epoch  between  last epoch",
-          "  1  train:0     4      +1.000    +0.500      +0.900       +0.5000  +0.3000     +0.2000",
-          "  2  train:3     4      +0.250    +0.125      +0.225       +0.1250  +0.0750     +0.0500",
+          "  1  train:0     4      +1.000    +0.500      +0.900      +0.5000  +0.3000     +0.2000",
+          "  2  train:3     4      +0.250    +0.125      +0.225      +0.1250  +0.0750     +0.0500",
           "     opponents   label  credit  marginal  integrated  first epoch  between  last epoch",
-          "  1  train:1     4      −0.500    −0.250      −0.450       −0.2500  −0.1500     −0.1000",
+          "  1  train:1     4      −0.500    −0.250      −0.450      −0.2500  −0.1500     −0.1000",
         ])
   }
 

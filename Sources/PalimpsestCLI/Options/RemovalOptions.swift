@@ -48,7 +48,7 @@ struct RemovalOptions: ParsableArguments {
   private static func items(_ text: String) throws -> [Int] {
     let fault = ValidationError("found \"\(text)\", expected items such as 17,18 or 3..<9")
     let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-    return try parts.flatMap { part -> [Int] in
+    let items = try parts.flatMap { part -> [Int] in
       if let item = Int(part), item >= 0 { return [item] }
       let ends = part.split(separator: "..<", omittingEmptySubsequences: false)
       guard ends.count == 2, let low = Int(ends[0]), let high = Int(ends[1]), 0 <= low, low < high,
@@ -57,6 +57,11 @@ struct RemovalOptions: ParsableArguments {
       else { throw fault }
       return Array(low..<high)
     }
+    var seen: Set<Int> = []
+    if let twice = items.first(where: { !seen.insert($0).inserted }) {
+      throw ValidationError("found item \(twice) twice, expected each once")
+    }
+    return items
   }
 
   /// The removals that do not depend on scores.
