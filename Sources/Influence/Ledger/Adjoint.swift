@@ -21,9 +21,6 @@ final class Adjoint<Scalar: TensorScalar> {
     memories = optimizer.rule.stateNames.map { _ in Directions(count, layout) }
   }
 
-  /// What goes on from step to step, for saving and restoring.
-  var carried: [Directions<Scalar>] { [parameters] + memories }
-
   /// Pulls ``parameters`` back through a step: to ``gradient``, and to the states before it.
   ///
   /// - Parameter holdsScale: Whether states that only scale the step are held fixed.
@@ -79,15 +76,6 @@ final class Adjoint<Scalar: TensorScalar> {
           Scalar.affine(entry.shape.count, scale, target, 0, target)
           Scalar.axpy(entry.shape.count, Scalar(-share), base + entry.offset, target)
         }
-      }
-    }
-  }
-
-  /// target += a · flat for every direction.
-  static func add(_ a: Scalar, _ flat: UnsafePointer<Scalar>, to target: Directions<Scalar>) {
-    for entry in target.layout.entries {
-      for row in 0..<target.count {
-        Scalar.axpy(entry.shape.count, a, flat + entry.offset, target.row(row, of: entry))
       }
     }
   }

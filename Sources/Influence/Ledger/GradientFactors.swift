@@ -211,10 +211,7 @@ struct Directions<Scalar: TensorScalar> {
     self.entry(entry) + direction * entry.shape.count
   }
 
-  func clear() {
-    UnsafeMutableRawPointer(memory.base).initializeMemory(
-      as: UInt8.self, repeating: 0, count: memory.count * MemoryLayout<Scalar>.stride)
-  }
+  func clear() { memory.clear() }
 
   /// Inner product of one direction with a flat vector.
   func dot(_ direction: Int, _ flat: UnsafePointer<Scalar>) -> Double {

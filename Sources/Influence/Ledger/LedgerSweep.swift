@@ -51,11 +51,18 @@ final class LedgerSweep<Scalar: TensorScalar> {
       let preparation = try StepPreparation<Scalar>.Program(
         problem, takesFactors: true, differentiatesScale: false)
       self.preparation = preparation
+      let rows = Dictionary(
+        uniqueKeysWithValues: ranges.flatMap { $0 }.enumerated().map { ($1, $0) })
       blocks = ranges.compactMap { range in
         guard let program = programs[range.count], let items = preparation.items else { return nil }
-        return CreditBlock(
-          run, QueryBlock(problem, range, program), items, rule: rule, values: values,
-          tolerance: tolerance)
+        let setting = CreditSetting(
+          run: run, items: items, strangers: preparation.strangerFactors, rule: rule, path: values,
+          tolerance: tolerance, rowOf: rows)
+        let queries = QueryBlock(problem, range, program)
+        if run.optimizer.rule.stateNames.isEmpty, let products = FactorProducts(items) {
+          return FactoredCreditBlock(queries, setting, products)
+        }
+        return CreditBlock(queries, setting)
       }
     case .marginal:
       isCredit = false
@@ -139,7 +146,7 @@ final class LedgerSweep<Scalar: TensorScalar> {
       }
     }
     for block in blocks {
-      for part in block.adjoint.carried
+      for part in block.carried
       where !Scalar.allFinite(UnsafeBufferPointer(part.memory.elements)) {
         throw LedgerError.notFinite(
           what: "the sensitivity of query \(block.queries.range.lowerBound) or one of the "
@@ -153,22 +160,41 @@ final class LedgerSweep<Scalar: TensorScalar> {
     _ prepared: [PreparedStep<Scalar>], _ clipScales: [Scalar], pool: WorkerPool?
   ) {
     let (block, first, size) = (blocks[number], firstRows[number], problem.run.batches.size)
-    let dots = AlignedBuffer<Scalar>(block.queries.count * size, filledWith: 0)
-    let strangers = strangers.map { StrangerRows(self, $0, block, firstRow: first) }
+    let (count, others) = (block.queries.count, problem.strangers?.count ?? 0)
+    let items = AlignedBuffer<Scalar>(count * size, filledWith: 0)
+    let strangers = AlignedBuffer<Scalar>(count * others, filledWith: 0)
     for step in leg.range.reversed() {
-      let step = (number: step, prepared: prepared[step - leg.range.lowerBound])
+      items.clear()
+      strangers.clear()
       block.goBack(
-        step.number, of: leg, step.prepared, clipScale: clipScales[step.number], pool: pool,
-        dots: dots.base)
-      let entries = problem.run.batches[step.number]
+        SweptStep(
+          number: step, leg: leg, prepared: prepared[step - leg.range.lowerBound],
+          clipScale: clipScales[step], pool: pool),
+        into: StepProducts(
+          items: items.base, strangers: strangers.base, strangerCount: others))
+      let entries = problem.run.batches[step]
       var scales = self.scales(entries)
-      for query in 0..<block.queries.count {
-        let target =
-          visits.base + ((first + query) * problem.run.batches.count + step.number) * size
-        Scalar.zip(.multiply, size, dots.base + query * size, true, &scales, true, target)
+      for query in 0..<count {
+        let target = visits.base + ((first + query) * problem.run.batches.count + step) * size
+        Scalar.zip(.multiply, size, items.base + query * size, true, &scales, true, target)
       }
-      strangers?.add(
-        step.prepared, entries, scales, isCredit ? clipScales[step.number] : 1)
+      if others > 0 { addStrangers(strangers, others, entries, scales, first..<first + count) }
+    }
+  }
+
+  /// Adds what each stranger would have added in the place of each of a step's items.
+  private func addStrangers(
+    _ products: AlignedBuffer<Scalar>, _ number: Int, _ entries: ArraySlice<Int>,
+    _ scales: [Scalar], _ rows: Range<Int>
+  ) {
+    guard let table = strangers else { return }
+    for (query, row) in rows.enumerated() {
+      for (entry, scale) in zip(entries, scales) where entry >= 0 {
+        let range = table.range[entry]
+        Scalar.axpy(
+          range.count, scale, products.base + query * number + range.lowerBound,
+          strangerCredits.base + row * table.rowCount + table.start[entry])
+      }
     }
   }
 
@@ -179,54 +205,6 @@ final class LedgerSweep<Scalar: TensorScalar> {
     let weights = isCredit ? problem.run.itemWeights : nil
     return entries.map { $0 < 0 ? 0 : (weights?[$0] ?? 1) / present }
   }
-
-  /// A block's part of what strangers would have added.
-  private struct StrangerRows {
-    let table: StrangerTable
-    let block: any SweepBlock<Scalar>
-    let factors: GradientFactors<Scalar>?
-    /// `[D, M]` for M strangers.
-    let dots: AlignedBuffer<Scalar>
-    let number: Int
-    let scratch: AlignedBuffer<Scalar>
-    let credits: UnsafeMutablePointer<Scalar>
-
-    init(
-      _ sweep: LedgerSweep, _ table: StrangerTable, _ block: any SweepBlock<Scalar>, firstRow: Int
-    ) {
-      self.table = table
-      self.block = block
-      factors = sweep.preparation.strangerFactors
-      number = sweep.problem.strangers?.count ?? 0
-      dots = AlignedBuffer(block.queries.count * number, filledWith: 0)
-      scratch = AlignedBuffer(
-        factors?.contractionScratch(block.queries.count) ?? 0, filledWith: 0)
-      credits = sweep.strangerCredits.base + firstRow * table.rowCount
-    }
-
-    /// Adds what each stranger would have added in the place of each of a step's items.
-    func add(
-      _ prepared: PreparedStep<Scalar>, _ entries: ArraySlice<Int>, _ scales: [Scalar],
-      _ clipScale: Scalar
-    ) {
-      guard let factors else { return }
-      var start = 0
-      for memory in prepared.strangers {
-        factors.contract(
-          memory.rows, count: memory.count, with: block.adjoint.gradient, into: dots.base + start,
-          stride: number, scratch: scratch.base)
-        start += memory.count
-      }
-      for query in 0..<block.queries.count {
-        for (entry, scale) in zip(entries, scales) where entry >= 0 {
-          let range = table.range[entry]
-          Scalar.axpy(
-            range.count, scale * clipScale, dots.base + query * number + range.lowerBound,
-            credits + query * table.rowCount + table.start[entry])
-        }
-      }
-    }
-  }
 }
 
 extension LedgerSweep {
@@ -235,7 +213,7 @@ extension LedgerSweep {
 
   /// What is carried on from step to step, to be saved and restored.
   var carried: [AlignedBuffer<Scalar>] {
-    blocks.flatMap { $0.adjoint.carried.map(\.memory) } + [visits, strangerCredits]
+    blocks.flatMap { $0.carried.map(\.memory) } + [visits, strangerCredits]
   }
 
   /// Goes on from a saved position.

@@ -8,7 +8,6 @@ import Training
 final class QueryBlock<Scalar: TensorScalar> {
   /// Which of the ledger's queries.
   let range: Range<Int>
-  private let factors: GradientFactors<Scalar>
   private let batch: BatchMemory<Scalar>
   private let workspace: Workspace<Scalar>
   private let rows: FactorRows<Scalar>
@@ -53,6 +52,22 @@ final class QueryBlock<Scalar: TensorScalar> {
 
   /// The measure of a query at the parameters of the last ``run(at:)``.
   func value(_ query: Int) -> Double { Double(workspace.output(0)[query]) }
+
+  /// Takes the factors of the gradients at some parameters into memory, one place for each source.
+  ///
+  /// Sources that are the queries' own inputs need none.
+  func run(at parameters: UnsafePointer<Scalar>, into memory: [UnsafeMutablePointer<Scalar>]) {
+    for (source, place) in zip(factors.sources, memory) {
+      if let output = source.output { workspace.bind(output: output, to: place) }
+    }
+    run(at: parameters)
+  }
+
+  /// The queries' inputs, `[D] + inputShape`.
+  var inputs: UnsafePointer<Scalar> { UnsafePointer(batch.inputs.base) }
+
+  /// How gradients are made of factors.
+  let factors: GradientFactors<Scalar>
 
   /// Adds `weight` times the gradients of some queries at the parameters of the last ``run(at:)``.
   func addGradients(of queries: [Int], weight: Scalar, to gradients: Directions<Scalar>) {

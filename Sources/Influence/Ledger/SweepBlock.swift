@@ -9,7 +9,7 @@ protocol SweepBlock<Scalar>: AnyObject {
   /// Which of the ledger's queries.
   var queries: QueryBlock<Scalar> { get }
   /// What is carried from step to step.
-  var adjoint: Adjoint<Scalar> { get }
+  var carried: [Directions<Scalar>] { get }
   /// What weight decay did to each query's measure, `[D]`, in the steps gone through.
   var decay: [Double] { get set }
 
@@ -17,66 +17,84 @@ protocol SweepBlock<Scalar>: AnyObject {
   func begin(at final: UnsafePointer<Scalar>)
 
   /// Goes back through a step.
-  ///
-  /// - Parameter dots: What the step's entries add to the measure per unit of their weight over b,
-  ///   `[D, B]`.
-  func goBack(
-    _ step: Int, of leg: Trajectory<Scalar>.Leg, _ prepared: PreparedStep<Scalar>,
-    clipScale: Scalar, pool: WorkerPool?, dots: UnsafeMutablePointer<Scalar>)
+  func goBack(_ step: SweptStep<Scalar>, into products: StepProducts<Scalar>)
 }
 
-/// Credit: chord gradients, shared out among the items that made each step.
+/// A step as a sweep comes to it.
+struct SweptStep<Scalar: TensorScalar> {
+  let number: Int
+  let leg: Trajectory<Scalar>.Leg
+  let prepared: PreparedStep<Scalar>
+  /// κ.
+  let clipScale: Scalar
+  /// Threads for large products where the block has them to itself.
+  let pool: WorkerPool?
+
+  var before: [Scalar] { leg.before(number).parameters }
+  var after: [Scalar] { leg.after(number).parameters }
+}
+
+/// What gradients of a step's items, and of strangers in their places, add to each measure, before
+/// weights and batch size.
+struct StepProducts<Scalar: TensorScalar> {
+  /// `[D, B]`, zeros at first.
+  let items: UnsafeMutablePointer<Scalar>
+  /// `[D, M]`, zeros at first.
+  let strangers: UnsafeMutablePointer<Scalar>
+  /// M.
+  let strangerCount: Int
+}
+
+/// Credit under an optimizer with state: chord gradients are carried back through it.
 final class CreditBlock<Scalar: TensorScalar>: SweepBlock {
   let queries: QueryBlock<Scalar>
-  let adjoint: Adjoint<Scalar>
   var decay: [Double]
-  private let run: TrainingRun<Scalar>
-  private let factors: GradientFactors<Scalar>
-  private let chord: ChordGradient<Scalar>
+  private let adjoint: Adjoint<Scalar>
+  private let setting: CreditSetting<Scalar>
+  private let quadrature: ChordQuadrature<WrittenGradients<Scalar>>
   private let scratch: AlignedBuffer<Scalar>
-  /// f before each step and after the last, `[S + 1, Q]`.
-  private let values: MeasuredPath
-  /// What each query may miss on a step.
-  private let allowed: (_ step: Int, _ query: Int) -> Double
+  private var last: (step: Int, node: WrittenGradients<Scalar>.Node)?
 
-  init(
-    _ run: TrainingRun<Scalar>, _ queries: QueryBlock<Scalar>, _ factors: GradientFactors<Scalar>,
-    rule: QuadratureRule, values: MeasuredPath, tolerance: Double
-  ) {
-    self.run = run
+  init(_ queries: QueryBlock<Scalar>, _ setting: CreditSetting<Scalar>) {
     self.queries = queries
-    self.factors = factors
-    self.values = values
-    adjoint = Adjoint(queries.count, run.model.layout, run.optimizer)
-    chord = ChordGradient(queries, rule, run.model.layout)
-    scratch = AlignedBuffer(factors.contractionScratch(queries.count), filledWith: 0)
+    self.setting = setting
+    adjoint = Adjoint(queries.count, setting.run.model.layout, setting.run.optimizer)
+    quadrature = ChordQuadrature(
+      WrittenGradients(queries, into: adjoint.parameters), setting.rule, noise: setting.noise)
+    scratch = AlignedBuffer(setting.items.contractionScratch(queries.count), filledWith: 0)
     decay = [Double](repeating: 0, count: queries.count)
-    allowed = { values.allowedMiss($0, $1, tolerance: tolerance) }
   }
+
+  /// The chord's gradients are new at every step.
+  var carried: [Directions<Scalar>] { adjoint.memories }
 
   func begin(at final: UnsafePointer<Scalar>) {}
 
-  func goBack(
-    _ step: Int, of leg: Trajectory<Scalar>.Leg, _ prepared: PreparedStep<Scalar>,
-    clipScale: Scalar, pool: WorkerPool?, dots: UnsafeMutablePointer<Scalar>
-  ) {
-    let first = queries.range.lowerBound
-    chord.average(
-      step, of: leg, values: { self.values[$0, first + $1] },
-      allowed: (0..<queries.count).map { allowed(step, first + $0) }, into: adjoint.parameters)
-    adjoint.pullBack(prepared.derivative, holdsScale: true)
-    addDecay(leg.before(step).parameters, rate: run.learningRates[step])
-    guard let items = prepared.items else { return }
-    factors.contract(
-      items.rows, count: items.count, with: adjoint.gradient, into: dots, stride: items.count,
-      scratch: scratch.base)
-    if clipScale != 1 {
-      Scalar.affine(queries.count * items.count, clipScale, dots, 0, dots)
+  func goBack(_ step: SweptStep<Scalar>, into products: StepProducts<Scalar>) {
+    adjoint.parameters.clear()
+    setting.withEnds(of: step, quadrature.integrand.chord) {
+      last = quadrature.integrate(
+        ends: setting.ends(step.number, queries), allowed: setting.allowed(step.number, queries),
+        last: last.flatMap { $0.step == step.number + 1 ? $0.node : nil }
+      ).map { (step.number, $0) }
     }
+    adjoint.pullBack(step.prepared.derivative, holdsScale: true)
+    addDecay(step.before, rate: setting.run.learningRates[step.number])
+    if step.clipScale != 1 {
+      let gradient = adjoint.gradient
+      Scalar.affine(
+        gradient.elementCount, step.clipScale, gradient.memory.base, 0, gradient.memory.base)
+    }
+    if let items = step.prepared.items {
+      setting.items.contract(
+        items.rows, count: items.count, with: adjoint.gradient, into: products.items,
+        stride: items.count, scratch: scratch.base)
+    }
+    setting.contractStrangers(step.prepared, with: adjoint.gradient, into: products)
   }
 
   private func addDecay(_ parameters: [Scalar], rate: Double) {
-    let weightDecay = run.optimizer.weightDecay
+    let weightDecay = setting.run.optimizer.weightDecay
     if weightDecay.rate == 0 { return }
     for query in 0..<queries.count {
       switch weightDecay.kind {
@@ -89,11 +107,133 @@ final class CreditBlock<Scalar: TensorScalar>: SweepBlock {
   }
 }
 
+/// Credit under an optimizer without state, from factors alone.
+final class FactoredCreditBlock<Scalar: TensorScalar>: SweepBlock {
+  let queries: QueryBlock<Scalar>
+  var decay: [Double]
+  private let setting: CreditSetting<Scalar>
+  private let quadrature: ChordQuadrature<FactoredGradients<Scalar>>
+  private let decayed: Directions<Scalar>?
+  private var last: (step: Int, node: FactoredGradients<Scalar>.Node)?
+
+  init(
+    _ queries: QueryBlock<Scalar>, _ setting: CreditSetting<Scalar>,
+    _ products: FactorProducts<Scalar>
+  ) {
+    self.queries = queries
+    self.setting = setting
+    let layout = setting.run.model.layout
+    quadrature = ChordQuadrature(
+      FactoredGradients(queries, products, layout), setting.rule, noise: setting.noise)
+    decayed = setting.run.optimizer.weightDecay.rate == 0 ? nil : Directions(1, layout)
+    decay = [Double](repeating: 0, count: queries.count)
+  }
+
+  /// Nothing: a step's credit depends on the step alone.
+  var carried: [Directions<Scalar>] { [] }
+
+  func begin(at final: UnsafePointer<Scalar>) {}
+
+  func goBack(_ step: SweptStep<Scalar>, into products: StepProducts<Scalar>) {
+    let integrand = quadrature.integrand
+    let size = setting.run.batches.size
+    integrand.partners =
+      step.prepared.items.map {
+        [.init(rows: $0.rows, count: $0.count, sums: products.items, stride: size)]
+      } ?? []
+    var start = 0
+    for memory in step.prepared.strangers {
+      integrand.partners.append(
+        .init(
+          rows: memory.rows, count: memory.count, sums: products.strangers + start,
+          stride: products.strangerCount))
+      start += memory.count
+    }
+    if let decayed {
+      decayed.memory.base.update(from: step.before, count: decayed.elementCount)
+      integrand.decayed = decayed
+      for query in 0..<queries.count { integrand.decay[query] = 0 }
+    }
+    setting.withEnds(of: step, integrand.chord) {
+      last = quadrature.integrate(
+        ends: setting.ends(step.number, queries), allowed: setting.allowed(step.number, queries),
+        last: last.flatMap { $0.step == step.number + 1 ? $0.node : nil }
+      ).map { (step.number, $0) }
+    }
+    let direct = step.prepared.derivative.direct
+    let scale = direct * step.clipScale
+    Scalar.affine(queries.count * size, scale, products.items, 0, products.items)
+    Scalar.affine(
+      queries.count * products.strangerCount, scale, products.strangers, 0, products.strangers)
+    let weightDecay = setting.run.optimizer.weightDecay
+    if weightDecay.rate != 0 {
+      // Without state, coupled and decoupled decay are the same.
+      let rate = setting.run.learningRates[step.number] * weightDecay.rate
+      for query in 0..<queries.count { decay[query] -= rate * integrand.decay[query] }
+    }
+  }
+}
+
+/// What all blocks of a credit sweep share.
+struct CreditSetting<Scalar: TensorScalar> {
+  let run: TrainingRun<Scalar>
+  /// How the gradients of a batch's items are made of factors.
+  let items: GradientFactors<Scalar>
+  let strangers: GradientFactors<Scalar>?
+  let rule: QuadratureRule
+  let path: MeasuredPath
+  let tolerance: Double
+  /// The row of the path that belongs to each query.
+  let rowOf: [Int: Int]
+
+  /// What rounding alone may make of a difference of two measures, as a share of the larger one.
+  var noise: Double { 8 * Double(Scalar.ulpOfOne) }
+
+  /// f of each query before and after a step.
+  func ends(_ step: Int, _ queries: QueryBlock<Scalar>) -> [(Double, Double)] {
+    queries.range.map { query in
+      let row = rowOf[query] ?? 0
+      return (path[step, row], path[step + 1, row])
+    }
+  }
+
+  /// What each query may miss on a step.
+  func allowed(_ step: Int, _ queries: QueryBlock<Scalar>) -> [Double] {
+    queries.range.map { path.allowedMiss(step, rowOf[$0] ?? 0, tolerance: tolerance) }
+  }
+
+  func withEnds(of step: SweptStep<Scalar>, _ chord: Chord<Scalar>, _ body: () -> Void) {
+    step.before.withUnsafeBufferPointer { before in
+      step.after.withUnsafeBufferPointer { after in
+        guard let before = before.baseAddress, let after = after.baseAddress else { return }
+        chord.move(from: before, to: after)
+        body()
+      }
+    }
+  }
+
+  func contractStrangers(
+    _ prepared: PreparedStep<Scalar>, with gradient: Directions<Scalar>,
+    into products: StepProducts<Scalar>
+  ) {
+    guard let strangers, !prepared.strangers.isEmpty else { return }
+    let scratch = AlignedBuffer<Scalar>(
+      strangers.contractionScratch(gradient.count), filledWith: 0)
+    var start = 0
+    for memory in prepared.strangers {
+      strangers.contract(
+        memory.rows, count: memory.count, with: gradient, into: products.strangers + start,
+        stride: products.strangerCount, scratch: scratch.base)
+      start += memory.count
+    }
+  }
+}
+
 /// Marginal: the exact derivative of the final measures, pulled back through every step.
 final class MarginalBlock<Scalar: TensorScalar>: SweepBlock {
   let queries: QueryBlock<Scalar>
-  let adjoint: Adjoint<Scalar>
   var decay: [Double]
+  private let adjoint: Adjoint<Scalar>
   private let run: TrainingRun<Scalar>
   private let curvature: CurvatureProduct<Scalar>
 
@@ -113,11 +253,10 @@ final class MarginalBlock<Scalar: TensorScalar>: SweepBlock {
     queries.addGradients(of: Array(0..<queries.count), weight: 1, to: adjoint.parameters)
   }
 
-  func goBack(
-    _ step: Int, of leg: Trajectory<Scalar>.Leg, _ prepared: PreparedStep<Scalar>,
-    clipScale: Scalar, pool: WorkerPool?, dots: UnsafeMutablePointer<Scalar>
-  ) {
-    adjoint.pullBack(prepared.derivative, holdsScale: false)
+  var carried: [Directions<Scalar>] { [adjoint.parameters] + adjoint.memories }
+
+  func goBack(_ step: SweptStep<Scalar>, into products: StepProducts<Scalar>) {
+    adjoint.pullBack(step.prepared.derivative, holdsScale: false)
     let (parameters, gradient) = (adjoint.parameters, adjoint.gradient)
     let weightDecay = run.optimizer.weightDecay
     if weightDecay.rate != 0 {
@@ -128,15 +267,15 @@ final class MarginalBlock<Scalar: TensorScalar>: SweepBlock {
           parameters.memory.base)
       case .decoupled:
         Scalar.affine(
-          parameters.elementCount, Scalar(1 - run.learningRates[step] * weightDecay.rate),
+          parameters.elementCount, Scalar(1 - run.learningRates[step.number] * weightDecay.rate),
           parameters.memory.base, 0, parameters.memory.base)
       }
     }
-    adjoint.pullBackClipping(prepared.gradient, scale: clipScale)
-    leg.before(step).parameters.withUnsafeBufferPointer { before in
+    adjoint.pullBackClipping(step.prepared.gradient, scale: step.clipScale)
+    step.before.withUnsafeBufferPointer { before in
       guard let before = before.baseAddress else { return }
-      let products = curvature.multiply(run.batches[step], at: before, pool: pool)
-      dots.update(from: products, count: queries.count * run.batches.size)
+      let dots = curvature.multiply(run.batches[step.number], at: before, pool: step.pool)
+      products.items.update(from: dots, count: queries.count * run.batches.size)
     }
     Scalar.axpy(
       parameters.elementCount, 1, curvature.products.memory.base, parameters.memory.base)

@@ -1,0 +1,72 @@
+import TensorCore
+import Training
+
+/// Inner products of gradients that are given as factors, all pairs of two batches.
+struct FactorProducts<Scalar: TensorScalar>: Sendable {
+  /// One parameter and the bias beside it, if there is one: (x · x' + plus)(y · y').
+  private struct Term: Sendable {
+    /// Nil for a bias alone.
+    var x: Int?
+    var plus: Scalar = 0
+    let y: Int
+  }
+
+  private let sources: [GradientFactors<Scalar>.Source]
+  private let terms: [Term]
+  /// The sources that occur in the terms.
+  private let used: [Int]
+
+  /// Items multiplied at once.
+  static var chunk: Int { 128 }
+
+  /// Nil where a parameter meets the data at more than one place or position: then the sum of its
+  /// products is not the product of its sums.
+  init?(_ factors: GradientFactors<Scalar>) {
+    let names = factors.uses.map(\.entry.name)
+    guard factors.sources.allSatisfy({ $0.positions == 1 }), Set(names).count == names.count else {
+      return nil
+    }
+    sources = factors.sources
+    var terms = factors.uses.compactMap { use in
+      use.rows.map { Term(x: use.columns, y: $0) }
+    }
+    for use in factors.uses where use.rows == nil {
+      // The weight whose rows are the bias's own cotangent.
+      if let weight = terms.firstIndex(where: { $0.x != nil && $0.y == use.columns && $0.plus == 0 })
+      {
+        terms[weight].plus = 1
+      } else {
+        terms.append(Term(y: use.columns))
+      }
+    }
+    self.terms = terms
+    used = Set(terms.flatMap { [$0.x, $0.y].compactMap { $0 } }).sorted()
+  }
+
+  /// Elements of scratch for a batch of so many.
+  func scratchCount(_ count: Int) -> Int { sources.count * count * Self.chunk }
+
+  /// ⟨g_a, g_b⟩ for `count` items a and some items b, `[a, b]`.
+  func multiply(
+    _ a: FactorRows<Scalar>, _ count: Int, _ b: FactorRows<Scalar>, _ range: Range<Int>,
+    into products: UnsafeMutablePointer<Scalar>, scratch: UnsafeMutablePointer<Scalar>
+  ) {
+    let size = count * range.count
+    for source in used {
+      let width = sources[source].width
+      Scalar.gemm(
+        false, true, count, range.count, width, 1, a.base[source], width,
+        b.base[source] + range.lowerBound * width, width, 0, scratch + source * size, range.count)
+    }
+    UnsafeMutableRawPointer(products).initializeMemory(
+      as: UInt8.self, repeating: 0, count: size * MemoryLayout<Scalar>.stride)
+    for term in terms {
+      let y = scratch + term.y * size
+      if let x = term.x {
+        Scalar.multiplyAdd(size, scratch + x * size, term.plus, y, products)
+      } else {
+        Scalar.axpy(size, 1, y, products)
+      }
+    }
+  }
+}
