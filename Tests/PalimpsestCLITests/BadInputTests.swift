@@ -316,7 +316,8 @@ struct BadInputTests {
       "an item that is not there", 64, ["--without", "40", "0 to 39"],
       ["retrain", "run", "--without", "39,40"]),
     BadInput(
-      "an item twice", 64, ["--without", "item 3 twice", "each once"], ["retrain", "run", "--without", "3,3"]),
+      "an item twice", 64, ["--without", "item 3 twice", "each once"],
+      ["retrain", "run", "--without", "3,3"]),
     BadInput(
       "more items than numbers", 64, ["--without", "0..<9223372036854775807"],
       ["retrain", "run", "--without", "0..<9223372036854775807"]),
@@ -325,6 +326,15 @@ struct BadInputTests {
       ["retrain", "run", "--without-group", "Anna"]),
     BadInput(
       "no strongest", 64, ["--without-top", "found 0"], ["retrain", "run", "--without-top", "0"]),
+    BadInput(
+      "copies of an item that is not there", 64, ["--near-duplicates", "40", "0 to 39"],
+      ["retrain", "run", "--near-duplicates", "40"]),
+    BadInput(
+      "more than the same", 64, ["--similarity", "1.5", "at most 1"],
+      ["retrain", "run", "--near-duplicates", "4", "--similarity", "1.5"]),
+    BadInput(
+      "a similarity of nothing", 64, ["--similarity", "--near-duplicates"],
+      ["retrain", "run", "--without", "4", "--similarity", "0.9"]),
     BadInput(
       "two ends of one removal", 64, ["--renormalize", "--swap"],
       ["retrain", "run", "--without", "3", "--renormalize", "--swap", "test:0"]),

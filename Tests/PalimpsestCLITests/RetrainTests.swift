@@ -77,6 +77,24 @@ struct RetrainTests {
     }
   }
 
+  @Test("an item goes with its copies")
+  func copies() async throws {
+    let room = try Room()
+    try room.writeItems()
+    var inputs: Tensor<Float> = try room.array("x.npy")
+    inputs.scalars.replaceSubrange(30..<36, with: inputs.scalars[12..<18])
+    try NPY.write(inputs, to: room.path("x.npy"))
+    let trained = try await room.run(Room.training + ["--out", "run"])
+    try #require(trained.status == 0, "\(trained.errors)")
+    let query = ["--query", "test:0", "--columns", "credit", "--json"]
+    let copies = try await room.run(
+      ["retrain", "run", "--near-duplicates", "2", "--similarity", "1"] + query)
+    let list = try await room.run(["retrain", "run", "--without", "2,5"] + query)
+    #expect(try copies.json[1]["removed"]?.string == "train:2 and 1 like it")
+    #expect(try copies.json[1]["actual"] == list.json[1]["actual"])
+    #expect(try copies.json[1]["predicted"] == list.json[1]["predicted"])
+  }
+
   @Test("groups, other denominators and swaps")
   func semantics() async throws {
     let room = try await Room.withRun()

@@ -155,7 +155,8 @@ struct LedgerCommand: ParsableCommand {
         ? "The account of one output" : "The accounts of \(accounts.count) outputs",
       method: .init(
         name: "ledger",
-        summary: names.map { "\($0.rawValue): \($0.summary)" }.joined(separator: "; "),
+        summary: "what training did to an output, row by row: "
+          + names.map(\.rawValue).joined(separator: ", "),
         unit: query.measure.unit(record.manifest.loss)),
       measure: query.measure, loss: record.manifest.loss, model: record.model.specification,
       itemCount: train.count, sections: sections,

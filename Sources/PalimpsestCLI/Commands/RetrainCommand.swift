@@ -42,7 +42,8 @@ struct RetrainCommand: ParsableCommand {
       throw ValidationError(
         check
           ? "--check leaves nothing out; leave out the other options"
-          : "what is to be left out? Expected --without, --without-group or --without-top")
+          : "what is to be left out? Expected --without, --without-group, --without-top or --near-duplicates"
+      )
     }
   }
 

@@ -17,6 +17,17 @@ struct RemovalOptions: ParsableArguments {
       "Leave out for each query its own strongest supporters by credit.", valueName: "k"))
   var withoutTop: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "An item to leave out with all that resemble it; repeatable.", valueName: "item"))
+  var nearDuplicates: [Int] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "How similar these are at least, from 0 to 1 for the same inputs. (default: 0.95)",
+      valueName: "x"))
+  var similarity: Double?
+
   @Flag(help: "Take the mean of a batch over the items that are left.")
   var renormalize = false
 
@@ -33,11 +44,21 @@ struct RemovalOptions: ParsableArguments {
   }
 
   /// Whether nothing is left out.
-  var isEmpty: Bool { without.isEmpty && withoutGroup.isEmpty && withoutTop == nil }
+  var isEmpty: Bool {
+    without.isEmpty && withoutGroup.isEmpty && withoutTop == nil && nearDuplicates.isEmpty
+  }
 
   func validate() throws {
     if let withoutTop, withoutTop < 1 {
       throw ValidationError("--without-top: found \(withoutTop), expected 1 or more")
+    }
+    if let similarity {
+      guard similarity > 0, similarity <= 1 else {
+        throw ValidationError("--similarity: found \(similarity), expected above 0 and at most 1")
+      }
+      guard !nearDuplicates.isEmpty else {
+        throw ValidationError("--similarity goes with --near-duplicates")
+      }
     }
     guard !renormalize || swap == nil else {
       throw ValidationError("--renormalize and --swap exclude each other")
@@ -96,7 +117,27 @@ struct RemovalOptions: ParsableArguments {
         name: "group \(name), \(members.count) items", removal: try removal(members, run),
         query: nil)
     }
-    return lists + groups
+    return try lists + groups + nearDuplicates.map { try copies(of: $0, run) }
+  }
+
+  /// An item with all that resemble it.
+  private func copies<Scalar: TensorScalar>(
+    of item: Int, _ run: TrainingRun<Scalar>
+  ) throws -> Named {
+    let items = run.train.items
+    guard (0..<items.count).contains(item) else {
+      throw UsageError(
+        "--near-duplicates: found item \(item), expected 0 to \(items.count - 1)")
+    }
+    let found = items.nearDuplicates(of: item, similarity: similarity ?? 0.95).map(\.item)
+    let others = found.count - 1
+    let name =
+      others == 0
+      ? "which nothing resembles" : others == 1 ? "and 1 like it" : "and \(others) like it"
+    return Named(
+      name: "\(Scoring.id(item, items, "train")) \(name)",
+      removal: try removal(found.sorted(), run),
+      query: nil)
   }
 
   /// For each query its strongest supporters by credit.

@@ -62,8 +62,8 @@ extension ScoreReport.QueryLedger {
   func texts(of lines: [Line]) -> [[String?]] {
     let columns = self.columns.map { column -> [String?] in
       let isSummand = { (line: Line) in [.items, .part, .nobody].contains(line.role) }
-      var summands = HumanNumber.column(lines.filter(isSummand).compactMap { $0.values[column] })[
-        ...]
+      let values = lines.filter(isSummand).compactMap { $0.values[column] }
+      var summands = HumanNumber.column(values, digits: 4)[...]
       return lines.map { line in
         guard let value = line.values[column] else {
           return line.role == .items && account.columns[column]?.refusal != nil ? "refused" : nil

@@ -11,6 +11,7 @@ extension ScoreReport {
       isOfReceipts
         ? Fact("changes", "\(method.unitText); positive where the \(measure.rawValue) rises")
         : Fact("scores", "\(method.unitText); positive supports the output"),
+    ] + (ledgers.first?.columns ?? []).map { Fact($0.rawValue, $0.summary) } + [
       Fact("measure", "\(measure.rawValue): \(measure.summary)"),
       Fact("model", model), Fact("trained with", "\(loss.rawValue): \(loss.summary)"),
       Fact("training items", HumanNumber.count(itemCount)),
