@@ -51,6 +51,9 @@ enum ExitStatus: Int32 {
       case .occupied, .differs: .cannotCreate
       }
     case is ModelError, is UsageError: .usage
+    case is AnswerIsNo: .answerIsNo
+    case let error as LedgerError:
+      if case .memory = error { .usage } else { .badData }
     case let error as ScoreError:
       if case .memory = error { .usage } else { .badData }
     case is GraphError: .defect
@@ -70,6 +73,14 @@ enum ExitStatus: Int32 {
     guard let help = hint?.split(separator: "'").dropFirst().first else { return text }
     return "\(text.hasSuffix(".") ? String(text.dropLast()) : text); see '\(help)'"
   }
+}
+
+/// What was asked is done, and the answer is no.
+struct AnswerIsNo: Error, CustomStringConvertible {
+  /// One line for the person.
+  let description: String
+
+  init(_ description: String) { self.description = description }
 }
 
 /// Options that contradict each other or name what does not exist.

@@ -7,7 +7,7 @@ import Foundation
 final class ProgressBar {
   private let title: String
   private let unit: String
-  private let total: Int
+  private var total: Int
   private let isTerminal = isatty(STDERR_FILENO) == 1
   /// What was done when the first news came: a resumed run does not start at nothing.
   private var start: (done: Int, time: ContinuousClock.Instant)?
@@ -22,7 +22,11 @@ final class ProgressBar {
   }
 
   /// Shows how much is done.
-  func show(_ done: Int) {
+  ///
+  /// - Parameter total: The units of all work, where they are known better by now.
+  func show(_ done: Int, of total: Int? = nil) {
+    if let total { self.total = total }
+    let total = self.total
     let now = ContinuousClock.now
     guard let start else { return self.start = (done, now) }
     guard now - last >= (isTerminal ? .milliseconds(100) : .seconds(10)) else { return }

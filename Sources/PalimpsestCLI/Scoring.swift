@@ -29,6 +29,9 @@ enum Scoring {
       content: hasPictures ? image(number, data).map { .image($0) } : nil)
   }
 
+  /// Pictures cost time and memory, and only a page shows them.
+  static func hasPictures(_ out: String?) -> Bool { out?.lowercased().hasSuffix(".html") ?? false }
+
   /// The picture that an item's inputs are: a square of values from 0 to 1.
   private static func image<Scalar: TensorScalar>(
     _ number: Int, _ data: Dataset<Scalar>
@@ -91,13 +94,11 @@ enum Scoring {
 
   /// Prints a report on standard output, in colour on a terminal.
   static func print(_ report: ScoreReport, json: Bool) throws {
-    if json, let format = ReportRegistry.format(forPath: ".jsonl") {
-      return try Output.write(format.render(report))
-    }
+    if json { return try Output.write(JSONLinesReport.render(report)) }
     var style = TerminalReport.Style()
     if Output.isTerminal {
       style.usesColor = ProcessInfo.processInfo.environment["NO_COLOR"]?.isEmpty ?? true
-      style.width = min(Terminal.width(STDOUT_FILENO), 100)
+      style.width = min(Terminal.width(STDOUT_FILENO), 120)
     }
     try Output.write(TerminalReport.render(report, style: style))
   }

@@ -126,3 +126,55 @@ extension WorkEstimate {
       peakBytes: estimate.peakBytes)
   }
 }
+
+extension WorkEstimate {
+  /// Of a ledger, some steps of which are tried.
+  init<Scalar: TensorScalar>(
+    _ problem: LedgerProblem<Scalar>, options: ColumnOptions, _ compute: ComputeOptions,
+    pool: WorkerPool, outputBytes: Int
+  ) throws {
+    let (run, columns) = (problem.run, options.wanted)
+    let (parameters, steps, queries) = (
+      run.model.layout.count, run.batches.count, problem.queries.count
+    )
+    // Passes of one query through one step: the integral takes eight marginals or more.
+    let passes =
+      1 + (columns.contains(.credit) ? 1 : 0) + (columns.contains(.marginal) ? 3 : 0)
+      + (columns.contains(.integrated) ? 24 : 0)
+    let visits = Double(queries) * Double(steps) * Double(run.batches.size)
+    let bytes = MemoryLayout<Scalar>.stride
+    let data =
+      (run.train.items.inputs.count + (run.test?.items.inputs.count ?? 0)
+        + problem.queries.inputs.count) * bytes
+    let states = (steps + 1) * parameters * (1 + run.optimizer.rule.stateNames.count) * bytes
+    let adjoints =
+      queries
+      * (12 * parameters * bytes + run.batches.rows.count * bytes
+        + 64 * run.train.items.count)
+    self.init(
+      items: run.train.items.count, queries: queries, steps: steps, parameters: parameters,
+      operations: 2 * visits * Double(parameters) * Double(passes), outputBytes: outputBytes,
+      seconds: try Self.seconds(problem, options, compute, pool),
+      peakBytes: (40 << 20) + 2 * data + min(states + adjoints, compute.memory?.bytes ?? 1 << 30))
+  }
+
+  /// The time of all steps, from that of the first few.
+  private static func seconds<Scalar: TensorScalar>(
+    _ problem: LedgerProblem<Scalar>, _ options: ColumnOptions, _ compute: ComputeOptions,
+    _ pool: WorkerPool
+  ) throws -> Double {
+    var sample = problem.run
+    let steps = min(sample.batches.count, 4)
+    sample.batches = Batches(
+      size: sample.batches.size,
+      rows: Array(sample.batches.rows.prefix(steps * sample.batches.size)))
+    sample.learningRates = Array(sample.learningRates.prefix(steps))
+    let few = LedgerProblem(
+      run: sample, queries: problem.queries, measure: problem.measure,
+      strangers: problem.strangers)
+    let duration = try ContinuousClock().measure {
+      _ = try options.accounts(few, columns: options.wanted, compute, pool: pool)
+    }
+    return duration / .seconds(1) * Double(problem.run.batches.count) / Double(steps)
+  }
+}

@@ -1,11 +1,15 @@
-/// A table for spreadsheets and data frames: a row for each query and each of its strongest items.
+/// A table for spreadsheets and data frames, of one kind: accounts, or scores, or receipts, the first
+/// of these that the report has.
 ///
-/// RFC 4180 with a header line. `rank` counts from 1 in each `side`. A text that a spreadsheet would
-/// run as a formula gets an apostrophe in front; numbers stay numbers. Receipts are not in it.
+/// RFC 4180 with a header line. Accounts have a row for each query and each item, and one for each
+/// row that is nobody's; scores a row for each query and each of its strongest items, `rank` counting
+/// from 1 in each `side`. A text that a spreadsheet would run as a formula gets an apostrophe in
+/// front; numbers stay numbers.
 public enum CSVReport {
   static let format = ReportFormat(
     name: "csv", fileExtension: "csv",
-    summary: "a row for each query and each of its strongest items", render: render)
+    summary: "a table: accounts of all items, or the strongest scores, or receipts",
+    render: render)
 
   static let columns = [
     "query", "query_label", "measured", "side", "rank", "item", "item_id", "label", "group",
@@ -14,14 +18,13 @@ public enum CSVReport {
 
   /// The whole file.
   public static func render(_ report: ScoreReport) -> String {
-    var lines = [line(columns)]
-    for section in report.sections {
-      switch section {
-      case .query(let query): lines += rows(of: query, unit: report.method.unit ?? "")
-      case .receipts: break
-      }
+    let unit = report.method.unit ?? ""
+    if !report.ledgers.isEmpty {
+      return line(ledgerColumns)
+        + report.ledgers.flatMap { rows(of: $0, unit: unit) }.joined()
     }
-    return lines.joined()
+    if report.queries.isEmpty, !report.receipts.isEmpty { return table(of: report.receipts) }
+    return line(columns) + report.queries.flatMap { rows(of: $0, unit: unit) }.joined()
   }
 
   private static func rows(of scores: ScoreReport.QueryScores, unit: String) -> [String] {
@@ -37,12 +40,12 @@ public enum CSVReport {
     }
   }
 
-  private static func line(_ cells: [String]) -> String {
+  static func line(_ cells: [String]) -> String {
     cells.joined(separator: ",") + "\r\n"
   }
 
   /// A cell that stays text in a spreadsheet and one cell in a reader.
-  private static func text(_ text: String) -> String {
+  static func text(_ text: String) -> String {
     let clean = text.plain
     let safe = startsFormula(clean) ? "'" + clean : clean
     guard safe.unicodeScalars.contains(where: { [",", "\"", "\n"].contains($0) }) else {

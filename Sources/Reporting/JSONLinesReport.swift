@@ -2,7 +2,7 @@ import Formats
 import Influence
 import Training
 
-/// One JSON object on each line for programs: a header, then each query and each receipt.
+/// One JSON object on each line for programs: a header, then each query, account, receipt and fit.
 ///
 /// `kind` tells them apart. Names are in alphabetical order and every object of a kind has the same
 /// ones; what is not known is `null`. Numbers have all their digits.
@@ -14,7 +14,12 @@ public enum JSONLinesReport {
 
   /// The whole file.
   public static func render(_ report: ScoreReport) -> String {
-    ([header(report)] + report.sections.flatMap(objects)).map { "\($0)\n" }.joined()
+    "\(header(report))\n" + results(report)
+  }
+
+  /// The lines after the header.
+  public static func results(_ report: ScoreReport) -> String {
+    report.sections.flatMap(objects).map { "\($0)\n" }.joined()
   }
 
   private static func header(_ report: ScoreReport) -> JSONValue {
@@ -25,7 +30,7 @@ public enum JSONLinesReport {
       ("unit", report.method.unit.map { .string($0) } ?? .null),
       ("measure", .string(report.measure.rawValue)), ("loss", .string(report.loss.rawValue)),
       ("model", .string(report.model)), ("items", .number(report.itemCount)),
-      ("queries", .number(report.queries.count)),
+      ("queries", .number(report.queryCount)),
       ("notes", .array(report.notes.map { .string($0) })),
       ("command", .string(report.provenance.command)),
       ("softwareVersion", .string(report.provenance.version)),
@@ -42,7 +47,8 @@ public enum JSONLinesReport {
   private static func objects(_ section: ScoreReport.Section) -> [JSONValue] {
     switch section {
     case .query(let query): [object(query)]
-    case .receipts(let receipts): receipts.map(object)
+    case .ledger(let ledger): [object(ledger)]
+    case .receipts(let receipts): receipts.map(object) + receipts.fits.map(object)
     }
   }
 
@@ -69,21 +75,14 @@ public enum JSONLinesReport {
     ])
   }
 
-  private static func object(_ receipt: ScoreReport.Receipt) -> JSONValue {
-    object([
-      ("kind", .string("receipt")), ("query", .string(receipt.query)),
-      ("removed", .string(receipt.removed)), ("predicted", number(receipt.predicted)),
-      ("actual", number(receipt.actual)), ("unit", .string(receipt.unit)),
-    ])
-  }
-
-  private static func object(_ members: [(name: String, value: JSONValue)]) -> JSONValue {
+  static func object(_ members: [(name: String, value: JSONValue)]) -> JSONValue {
     .object(members.sorted { $0.name < $1.name }.map { JSONValue.Member($0.name, $0.value) })
   }
 
   /// JSON has no number for NaN and infinity.
-  private static func number(_ value: Double?) -> JSONValue {
+  static func number(_ value: Double?) -> JSONValue {
     guard let value, value.isFinite else { return .null }
-    return .number(value)
+    // No row is called −0.
+    return .number(value == 0 ? 0 : value)
   }
 }

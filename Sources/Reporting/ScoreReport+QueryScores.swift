@@ -93,32 +93,4 @@ extension ScoreReport {
       self.content = content
     }
   }
-
-  /// A prediction beside what came out when the training was done again.
-  public struct Receipt: Sendable {
-    /// The id of the query.
-    public var query: String
-    /// What was taken out of the training set, in words.
-    public var removed: String
-    /// The change of the query's measure that the scores predict.
-    public var predicted: Double
-    /// The change that came out.
-    public var actual: Double
-    /// What both are counted in.
-    public var unit: String
-
-    /// A prediction and its outcome.
-    public init(query: String, removed: String, predicted: Double, actual: Double, unit: String) {
-      self.query = query
-      self.removed = removed
-      self.predicted = predicted
-      self.actual = actual
-      self.unit = unit
-    }
-
-    /// Whether prediction and outcome have the same sign.
-    var agreesInSign: Bool {
-      predicted == actual || (predicted > 0 && actual > 0) || (predicted < 0 && actual < 0)
-    }
-  }
 }

@@ -41,9 +41,21 @@ public struct ScoreReport: Sendable {
     self.provenance = provenance
   }
 
-  /// The queries of all sections, Q of them.
+  /// The scored queries of all sections.
   public var queries: [QueryScores] {
     sections.compactMap { if case .query(let query) = $0 { query } else { nil } }
+  }
+
+  /// The accounts of all sections.
+  public var ledgers: [QueryLedger] {
+    sections.compactMap { if case .ledger(let ledger) = $0 { ledger } else { nil } }
+  }
+
+  /// The receipts of all sections.
+  public var receipts: [Receipt] {
+    sections.flatMap { section -> [Receipt] in
+      if case .receipts(let receipts) = section { receipts } else { [] }
+    }
   }
 }
 
@@ -54,6 +66,8 @@ extension ScoreReport {
   public enum Section: Sendable {
     /// What supports and what opposes one output.
     case query(QueryScores)
+    /// The account of one output.
+    case ledger(QueryLedger)
     /// Predictions beside what came out when the training was done again.
     case receipts([Receipt])
   }

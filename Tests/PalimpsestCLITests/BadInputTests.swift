@@ -277,6 +277,73 @@ struct BadInputTests {
       "a matrix that is not computed", 64, ["--top-only", "--scores"],
       ["score", "run", "--top-only", "--scores", "s.npy"]),
     BadInput("fewer than no items", 64, ["--top", "-1"], ["self-influence", "run", "--top=-1"]),
+    BadInput(
+      "a column that there is not", 64, ["--columns", "blame", "credit,marginal,integrated"],
+      ["ledger", "run", "--columns", "credit,blame"]),
+    BadInput(
+      "a rule that there is not", 64, ["--rule", "romberg", "simpson"],
+      ["ledger", "run", "--rule", "romberg"]),
+    BadInput(
+      "a tolerance of nothing", 64, ["--tolerance", "0.0", "above 0"],
+      ["ledger", "run", "--tolerance", "0"]),
+    BadInput(
+      "fewer than no twins", 64, ["--twins", "-1"], ["ledger", "run", "--twins=-1"]),
+    BadInput(
+      "twins of nobody", 64, ["--twins", "--columns"],
+      ["ledger", "run", "--twins", "9", "--columns", "marginal"]),
+    BadInput(
+      "twins of no label", 64, ["--twin-labels", "other", "same"],
+      ["ledger", "run", "--twin-labels", "other"]),
+    BadInput(
+      "a ledger's query out of range", 64, ["test:8", "found 8 test items"],
+      ["ledger", "run", "--query", "test:8"]),
+    BadInput(
+      "half a pair of files for a ledger", 64, ["--query-x", "--query-y"],
+      ["ledger", "run", "--query-y", "qy.npy"]),
+    BadInput(
+      "too little memory for a ledger", 64, ["--memory", "found 0 MiB", "expected at least"],
+      ["ledger", "run", "--query", "test:0", "--memory", "1k"]),
+    BadInput("a ledger of no run", 64, ["<run>"], ["ledger"]),
+    BadInput(
+      "nothing to leave out", 64, ["--without", "--without-group"], ["retrain", "run"]),
+    BadInput(
+      "a check that leaves something out", 64, ["--check"],
+      ["retrain", "run", "--check", "--without", "3"]),
+    BadInput(
+      "an item that is none", 64, ["--without", "train", "17,18"],
+      ["retrain", "run", "--without", "train"]),
+    BadInput(
+      "an item that is not there", 64, ["--without", "40", "0 to 39"],
+      ["retrain", "run", "--without", "39,40"]),
+    BadInput(
+      "an item twice", 64, ["--without", "item 3 twice", "each once"],
+      ["retrain", "run", "--without", "3,3"]),
+    BadInput(
+      "more items than numbers", 64, ["--without", "0..<9223372036854775807"],
+      ["retrain", "run", "--without", "0..<9223372036854775807"]),
+    BadInput(
+      "a group of no items", 64, ["--without-group", "Anna", "none"],
+      ["retrain", "run", "--without-group", "Anna"]),
+    BadInput(
+      "no strongest", 64, ["--without-top", "found 0"], ["retrain", "run", "--without-top", "0"]),
+    BadInput(
+      "copies of an item that is not there", 64, ["--near-duplicates", "40", "0 to 39"],
+      ["retrain", "run", "--near-duplicates", "40"]),
+    BadInput(
+      "more than the same", 64, ["--similarity", "1.5", "at most 1"],
+      ["retrain", "run", "--near-duplicates", "4", "--similarity", "1.5"]),
+    BadInput(
+      "a similarity of nothing", 64, ["--similarity", "--near-duplicates"],
+      ["retrain", "run", "--without", "4", "--similarity", "0.9"]),
+    BadInput(
+      "two ends of one removal", 64, ["--renormalize", "--swap"],
+      ["retrain", "run", "--without", "3", "--renormalize", "--swap", "test:0"]),
+    BadInput(
+      "a swap with training items", 64, ["--swap", "train:3", "test:3"],
+      ["retrain", "run", "--without", "3", "--swap", "train:3"]),
+    BadInput(
+      "a swap with too many", 64, ["--swap", "found 2", "expected 1"],
+      ["retrain", "run", "--without", "3", "--swap", "test:0..<2"]),
     BadInput("nothing of that kind to list", 64, ["spells", "methods"], ["list", "spells"]),
   ]
 
@@ -365,6 +432,20 @@ struct BadInputTests {
     ) {
       try $0.replaceInput(24, with: .nan, in: "qx.npy")
     },
+    BadInput("no such run for a ledger", 66, ["nowhere/run.json"], ["ledger", "nowhere"]),
+    BadInput("no such run to train again", 66, ["nowhere"], ["retrain", "nowhere", "--check"]),
+    BadInput(
+      "a ledger of a truncated checkpoint", 65, ["00000012.safetensors", "SHA-256"],
+      ["ledger", "run", "--query", "test:0", "--out", "l.html"]
+    ) {
+      try $0.truncate("run/checkpoints/00000012.safetensors")
+    },
+    BadInput(
+      "a retraining of a truncated checkpoint", 65, ["00000012.safetensors", "SHA-256"],
+      ["retrain", "run", "--without", "3"]
+    ) {
+      try $0.truncate("run/checkpoints/00000012.safetensors")
+    },
     BadInput(
       "a missing checkpoint file", 66, ["c.safetensors"],
       [
@@ -401,6 +482,15 @@ struct BadInputTests {
     BadInput(
       "a matrix in a missing folder", 73, ["no/s.npy"],
       ["score", "run", "--query", "test:0", "--scores", "no/s.npy"]),
+    BadInput(
+      "a file for a ledger's matrices", 73, ["x.npy", "--scores"],
+      ["ledger", "run", "--query", "test:0", "--scores", "x.npy"]),
+    BadInput(
+      "a ledger's report in a missing folder", 73, ["no/l.html"],
+      ["ledger", "run", "--query", "test:0", "--out", "no/l.html"]),
+    BadInput(
+      "receipts in a missing folder", 73, ["no/r.csv"],
+      ["retrain", "run", "--without", "3", "--out", "no/r.csv"]),
     BadInput(
       "a report in a missing folder", 73, ["no/s.html"],
       ["score", "run", "--query", "test:0", "--scores", "s.npy", "--out", "no/s.html"]),

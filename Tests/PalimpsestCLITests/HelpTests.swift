@@ -9,7 +9,7 @@ struct HelpTests {
 
   @Test(
     "every command explains itself with an example that fits in a terminal",
-    arguments: ["demo", "train", "score", "self-influence", "inspect", "list"])
+    arguments: ["demo", "train", "score", "self-influence", "ledger", "retrain", "inspect", "list"])
   func example(_ command: String) async throws {
     let help = try await room.done(command, "--help").output
     #expect(help.contains(/EXAMPLES?:\s+palimpsest/))
@@ -22,7 +22,10 @@ struct HelpTests {
   @Test("the command names its commands and exit statuses")
   func overview() async throws {
     let help = try await room.done("--help").output
-    for word in ["demo", "train", "score", "self-influence", "inspect", "list", "EXIT STATUS"] {
+    for word in [
+      "demo", "train", "score", "self-influence", "ledger", "retrain", "inspect", "list",
+      "EXIT STATUS",
+    ] {
       #expect(help.contains(word))
     }
     #expect(try await room.done().output == help)
@@ -43,7 +46,9 @@ struct HelpTests {
 
   @Test(
     "lists say the same to people and to programs",
-    arguments: ["methods", "models", "formats", "measures", "losses", "optimizers"])
+    arguments: [
+      "methods", "models", "formats", "measures", "losses", "optimizers", "columns", "rules",
+    ])
   func list(_ kind: String) async throws {
     let lines = try await room.done("list", kind).output.split(separator: "\n")
     let objects = try await room.done("list", kind, "--json").json

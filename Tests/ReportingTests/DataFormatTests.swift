@@ -34,7 +34,8 @@ struct DataFormatTests {
     var early = Sample.query([1, 2])
     early.cocktail = nil
     let receipt = ScoreReport.Receipt(
-      query: "test:3", removed: "train:1", predicted: 0.1, actual: .nan, unit: "nats")
+      query: "test:3", removed: "train:1", predictions: [.init("tracin", 0.1)], actual: .nan,
+      unit: "nats")
     let lines = try json(
       Sample.report(
         [.query(Sample.query([1, 2])), .query(early), .receipts([receipt])], unit: nil))

@@ -51,10 +51,20 @@ struct HTMLReportTests {
     var written = query
     written.query.content = .text(text)
     let receipt = ScoreReport.Receipt(
-      query: text, removed: text, predicted: 0.2, actual: -0.1, unit: text)
+      query: text, removed: text, predictions: [.init("tracin", 0.2)], actual: -0.1, unit: text)
+    var account = Sample.threeColumns(
+      (0..<40).map { 20.5 - Double($0) }, refusal: text,
+      significance: Significance(
+        items: (0..<40).map { 20.5 - Double($0) }, strata: Array(repeating: 0, count: 40),
+        strangers: [[1]]))
+    account.columns[.credit]?.decay = 0.5
+    let ledger = ScoreReport.QueryLedger(
+      query: .init(id: text, label: text, group: text, content: .image(image)), account: account,
+      tolerance: 1e-4, count: 20,
+      item: { .init(id: text, label: text, group: text, content: contents[$0 % 3]) })
     var report = Sample.report(
-      [.query(pictured), .query(written), .receipts([receipt])], text: text, notes: [text],
-      unit: text)
+      [.query(pictured), .query(written), .ledger(ledger), .receipts([receipt])], text: text,
+      notes: [text], unit: text)
     report.model = text
     report.provenance.command = text
     report.provenance.version = text
@@ -129,15 +139,29 @@ struct HTMLReportTests {
     #expect(bars.map { $0["x"] } == ["0.00", "0.00", "-50.00"])
   }
 
+  @Test("each step of the waterfall starts where the one before ended") func waterfall() throws {
+    // From 2.5 by −1, −0.25, +0.5 to 1.75 on 200 units of 2.5 nats, then the residual of nothing.
+    let ledger = Sample.ledger(Sample.account([1, -0.5, 0, 0.25]))
+    let page = PageReader(HTMLReport.render(Sample.report([.ledger(ledger)])))
+    let start = try #require(page.elements.firstIndex { $0.attributes["class"] == "waterfall" })
+    let bars = page.elements[start...].filter { $0.name == "rect" }.prefix(6).map(\.attributes)
+    #expect(
+      bars.map { $0["class"] } == ["level", "support", "support", "oppose", "nobody", "level"])
+    #expect(bars.map { $0["x"] } == ["0.00", "120.00", "100.00", "100.00", "140.00", "0.00"])
+    #expect(bars.map { $0["width"] } == ["200.00", "80.00", "20.00", "40.00", "0.00", "140.00"])
+  }
+
   @Test("receipts have a bar for the prediction and one for what came out") func receipts() {
     let receipt = ScoreReport.Receipt(
-      query: "test:3", removed: "train:1", predicted: 0.2, actual: -0.1, unit: "nats")
+      query: "test:3", removed: "train:1", predictions: [.init("tracin", 0.2)], actual: -0.1,
+      unit: "nats")
     let page = PageReader(HTMLReport.render(Sample.report([.receipts([receipt])])))
     #expect(page.all("rect").map { $0["class"] } == ["predicted", "actual"])
     #expect(page.all("rect").map { $0["width"] } == ["100.00", "50.00"])
     #expect(page.text.contains("The sign was foreseen in 0 of 1."))
     let zero = ScoreReport.Receipt(
-      query: "test:3", removed: "nothing", predicted: 0, actual: 0, unit: "nats")
+      query: "test:3", removed: "nothing", predictions: [.init("tracin", 0)], actual: 0,
+      unit: "nats")
     let flat = PageReader(HTMLReport.render(Sample.report([.receipts([zero])])))
     #expect(flat.all("rect").map { $0["width"] } == ["0.00", "0.00"])
   }

@@ -51,7 +51,8 @@ struct TerminalReportTests {
   @Test("receipts show both numbers and how often the sign was right") func receipts() {
     let receipts = [(0.2, 0.1), (-0.5, 0.3)].map {
       ScoreReport.Receipt(
-        query: "test:3", removed: "train:1", predicted: $0.0, actual: $0.1, unit: "nats")
+        query: "test:3", removed: "train:1", predictions: [.init("tracin", $0.0)], actual: $0.1,
+        unit: "nats")
     }
     let text = TerminalReport.render(Sample.report([.receipts(receipts)]))
     #expect(text.contains("  test:3  train:1     +0.200  +0.100  nats\n"))

@@ -136,7 +136,7 @@ struct DemoCommand: ParsableCommand {
         of: .loss, loss: run.loss, on: test[[number]], at: trainer.parameters)
       return ScoreReport.Receipt(
         query: Scoring.id(number, test, "test"), removed: "its \(gone.count) strongest supporters",
-        predicted: gone.reduce(0) { $0 + $1.score },
+        predictions: [.init(TracIn.name, gone.reduce(0) { $0 + $1.score })],
         actual: Double(after[0]) - summaries[number].measured, unit: Measure.loss.unit(run.loss))
     }
   }

@@ -6,11 +6,11 @@ import Palimpsest
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "List methods, models, formats, measures, losses or optimizers.",
+    abstract: "List what can be asked for by name.",
     discussion: "EXAMPLE: palimpsest list methods")
 
   enum Kind: String, CaseIterable, ExpressibleByArgument {
-    case methods, models, formats, measures, losses, optimizers
+    case methods, models, formats, measures, losses, optimizers, columns, rules
   }
 
   @Argument(help: "What to list.")
@@ -39,6 +39,8 @@ struct ListCommand: ParsableCommand {
     case .formats: FormatRegistry.all.map { ($0.name, $0.summary) }
     case .measures: Measure.allCases.map { ($0.rawValue, $0.summary) }
     case .losses: Loss.allCases.map { ($0.rawValue, $0.summary) }
+    case .columns: LedgerColumn.allCases.map { ($0.rawValue, $0.summary) }
+    case .rules: QuadratureRule.allCases.map { ($0.rawValue, $0.summary) }
     case .optimizers: OptimizerRegistry.all.map { ($0.name, $0.summary) }
     }
   }

@@ -15,23 +15,10 @@ struct ScoreCommand: ParsableCommand {
 
   @OptionGroup var source: ModelOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "Queries of the run: test:3, test:0..<50, train:7, test:label=4; repeatable.",
-      valueName: "range"))
-  var query: [String] = []
-
-  @Option(help: ArgumentHelp("Inputs of queries from a file.", valueName: "file"))
-  var queryX: String?
-
-  @Option(help: ArgumentHelp("Labels or targets of queries from a file.", valueName: "file"))
-  var queryY: String?
+  @OptionGroup var query: QueryOptions
 
   @Option(help: ArgumentHelp("Method; see `palimpsest list methods`.", valueName: "name"))
   var method = TracIn.name
-
-  @Option(help: "What is asked of a query.")
-  var measure = Measure.loss
 
   @Flag(help: "Take all queries together, as one sum.")
   var aggregate = false
@@ -77,12 +64,12 @@ struct ScoreCommand: ParsableCommand {
     _ origin: ModelOptions.Origin, as type: Scalar.Type
   ) throws {
     let estimator = try Scoring.estimator(method)
-    if measure.needsLabels, !source.loss(of: origin).takesLabels {
-      throw UsageError(
-        "--measure \(measure.rawValue) needs class labels, which this model has none of")
-    }
+    try query.check(source.loss(of: origin))
     let source = try source.source(origin, trajectory: estimator.usesTrajectory, as: type)
-    let queries = try queries(source)
+    let queries = try query.read(
+      source.model, loss: source.loss, train: source.items, record: source.record,
+      hasPictures: hasPictures)
+    let measure = query.measure
     let setting = ScoreSetting(
       model: source.model, loss: source.loss, measure: measure, items: source.items,
       queries: queries.data, checkpoints: source.checkpoints, aggregatesQueries: aggregate)
@@ -108,56 +95,10 @@ struct ScoreCommand: ParsableCommand {
     try Scoring.print(report, json: json)
   }
 
-  /// Pictures cost time and memory, and only a page shows them.
-  private var hasPictures: Bool { out?.lowercased().hasSuffix(".html") ?? false }
-
-  /// The queries with their names.
-  private struct Queries<Scalar: TensorScalar> {
-    var data: Dataset<Scalar>
-    var items: [ScoreReport.Item]
-  }
-
-  private func queries<Scalar: TensorScalar>(
-    _ source: ModelOptions.Source<Scalar>
-  ) throws -> Queries<Scalar> {
-    if queryX != nil || queryY != nil {
-      guard let queryX, let queryY else { throw UsageError("--query-x and --query-y go together") }
-      guard query.isEmpty else { throw UsageError("--query and --query-x exclude each other") }
-      let data = try Dataset<Scalar>.read(
-        inputs: queryX, targets: queryY, source.model, loss: source.loss)
-      return Queries(
-        data: data,
-        items: (0..<data.count).map { Scoring.item($0, data, "query", hasPictures: hasPictures) })
-    }
-    guard let record = source.record else {
-      throw UsageError("which queries? Expected --query-x and --query-y with --model")
-    }
-    let selections = try query.map { try QuerySelection($0) }
-    let needsTest = selections.isEmpty || selections.contains { $0.part == .test }
-    let test = needsTest ? try record.test(as: Scalar.self) : nil
-    if needsTest, test == nil {
-      throw UsageError("--query: the run has no test items; ask about train:7, or --query-x FILE")
-    }
-    var all: Queries<Scalar>?
-    let first = min(10, test?.count ?? 0)
-    for selection in selections.isEmpty ? [try QuerySelection("test:0..<\(first)")] : selections {
-      guard let data = selection.part == .train ? source.items : test else { continue }
-      let chosen = try selection.indices(in: data)
-      let part = Queries(
-        data: data[chosen],
-        items: chosen.map {
-          Scoring.item($0, data, selection.part.rawValue, hasPictures: hasPictures)
-        })
-      all =
-        all.map { Queries(data: $0.data.appending(part.data), items: $0.items + part.items) }
-        ?? part
-    }
-    guard let all else { throw UsageError("no queries") }
-    return all
-  }
+  private var hasPictures: Bool { Scoring.hasPictures(out) }
 
   private func sections<Scalar: TensorScalar>(
-    _ engine: ScoreEngine<Scalar>, _ items: Dataset<Scalar>, _ queries: Queries<Scalar>
+    _ engine: ScoreEngine<Scalar>, _ items: Dataset<Scalar>, _ queries: QueryOptions.Queries<Scalar>
   ) throws -> [ScoreReport.Section] {
     let count = engine.problem.rowCount * items.count
     let bar = ProgressBar("score", of: count, "scores")

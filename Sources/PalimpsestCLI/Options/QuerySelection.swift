@@ -9,16 +9,19 @@ struct QuerySelection {
 
   let part: Part
   let text: String
+  private let option: String
   private let range: Range<Int>?
   private let label: Int32?
 
   /// Reads one selection.
   ///
+  /// - Parameter option: Where it was given.
   /// - Throws: ``UsageError``.
-  init(_ text: String) throws {
+  init(_ text: String, option: String = "--query") throws {
     self.text = text
+    self.option = option
     let fail = UsageError(
-      "--query: found \"\(text)\", expected test:3, test:0..<50, train:7 or test:label=4")
+      "\(option): found \"\(text)\", expected test:3, test:0..<50, train:7 or test:label=4")
     let parts = text.split(separator: ":", maxSplits: 1)
     guard parts.count == 2, let part = Part(rawValue: String(parts[0])) else { throw fail }
     self.part = part
@@ -43,7 +46,7 @@ struct QuerySelection {
     if let range {
       guard range.upperBound <= data.count else {
         throw UsageError(
-          "--query \(text): found \(data.count) \(part.rawValue) items, expected at least "
+          "\(option) \(text): found \(data.count) \(part.rawValue) items, expected at least "
             + "\(range.upperBound)")
       }
       return Array(range)
@@ -51,7 +54,7 @@ struct QuerySelection {
     let labels = data.labels ?? []
     let found = labels.indices.filter { labels[$0] == label }
     guard !found.isEmpty else {
-      throw UsageError("--query \(text): no \(part.rawValue) item has this label")
+      throw UsageError("\(option) \(text): no \(part.rawValue) item has this label")
     }
     return found
   }

@@ -18,9 +18,9 @@ struct Bar {
     let height = 10 * shares.count
     let bars = shares.enumerated().map { index, bar -> Markup in
       let width = bar.share.isFinite ? min(abs(bar.share), 1) * 100 : 0
-      let start = number(bar.share < 0 ? -width : 0)
+      let start = Self.number(bar.share < 0 ? -width : 0)
       return """
-        <rect class="\(bar.style)" x="\(start)" y="\(10 * index + 1)" width="\(number(width))" \
+        <rect class="\(bar.style)" x="\(start)" y="\(10 * index + 1)" width="\(Self.number(width))" \
         height="8"/>
         """
     }
@@ -31,5 +31,5 @@ struct Bar {
       """
   }
 
-  private func number(_ value: Double) -> String { String(format: "%.2f", value) }
+  static func number(_ value: Double) -> String { String(format: "%.2f", value) }
 }

@@ -6,7 +6,7 @@ extension HTMLReport {
   private static let cards = 12
 
   /// An item and its score as text.
-  private typealias Row = (scored: ScoreReport.ScoredItem, score: String)
+  typealias Row = (scored: ScoreReport.ScoredItem, score: String)
 
   /// A query with its strongest items.
   static func markup(
@@ -33,8 +33,8 @@ extension HTMLReport {
       <p>\(scores.cocktail.sentence)</p>
       </div></div>
       \(text)
-      \(strip("Supporters", "support", first, report))
-      \(strip("Opponents", "oppose", second, report))
+      \(strip("Supporters", "support", first, "scores \(report.method.unitPhrase)"))
+      \(strip("Opponents", "oppose", second, "scores \(report.method.unitPhrase)"))
       \(table(rows, number: number, report))
       \(figures(scores, report))
       </section>
@@ -43,8 +43,8 @@ extension HTMLReport {
   }
 
   /// The pictures or texts of one side, strongest first.
-  private static func strip(
-    _ title: String, _ side: String, _ rows: ArraySlice<Row>, _ report: ScoreReport
+  static func strip(
+    _ title: String, _ side: String, _ rows: ArraySlice<Row>, _ phrase: String
   ) -> Markup {
     guard let first = rows.first else {
       return "<h3>\(title)</h3>\n<p class=\"quiet\">None.</p>"
@@ -65,7 +65,7 @@ extension HTMLReport {
         """
     }
     return """
-      <h3>\(title) <span class="quiet">scores \(report.method.unitPhrase)</span></h3>
+      <h3>\(title) <span class="quiet">\(phrase)</span></h3>
       <ol class="strip">
       \(cards)</ol>
       """

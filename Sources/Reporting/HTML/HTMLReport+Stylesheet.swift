@@ -65,6 +65,27 @@ extension HTMLReport {
     .bar .oppose { fill: var(--oppose); }
     .bar .predicted { fill: none; stroke: var(--ink); stroke-width: 1.5px; }
     .bar .actual { fill: var(--support); stroke: var(--support); stroke-width: 1.5px; }
+    .account { width: auto; }
+    .account th, .account td { padding-right: 1.25rem; }
+    .account .part th { padding-left: 1.5rem; }
+    .account .part { color: var(--quiet); font-size: .95em; }
+    .account .before *, .account .after * { font-weight: 600; }
+    .verdicts { margin: .5rem 0; padding-left: 1.2rem; max-width: 44rem; }
+    .waterfall .chart { width: 50%; padding: 0; }
+    .waterfall tr { border: 0; }
+    .waterfall tbody th { font-weight: normal; }
+    .waterfall .level th { font-weight: 600; }
+    .waterfall th, .waterfall td { padding-top: 0; padding-bottom: 0; }
+    .step-drawing { display: block; width: 100%; height: 1.6rem; }
+    .step-drawing * { vector-effect: non-scaling-stroke; }
+    .step-drawing .support { fill: var(--support); }
+    .step-drawing .oppose { fill: var(--oppose); }
+    .step-drawing .nobody, .step-drawing .level { fill: var(--quiet); }
+    .step-drawing .link, .step-drawing .zero { stroke: var(--quiet); stroke-width: 1px; }
+    .step-drawing .zero { stroke-dasharray: 1 3; }
+    .items .chart { width: 20%; min-width: 5rem; }
+    .bar.rows-3 { height: 2.1rem; }
+    .bar.rows-4 { height: 2.6rem; }
     .bar .zero { stroke: var(--quiet); stroke-width: 1px; }
     img { image-rendering: pixelated; border: 1px solid var(--line); border-radius: 3px; }
     img { object-fit: contain; background: #fff; flex: none; }

@@ -18,6 +18,9 @@ public enum HTMLReport {
       case .query(let query):
         number += 1
         return markup(of: query, number: number, report)
+      case .ledger(let ledger):
+        number += 1
+        return markup(of: ledger, number: number, report)
       case .receipts(let receipts):
         return markup(of: receipts)
       }
@@ -43,6 +46,7 @@ public enum HTMLReport {
       \(head(report))
       </header>
       <main id="results">
+      \(ledgerOverview(report))
       \(overview(report))
       \(sections)
       </main>
@@ -77,10 +81,11 @@ public enum HTMLReport {
   }
 
   /// A table of all queries with links to each.
-  private static func overview(_ report: ScoreReport) -> Markup {
+  private static func overview(_ report: ScoreReport) -> Markup? {
     let queries = report.queries
     guard !queries.isEmpty else {
-      return "<section><h2>Queries</h2><p>There are no queries.</p></section>"
+      return report.ledgers.isEmpty && report.receipts.isEmpty
+        ? "<section><h2>Queries</h2><p>There are no queries.</p></section>" : nil
     }
     let rows = queries.enumerated().map { index, scores -> Markup in
       let figures = scores.cocktail.figures.map { "<td class=\"number\">\($0)</td>" as Markup }
@@ -95,10 +100,7 @@ public enum HTMLReport {
     return """
       <section aria-labelledby="overview">
       <h2 id="overview">All outputs</h2>
-      <p class="quiet">Contributors: how many equal items would be as concentrated, few where few \
-      items moved the output. Strongest: its share of the gross, which is the sum of all scores \
-      without their signs. Cancelled: the share of the gross that supporters and opponents take \
-      from each other.</p>
+      <p class="quiet">\(ScoreReport.concentrationLegend(items: report.itemCount))</p>
       <div class="wide" role="region" aria-labelledby="overview" tabindex="0">
       <table>
       <thead><tr><td></td><th scope="col">Query</th><th scope="col">Label</th>\

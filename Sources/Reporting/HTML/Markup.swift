@@ -7,6 +7,9 @@ struct Markup: ExpressibleByStringInterpolation, Sendable {
 
   init(stringLiteral value: String) { html = value }
 
+  /// A text, escaped.
+  init(text: String) { self = "\(text)" }
+
   init(stringInterpolation: Interpolation) { html = stringInterpolation.html }
 
   /// Joins literals as they are with escaped texts.

@@ -40,10 +40,11 @@ public enum TerminalReport {
     for section in report.sections {
       switch section {
       case .query(let query): parts.append(lines(of: query, report, style))
+      case .ledger(let ledger): parts.append(lines(of: ledger, report, style))
       case .receipts(let receipts): parts.append(lines(of: receipts, style))
       }
     }
-    parts.append(overview(report, style))
+    parts += [ledgerOverview(report, style), overview(report, style)]
     return parts.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }
       .joined(separator: "\n")
   }
@@ -102,25 +103,10 @@ public enum TerminalReport {
     return lines + table.lines(style)
   }
 
-  private static func lines(of receipts: [ScoreReport.Receipt], _ style: Style) -> [String] {
-    guard !receipts.isEmpty else { return [] }
-    let numbers = HumanNumber.column(receipts.flatMap { [$0.predicted, $0.actual] })
-    let headings = ["query", "removed", "predicted", "actual", "change in"]
-    let table = TextTable(
-      alignments: [.left, .left, .right, .right, .left],
-      rows: [headings.map { .init($0, .faint) }]
-        + receipts.enumerated().map { index, receipt in
-          [
-            .init(receipt.query.clipped(to: 24)), .init(receipt.removed.clipped(to: 40)),
-            .init(numbers[2 * index]), .init(numbers[2 * index + 1]), .init(receipt.unit),
-          ]
-        })
-    return [style.paint("Trained again to check", .heading)] + table.lines(style)
-      + wrapped(receipts.agreement, style)
-  }
-
   private static func overview(_ report: ScoreReport, _ style: Style) -> [String] {
-    guard report.queries.count > 0 else { return ["There are no queries."] }
+    guard !report.queries.isEmpty else {
+      return report.ledgers.isEmpty && report.receipts.isEmpty ? ["There are no queries."] : []
+    }
     let headings = [
       "query", "label", report.measure.rawValue, "contributors", "strongest", "cancelled",
     ]
@@ -134,15 +120,11 @@ public enum TerminalReport {
           ] + scores.cocktail.figures.map { .init($0) }
         })
     return [style.paint("How concentrated the scores are", .heading)] + table.lines(style)
-      + wrapped(
-        "Contributors: how many equal items of \(HumanNumber.count(report.itemCount)) would be as "
-          + "concentrated. Strongest: its share of the gross, the sum of all scores without their "
-          + "signs. Cancelled: the share of the gross that supporters and opponents take from each "
-          + "other.", style)
+      + wrapped(ScoreReport.concentrationLegend(items: report.itemCount), style)
   }
 
   /// A sentence in lines of the style's width, indented.
-  private static func wrapped(_ text: String, _ style: Style) -> [String] {
+  static func wrapped(_ text: String, _ style: Style) -> [String] {
     var lines: [String] = []
     var line = ""
     for word in text.plainLine.split(separator: " ") {

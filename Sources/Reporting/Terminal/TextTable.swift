@@ -22,11 +22,29 @@ struct TextTable {
   /// Each with a cell for each column.
   var rows: [[Cell]]
 
+  /// The columns of the terminal that the table takes, indented by two.
+  var width: Int { widths.reduce(0) { $0 + 2 + $1 } }
+
+  /// The widths of the columns.
+  private var widths: [Int] {
+    alignments.indices.map { column in rows.map { $0[column].text.terminalWidth }.max() ?? 0 }
+  }
+
+  /// The table with only as many of its columns as fit beside each other.
+  func fitting(_ style: TerminalReport.Style, indent: Int = 2) -> TextTable {
+    var (end, columns) = (indent - 2, 0)
+    for width in widths {
+      end += 2 + width
+      guard end <= style.width else { break }
+      columns += 1
+    }
+    return TextTable(
+      alignments: Array(alignments.prefix(columns)), rows: rows.map { Array($0.prefix(columns)) })
+  }
+
   /// The lines, without blanks at their ends.
   func lines(_ style: TerminalReport.Style, indent: Int = 2) -> [String] {
-    let widths = alignments.indices.map { column in
-      rows.map { $0[column].text.terminalWidth }.max() ?? 0
-    }
+    let widths = widths
     return rows.map { row in
       var line = String(repeating: " ", count: indent)
       var blanks = 0

@@ -44,7 +44,12 @@ public enum HumanNumber {
   /// Signed numbers for one column: as many decimals in each, so that the points stand in line.
   ///
   /// Where that would take too many digits, each number stands for itself.
-  public static func column(_ values: [Double], digits: Int = 3) -> [String] {
+  ///
+  /// - Parameter isSigned: Whether positive numbers have their sign in front.
+  public static func column(
+    _ values: [Double], digits: Int = 3, isSigned: Bool = true
+  ) -> [String] {
+    func sign(_ value: Double) -> String { isSigned && value > 0 ? "+" : "" }
     let exponents = values.filter { $0.isFinite && $0 != 0 }.map {
       scientific($0, digits: digits).exponent
     }
@@ -52,10 +57,12 @@ public enum HumanNumber {
       return values.map(unusual)
     }
     let decimals = max(0, digits - 1 - max(smallest, largest - 2))
-    guard largest < 6, decimals <= 7 else { return values.map { signed($0, digits: digits) } }
+    guard largest < 6, decimals <= 7 else {
+      return values.map { sign($0) + significant($0, digits: digits) }
+    }
     return values.map { value in
       guard value.isFinite else { return unusual(value) }
-      return (value > 0 ? "+" : "") + fixed(value, decimals: decimals)
+      return sign(value) + fixed(value, decimals: decimals)
     }
   }
 

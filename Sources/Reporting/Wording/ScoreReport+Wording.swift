@@ -8,12 +8,24 @@ extension ScoreReport {
   var setting: [Fact] {
     [
       Fact("method", "\(method.name): \(method.summary)"),
-      Fact("scores", "\(method.unitText); positive supports the output"),
+      isOfReceipts
+        ? Fact("changes", "\(method.unitText); positive where the \(measure.rawValue) rises")
+        : Fact("scores", "\(method.unitText); positive supports the output"),
+    ] + (ledgers.first?.columns ?? []).map { Fact($0.rawValue, $0.summary) } + [
       Fact("measure", "\(measure.rawValue): \(measure.summary)"),
       Fact("model", model), Fact("trained with", "\(loss.rawValue): \(loss.summary)"),
       Fact("training items", HumanNumber.count(itemCount)),
-      Fact("queries", HumanNumber.count(queries.count)),
+      Fact("queries", HumanNumber.count(queryCount)),
     ]
+  }
+
+  /// Whether there is nothing but receipts.
+  var isOfReceipts: Bool { queries.isEmpty && ledgers.isEmpty && !receipts.isEmpty }
+
+  /// How many outputs the sections are about.
+  var queryCount: Int {
+    let asked = queries.count + ledgers.count
+    return asked > 0 ? asked : Set(receipts.map(\.query)).count
   }
 
   /// Where it comes from, for a table of two columns.
@@ -23,8 +35,11 @@ extension ScoreReport {
     ]
   }
 
-  /// What a positive and a negative score mean for the measure.
+  /// What a positive and a negative number mean for the measure.
   var signSentence: String {
+    if isOfReceipts {
+      return "A positive change raises the query's \(measure.rawValue), a negative one lowers it."
+    }
     let (up, down) = measure.isLowerBetter ? ("lowered", "raised") : ("raised", "lowered")
     return "A positive score supports the output: training on the item \(up) the query's "
       + "\(measure.rawValue). A negative score opposes it: training on the item \(down) it."
@@ -50,10 +65,59 @@ extension Cocktail? {
   }
 }
 
-extension [ScoreReport.Receipt] {
+extension ScoreReport.Fit {
   /// How often prediction and outcome had the same sign.
-  var agreement: String {
-    let agreeing = filter(\.agreesInSign).count
-    return "The sign was foreseen in \(HumanNumber.count(agreeing)) of \(HumanNumber.count(count))."
+  func agreement(named: Bool) -> String {
+    "The sign was foreseen \(named ? "by \(name) " : "")in \(HumanNumber.count(agreeing)) of "
+      + "\(HumanNumber.count(count))."
   }
+
+  /// Slope, Pearson's and Spearman's correlation, share of signs foreseen; dashes where not known.
+  var figures: [String] {
+    func text(_ value: Double?) -> String {
+      value.map { HumanNumber.significant($0) } ?? "–"
+    }
+    return [
+      text(correlation.slope), text(correlation.pearson), text(correlation.spearman),
+      "\(HumanNumber.count(agreeing)) of \(HumanNumber.count(count))",
+    ]
+  }
+}
+
+extension ScoreReport.QueryLedger {
+  /// The concentration of the column that ranks the items.
+  var leadingCocktail: Cocktail? { leading.flatMap { statistics[$0]?.cocktail } }
+
+  /// The largest relative residual of the columns that balance or should; a dash without such.
+  var residualText: String {
+    let residuals = answered.filter(\.balances).compactMap {
+      account.columns[$0]?.relativeResidual
+    }
+    return residuals.max().map { $0.isFinite ? HumanNumber.significant($0, digits: 2) : "∞" } ?? "–"
+  }
+}
+
+extension ScoreReport {
+  /// What the figures of an overview mean.
+  static func concentrationLegend(items: Int) -> String {
+    [contributorsLegend(items: items), strongestLegend, cancelledLegend].joined(separator: " ")
+  }
+
+  static func contributorsLegend(items: Int) -> String {
+    "Contributors: how many equal items of \(HumanNumber.count(items)) would be as concentrated."
+  }
+
+  static let strongestLegend =
+    "Strongest: its share of the gross, the sum of all scores without their signs."
+
+  static let cancelledLegend =
+    "Cancelled: the share of the gross that supporters and opponents take from each other."
+
+  /// What a claim about an item says.
+  static let claimLegend =
+    "Owed: for how many items it holds that the output owes them more than it would owe a stranger."
+
+  /// What the figures of a fit mean.
+  static let fitLegend =
+    "Slope: the actual change for a predicted change of one; 1 where the size was right."
 }

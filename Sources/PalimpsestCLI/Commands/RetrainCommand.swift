@@ -1,0 +1,139 @@
+import ArgumentParser
+import Foundation
+import Palimpsest
+
+/// `palimpsest retrain`: what the accounts predict, and what comes out.
+struct RetrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "retrain",
+    abstract: "Train again without some items, and compare with what was predicted.",
+    discussion: """
+      First the run is replayed as it was: the recorded parameters must come out \
+      bit for bit. The exit status is 1 where they do not.
+
+      EXAMPLES:
+        palimpsest retrain run --without 17,18 --query test:3
+        palimpsest retrain run --without-top 30 --query 'test:0..<10'
+        palimpsest retrain run --check
+      """)
+
+  @Argument(help: ArgumentHelp("Folder of a run record.", valueName: "run"))
+  var folder: String
+
+  @OptionGroup var removal: RemovalOptions
+
+  @OptionGroup var query: QueryOptions
+
+  @OptionGroup var columns: ColumnOptions
+
+  @Option(help: ArgumentHelp("Write a report: .html, .jsonl or .csv.", valueName: "file"))
+  var out: String?
+
+  @OptionGroup var compute: ComputeOptions
+
+  @Flag(help: "Replay the run as it was, say whether it comes out, and stop.")
+  var check = false
+
+  @Flag(help: "Print JSON lines: the replay, each receipt, how well each column did.")
+  var json = false
+
+  func validate() throws {
+    guard check != !removal.isEmpty else {
+      throw ValidationError(
+        check
+          ? "--check leaves nothing out; leave out the other options"
+          : "what is to be left out? Expected --without, --without-group, --without-top or --near-duplicates"
+      )
+    }
+  }
+
+  mutating func run() throws {
+    if let out { _ = try ReportFile.format(of: out) }
+    let record = try RunRecord(folder: folder)
+    try query.check(record.manifest.loss)
+    // Only in the recorded precision do the recorded bits come out.
+    switch record.manifest.precision {
+    case .float32: try run(record, as: Float.self)
+    case .float64: try run(record, as: Double.self)
+    }
+  }
+
+  private func run<Scalar: TensorScalar>(_ record: RunRecord, as type: Scalar.Type) throws {
+    let pool = compute.makePool()
+    if check { return try replay(record, pool) }
+    let run: TrainingRun<Scalar> = try record.run()
+    let queries = try query.read(
+      record.model, loss: run.loss, train: run.train.items, record: record, hasPictures: false)
+    let known = try removal.named(run)
+    let file = try out.map { try ReportFile(path: $0) }
+    try replay(record, pool)
+    let problem = try LedgerProblem(
+      record: record, queries: queries.data,
+      measure: QueryMeasure(query.measure, loss: run.loss))
+    // The strongest supporters are those by credit, whether or not its prediction is wanted.
+    let needed = columns.wanted.union(removal.withoutTop == nil ? [] : [.credit])
+    var accounts = try columns.accounts(problem, columns: needed, compute, pool: pool).accounts
+    let removals = known + (try removal.strongest(accounts, run))
+    for query in accounts.indices {
+      accounts[query].columns = accounts[query].columns.filter { columns.wanted.contains($0.key) }
+    }
+    let receipts = try Receipts(
+      run: run, measure: query.measure, queries: queries, accounts: accounts
+    ).receipts(removals, pool: pool)
+    let report = report(record, run, receipts, removals: removals.count)
+    try file?.write(report)
+    if json {
+      try Output.write(JSONLinesReport.results(report))
+    } else {
+      try Scoring.print(report, json: false)
+    }
+  }
+
+  /// Takes all steps again and says that the recorded parameters come out.
+  ///
+  /// - Throws: ``AnswerIsNo`` with the step where they do not.
+  private func replay(_ record: RunRecord, _ pool: WorkerPool) throws {
+    let bar = ProgressBar("replay", of: record.steps, "steps")
+    defer { bar.finish() }
+    let departure = try record.replay(pool: pool) {
+      try Signals.check("nothing was written; repeat the command")
+      bar.show($0.step)
+    }
+    bar.finish()
+    if json {
+      let members: [JSONValue.Member] = [
+        .init("departure", departure.map { .string("\($0)") } ?? .null),
+        .init("departureStep", departure.map { .number($0.step) } ?? .null),
+        .init("isExact", .bool(departure == nil)), .init("kind", .string("replay")),
+        .init("steps", .number(record.steps)),
+      ]
+      try Output.line("\(JSONValue.object(members))")
+    }
+    if let departure { throw AnswerIsNo("\(FormatError.printable(record.folder)): \(departure)") }
+    if !json {
+      try Output.line(
+        "\(FormatError.printable(record.folder)): \(HumanNumber.count(record.steps)) steps replayed; "
+          + "every checkpoint comes out bit for bit" + (check ? "" : "\n"))
+    }
+  }
+
+  private func report<Scalar: TensorScalar>(
+    _ record: RunRecord, _ run: TrainingRun<Scalar>, _ receipts: [ScoreReport.Receipt],
+    removals: Int
+  ) -> ScoreReport {
+    var notes: [String] = []
+    if receipts.contains(where: { $0.predictions.isEmpty }) {
+      notes.append("A receipt without numbers of a column has no prediction of it.")
+    }
+    var provenance = Scoring.provenance(record)
+    provenance.facts.append(
+      .init("replay", "all steps as recorded, every checkpoint bit for bit"))
+    let unit = query.measure.unit(run.loss)
+    return ScoreReport(
+      title: removals == 1 ? "One retraining" : "\(removals) retrainings",
+      method: .init(name: "retrain", summary: "items \(removal.semantics)", unit: unit),
+      measure: query.measure, loss: run.loss, model: record.model.specification,
+      itemCount: run.train.items.count, sections: [.receipts(receipts)], notes: notes,
+      provenance: provenance)
+  }
+}

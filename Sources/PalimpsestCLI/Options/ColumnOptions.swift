@@ -1,0 +1,67 @@
+public import ArgumentParser
+import Foundation
+public import Palimpsest
+
+extension QuadratureRule: ExpressibleByArgument {}
+
+/// Which columns of a ledger are wanted, and how closely.
+struct ColumnOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Columns, some of credit,marginal,integrated; all where absent.", valueName: "names"),
+    transform: Self.columns)
+  var columns: Set<LedgerColumn>?
+
+  @Option(help: "How a gradient is averaged along a step.")
+  var rule = QuadratureRule.simpson
+
+  @Option(
+    help: ArgumentHelp(
+      "Largest residual of an account, relative to the gross movement.", valueName: "x"))
+  var tolerance = 1e-4
+
+  func validate() throws {
+    guard tolerance > 0, tolerance.isFinite else {
+      throw ValidationError("--tolerance: found \(tolerance), expected a number above 0")
+    }
+  }
+
+  /// The columns that are drawn up.
+  var wanted: Set<LedgerColumn> { columns ?? Set(LedgerColumn.allCases) }
+
+  private static func columns(_ text: String) throws -> Set<LedgerColumn> {
+    let names = text.split(separator: ",", omittingEmptySubsequences: false)
+    return try Set(
+      names.map { name in
+        guard let column = LedgerColumn(rawValue: String(name)) else {
+          let known = LedgerColumn.allCases.map(\.rawValue).joined(separator: ",")
+          throw ValidationError("found \"\(name)\", expected some of \(known)")
+        }
+        return column
+      })
+  }
+
+  /// Draws up the accounts of some queries, with a bar for the progress.
+  ///
+  /// What an interrupted command had done is kept in the run's folder, if that can be written.
+  func accounts<Scalar: TensorScalar>(
+    _ problem: LedgerProblem<Scalar>, columns: Set<LedgerColumn>, sameLabel: Bool = true,
+    _ compute: ComputeOptions, pool: WorkerPool
+  ) throws -> (accounts: [OutputAccount], departure: Double) {
+    let folder = problem.record.map(\.folder).flatMap {
+      FileManager.default.isWritableFile(atPath: $0) ? "\($0)/ledger" : nil
+    }
+    let ledger = try Ledger(
+      problem,
+      options: LedgerOptions(
+        columns: columns, rule: rule, tolerance: tolerance, comparesSameLabel: sameLabel,
+        memory: compute.memory?.bytes, resumeFolder: folder), pool: pool)
+    let bar = ProgressBar("ledger", of: 1, "passes")
+    defer { bar.finish() }
+    let accounts = try ledger.accounts { done, total in
+      try Signals.check("repeat the command to go on where it stopped")
+      bar.show(done, of: total)
+    }
+    return (accounts, ledger.largestDeparture)
+  }
+}

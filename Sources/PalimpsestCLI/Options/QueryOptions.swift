@@ -1,0 +1,86 @@
+import ArgumentParser
+import Palimpsest
+
+/// Which outputs are asked about, and what is asked of them.
+struct QueryOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Queries of the run: test:3, test:0..<50, train:7, test:label=4; repeatable.",
+      valueName: "range"))
+  var query: [String] = []
+
+  @Option(help: ArgumentHelp("Inputs of queries from a file.", valueName: "file"))
+  var queryX: String?
+
+  @Option(help: ArgumentHelp("Labels or targets of queries from a file.", valueName: "file"))
+  var queryY: String?
+
+  @Option(help: "What is asked of a query.")
+  var measure = Measure.loss
+
+  /// Queries with their names.
+  struct Queries<Scalar: TensorScalar> {
+    var data: Dataset<Scalar>
+    var items: [ScoreReport.Item]
+  }
+
+  /// Checks what can be checked before anything is read.
+  ///
+  /// - Throws: ``UsageError``.
+  func check(_ loss: Loss) throws {
+    if measure.needsLabels, !loss.takesLabels {
+      throw UsageError(
+        "--measure \(measure.rawValue) needs class labels, which this model has none of")
+    }
+    guard (queryX == nil) == (queryY == nil) else {
+      throw UsageError("--query-x and --query-y go together")
+    }
+    guard queryX == nil || query.isEmpty else {
+      throw UsageError("--query and --query-x exclude each other")
+    }
+    for text in query { _ = try QuerySelection(text) }
+  }
+
+  /// Reads the queries; the first ten test items where none are named.
+  ///
+  /// - Parameters:
+  ///   - train: The training items.
+  ///   - record: The run; nil for a model from files.
+  ///   - hasPictures: Whether the report shows pictures.
+  func read<Scalar: TensorScalar>(
+    _ model: any Model, loss: Loss, train: Dataset<Scalar>, record: RunRecord?, hasPictures: Bool
+  ) throws -> Queries<Scalar> {
+    try check(loss)
+    if let queryX, let queryY {
+      let data = try Dataset<Scalar>.read(inputs: queryX, targets: queryY, model, loss: loss)
+      return Queries(
+        data: data,
+        items: (0..<data.count).map { Scoring.item($0, data, "query", hasPictures: hasPictures) })
+    }
+    guard let record else {
+      throw UsageError("which queries? Expected --query-x and --query-y with --model")
+    }
+    let selections = try query.map { try QuerySelection($0) }
+    let needsTest = selections.isEmpty || selections.contains { $0.part == .test }
+    let test = needsTest ? try record.test(as: Scalar.self) : nil
+    if needsTest, test == nil {
+      throw UsageError("--query: the run has no test items; ask about train:7, or --query-x FILE")
+    }
+    var all: Queries<Scalar>?
+    let first = min(10, test?.count ?? 0)
+    for selection in selections.isEmpty ? [try QuerySelection("test:0..<\(first)")] : selections {
+      guard let data = selection.part == .train ? train : test else { continue }
+      let chosen = try selection.indices(in: data)
+      let part = Queries(
+        data: data[chosen],
+        items: chosen.map {
+          Scoring.item($0, data, selection.part.rawValue, hasPictures: hasPictures)
+        })
+      all =
+        all.map { Queries(data: $0.data.appending(part.data), items: $0.items + part.items) }
+        ?? part
+    }
+    guard let all else { throw UsageError("no queries") }
+    return all
+  }
+}

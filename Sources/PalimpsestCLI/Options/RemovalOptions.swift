@@ -1,0 +1,186 @@
+import ArgumentParser
+import Palimpsest
+
+/// What a retraining leaves out, named on the command line.
+struct RemovalOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Items to leave out, such as 17,18 or 3..<9; repeatable, each a removal.",
+      valueName: "items"), transform: Self.items)
+  var without: [[Int]] = []
+
+  @Option(help: ArgumentHelp("A group to leave out; repeatable.", valueName: "name"))
+  var withoutGroup: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Leave out for each query its own strongest supporters by credit.", valueName: "k"))
+  var withoutTop: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "An item to leave out with all that resemble it; repeatable.", valueName: "item"))
+  var nearDuplicates: [Int] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "How similar these are at least, from 0 to 1 for the same inputs. (default: 0.95)",
+      valueName: "x"))
+  var similarity: Double?
+
+  @Flag(help: "Take the mean of a batch over the items that are left.")
+  var renormalize = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Test items to learn instead, as many as are left out.", valueName: "range"))
+  var swap: String?
+
+  /// A removal with what people call it, and the one query that it is for; nil for all.
+  struct Named {
+    let name: String
+    let removal: Removal
+    let query: Int?
+  }
+
+  /// Whether nothing is left out.
+  var isEmpty: Bool {
+    without.isEmpty && withoutGroup.isEmpty && withoutTop == nil && nearDuplicates.isEmpty
+  }
+
+  func validate() throws {
+    if let withoutTop, withoutTop < 1 {
+      throw ValidationError("--without-top: found \(withoutTop), expected 1 or more")
+    }
+    if let similarity {
+      guard similarity > 0, similarity <= 1 else {
+        throw ValidationError("--similarity: found \(similarity), expected above 0 and at most 1")
+      }
+      guard !nearDuplicates.isEmpty else {
+        throw ValidationError("--similarity goes with --near-duplicates")
+      }
+    }
+    guard !renormalize || swap == nil else {
+      throw ValidationError("--renormalize and --swap exclude each other")
+    }
+  }
+
+  /// `17,18` or `3..<9`.
+  private static func items(_ text: String) throws -> [Int] {
+    let fault = ValidationError("found \"\(text)\", expected items such as 17,18 or 3..<9")
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+    let items = try parts.flatMap { part -> [Int] in
+      if let item = Int(part), item >= 0 { return [item] }
+      let ends = part.split(separator: "..<", omittingEmptySubsequences: false)
+      guard ends.count == 2, let low = Int(ends[0]), let high = Int(ends[1]), 0 <= low, low < high,
+        // No data set has more items.
+        high <= Int(Int32.max)
+      else { throw fault }
+      return Array(low..<high)
+    }
+    var seen: Set<Int> = []
+    if let twice = items.first(where: { !seen.insert($0).inserted }) {
+      throw ValidationError("found item \(twice) twice, expected each once")
+    }
+    return items
+  }
+
+  /// The removals that do not depend on scores.
+  ///
+  /// - Throws: ``UsageError``.
+  func named<Scalar: TensorScalar>(
+    _ run: TrainingRun<Scalar>
+  ) throws -> [Named] {
+    let items = run.train.items
+    let lists = try without.map { list in
+      if let bad = list.first(where: { $0 >= items.count }) {
+        throw UsageError(
+          "--without: found item \(bad), expected 0 to \(items.count - 1)")
+      }
+      let names =
+        list.count <= 3
+        ? list.map { Scoring.id($0, items, "train") }.joined(separator: ", ")
+        : "\(list.count) items from \(Scoring.id(list[0], items, "train")) on"
+      return Named(name: names, removal: try removal(list, run), query: nil)
+    }
+    let groups = try withoutGroup.map { name in
+      let members = items.groups.indices.filter { items.groups[$0] == name }
+      guard !members.isEmpty else {
+        let known = Set(items.groups).sorted().prefix(5)
+        throw UsageError(
+          "--without-group: found \"\(name)\", expected "
+            + (known.isEmpty
+              ? "items with groups, which this run has none of"
+              : "the group of an item, such as \(known.joined(separator: ", "))"))
+      }
+      return Named(
+        name: "group \(name), \(members.count) items", removal: try removal(members, run),
+        query: nil)
+    }
+    return try lists + groups + nearDuplicates.map { try copies(of: $0, run) }
+  }
+
+  /// An item with all that resemble it.
+  private func copies<Scalar: TensorScalar>(
+    of item: Int, _ run: TrainingRun<Scalar>
+  ) throws -> Named {
+    let items = run.train.items
+    guard (0..<items.count).contains(item) else {
+      throw UsageError(
+        "--near-duplicates: found item \(item), expected 0 to \(items.count - 1)")
+    }
+    let found = items.nearDuplicates(of: item, similarity: similarity ?? 0.95).map(\.item)
+    let others = found.count - 1
+    let name =
+      others == 0
+      ? "which nothing resembles" : others == 1 ? "and 1 like it" : "and \(others) like it"
+    return Named(
+      name: "\(Scoring.id(item, items, "train")) \(name)",
+      removal: try removal(found.sorted(), run),
+      query: nil)
+  }
+
+  /// For each query its strongest supporters by credit.
+  func strongest<Scalar: TensorScalar>(
+    _ accounts: [OutputAccount], _ run: TrainingRun<Scalar>
+  ) throws -> [Named] {
+    guard let withoutTop else { return [] }
+    return try accounts.enumerated().compactMap { query, account in
+      guard let rows = account.columns[.credit]?.items else { return nil }
+      let order = rows.indices.filter { rows[$0] > 0 }.sorted { (rows[$0], $1) > (rows[$1], $0) }
+      let chosen = Array(order.prefix(withoutTop))
+      guard !chosen.isEmpty else { return nil }
+      return Named(
+        name: chosen.count == 1
+          ? "its strongest supporter" : "its \(chosen.count) strongest supporters",
+        removal: try removal(chosen, run), query: query)
+    }
+  }
+
+  /// A removal of some items with what takes their place.
+  func removal<Scalar: TensorScalar>(_ items: [Int], _ run: TrainingRun<Scalar>) throws -> Removal {
+    if renormalize { return Removal(items, .renormalized) }
+    guard let swap else { return Removal(items) }
+    let selection = try QuerySelection(swap, option: "--swap")
+    guard selection.part == .test else {
+      throw UsageError("--swap: found \"\(swap)\", expected test items such as test:3")
+    }
+    guard let test = run.test?.items else {
+      throw UsageError("--swap: the run has no test items")
+    }
+    let others = try selection.indices(in: test)
+    guard others.count == items.count else {
+      throw UsageError(
+        "--swap: found \(others.count) test items, expected \(items.count), one for each item "
+          + "that is left out")
+    }
+    return Removal(items, .swapped(with: others))
+  }
+
+  /// What takes the items' place, in words.
+  var semantics: String {
+    if renormalize { return "left out, the mean of a batch over the others" }
+    if let swap { return "replaced by \(swap)" }
+    return "left out, the denominator of a batch as it was"
+  }
+}

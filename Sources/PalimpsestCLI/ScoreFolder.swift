@@ -1,0 +1,57 @@
+import Foundation
+import Palimpsest
+
+/// The files of a ledger's numbers, opened before the work.
+struct ScoreFolder<Scalar: TensorScalar> {
+  private let columns: [(column: LedgerColumn, file: ScoreMatrixWriter<Scalar>)]
+  private let pValues: ScoreMatrixWriter<Scalar>?
+
+  /// Makes the folder where it is missing, and opens its files.
+  init(
+    path: String, columns: Set<LedgerColumn>, hasClaims: Bool, queries: Int, items: Int
+  ) throws {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw FormatError(
+        .uncreatable, file: path, found: "a folder cannot be made here",
+        expected: "a place to write to", remedy: "choose another with --scores")
+    }
+    func file(_ name: String) throws -> ScoreMatrixWriter<Scalar> {
+      try ScoreMatrixWriter(path: "\(path)/\(name).npy", queries: queries, items: items)
+    }
+    self.columns = try LedgerColumn.allCases.filter(columns.contains).map {
+      ($0, try file($0.rawValue))
+    }
+    pValues = hasClaims ? try file("p-values") : nil
+  }
+
+  /// Writes each column `[Q, N]`, positive for support, and the p-values; NaN where a column is
+  /// refused or no stranger could stand in.
+  func write(_ accounts: [OutputAccount]) throws {
+    for (column, file) in columns {
+      try Self.write(file) { query in
+        guard let rows = accounts[query].columns[column], rows.refusal == nil else { return nil }
+        return rows.items.map { Scalar($0) }
+      }
+    }
+    if let pValues {
+      try Self.write(pValues) { query in
+        accounts[query].significance?.pValues.map { $0.map { Scalar($0) } ?? .nan }
+      }
+    }
+    for (_, file) in columns { try file.finish() }
+    try pValues?.finish()
+  }
+
+  private static func write(
+    _ file: ScoreMatrixWriter<Scalar>, _ row: (Int) -> [Scalar]?
+  ) throws {
+    let (queries, items) = (file.shape[0], file.shape[1])
+    for query in 0..<queries {
+      let scores = row(query) ?? [Scalar](repeating: .nan, count: items)
+      try file.write(
+        Tensor([1, items], scores), rows: query..<query + 1, columns: 0..<items)
+    }
+  }
+}
