@@ -17,6 +17,8 @@ BATCH_SIZE, DIGITS_BATCH_SIZE = 64, 50
 LEARNING_RATE = 0.1
 SGEMM_SIZE = 4096
 TOP = 100  # Items kept for each query by `top-k`.
+LEDGER_ITEMS, LEDGER_QUERIES = 1000, 50  # The digits whose run is taken apart.
+KEPT = 0.5  # The share of the items in each retraining.
 
 
 class Arrays:
@@ -37,6 +39,12 @@ class Arrays:
     digits_x = cached_property(lambda self: self._load("digits_x"))
     digits_y = cached_property(lambda self: self._load("digits_y"))
     digits_batches = cached_property(lambda self: self._load("digits_batches"))
+    ledger_x = cached_property(lambda self: self._load("ledger_x"))
+    ledger_y = cached_property(lambda self: self._load("ledger_y"))
+    ledger_query_x = cached_property(lambda self: self._load("ledger_query_x"))
+    ledger_query_y = cached_property(lambda self: self._load("ledger_query_y"))
+    ledger_batches = cached_property(lambda self: self._load("ledger_batches"))
+    retraining_weights = cached_property(lambda self: self._load("retraining_weights"))
 
     def checkpoint(self, number=CHECKPOINTS):
         """The layers of a checkpoint, the last where no number is given."""
@@ -122,10 +130,19 @@ def shuffled_batches(count, size, steps, random):
     return np.concatenate(rows)[:steps].astype(np.int64)
 
 
-def prepare(folder, data, items, queries, digits_steps):
+def half_kept(runs, items, random):
+    """Weights `[R, N]`: each run keeps a random share of the items."""
+    weights = np.zeros((runs, items), np.float32)
+    for row in weights:
+        row[random.permutation(items)[: int(KEPT * items)]] = 1
+    return weights
+
+
+def prepare(folder, data, items, queries, digits_steps, ledger_steps, retrainings):
     """Writes the arrays unless the folder holds them already. Returns what the images are."""
     folder = Path(folder)
     wanted = {"data": str(data), "items": items, "queries": queries, "steps": digits_steps}
+    wanted |= {"ledgerSteps": ledger_steps, "retrainings": retrainings}
     note = folder / "arrays.json"
     if note.exists():
         found = json.loads(note.read_text())
@@ -165,6 +182,11 @@ def prepare(folder, data, items, queries, digits_steps):
         "digits_x": digits_x, "digits_y": digits_y,
         "digits_batches": shuffled_batches(
             len(digits_x), DIGITS_BATCH_SIZE, digits_steps, random),
+        "ledger_x": digits_x[:LEDGER_ITEMS], "ledger_y": digits_y[:LEDGER_ITEMS],
+        "ledger_query_x": digits_x[LEDGER_ITEMS:][:LEDGER_QUERIES],
+        "ledger_query_y": digits_y[LEDGER_ITEMS:][:LEDGER_QUERIES],
+        "ledger_batches": shuffled_batches(LEDGER_ITEMS, DIGITS_BATCH_SIZE, ledger_steps, random),
+        "retraining_weights": half_kept(retrainings, LEDGER_ITEMS, random),
     }  # fmt: skip
     for name, array in written.items():
         np.save(folder / f"{name}.npy", array)

@@ -8,6 +8,7 @@ import reference
 from arrays import CHECKPOINTS, LEARNING_RATE, TOP
 
 SCORE_TOLERANCE = 1e-4  # Of the largest score. Float32 sums lose 1e-7 to 1e-5.
+LEDGER_TOLERANCE = 1e-3  # Of the largest value, after a whole run in Float32.
 TRAINING_TOLERANCE = 0.1  # Of the way the parameters went: rounding grows over the steps.
 
 
@@ -84,6 +85,54 @@ class Checks:
         a = self.arrays
         name = "digits_initial"
         return self._trained(result, name, a.digits_x, a.digits_y, a.digits_batches, "tanh")
+
+    def ledger_training(self, result):
+        a = self.arrays
+        name = "digits_initial"
+        return self._trained(result, name, a.ledger_x, a.ledger_y, a.ledger_batches, "tanh")
+
+    @cached_property
+    def _ledger(self):
+        """Items and queries of the ledger's run in Float64."""
+        a = self.arrays
+        x, x_query = a.ledger_x.astype(np.float64), a.ledger_query_x.astype(np.float64)
+        return x, a.ledger_y, x_query, a.ledger_query_y
+
+    def _ledger_start(self):
+        layers = self.arrays.layers("digits_initial")
+        return [tuple(part.astype(np.float64) for part in layer) for layer in layers]
+
+    def _retrained(self, weights):
+        """The queries' losses `[Q]` after the run with item weights `[N]`."""
+        (x, y, x_query, y_query), layers = self._ledger, self._ledger_start()
+        batches = self.arrays.ledger_batches
+        reference.sgd(layers, x, y, batches, LEARNING_RATE, "tanh", weights)
+        return reference.losses(layers, x_query, y_query, "tanh")
+
+    def credit_sweep(self, result):
+        x, y, x_query, y_query = self._ledger
+        expected = reference.credit(
+            self._ledger_start(), x, y, x_query, y_query, self.arrays.ledger_batches,
+            LEARNING_RATE, "tanh")
+        return relative(result, expected), LEDGER_TOLERANCE, ""
+
+    def marginal_sweep(self, result):
+        """Against central differences of whole runs, for a sample of the items."""
+        items, width = self._sample(20, result.shape[1]), 1e-3
+        expected = []
+        for item in items:
+            ends = []
+            for weight in (1 + width, 1 - width):
+                weights = np.ones(result.shape[1])
+                weights[item] = weight
+                ends.append(self._retrained(weights))
+            expected.append((ends[1] - ends[0]) / (2 * width))
+        return relative(result[:, items], np.stack(expected, 1)), LEDGER_TOLERANCE, ""
+
+    def bulk_retraining(self, result):
+        runs = self._sample(10, len(result))
+        expected = [self._retrained(self.arrays.retraining_weights[run]) for run in runs]
+        return relative(result[runs], np.stack(expected)), LEDGER_TOLERANCE, ""
 
     def _trained(self, result, initial, x, y, batches, activation):
         """Distance from the reference's parameters, as a part of its distance from the start."""

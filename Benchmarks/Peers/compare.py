@@ -60,8 +60,10 @@ class Comparison:
         self.folder = options.scratch.resolve()
         small = options.quick
         items, queries = (2000, 100) if small else (60_000, 1000)
-        self.digits_steps = 500 if small else 5000
-        self.source = prepare(self.folder, options.data, items, queries, self.digits_steps)
+        self.digits_steps, self.ledger_steps = (500, 60) if small else (5000, 300)
+        self.source = prepare(
+            self.folder, options.data, items, queries, self.digits_steps, self.ledger_steps,
+            retrainings=10 if small else 100)
         self.arrays = Arrays(self.folder)
         self.items, self.queries = len(self.arrays.x_train), len(self.arrays.x_query)
         self.checks = Checks(self.arrays)
@@ -200,7 +202,8 @@ class Comparison:
 
     def flops(self, workload):
         steps, batch = self.arrays.batches.shape
-        return flops(workload, self.items, self.queries, steps, batch, self.digits_steps)
+        return flops(
+            workload, self.items, self.queries, steps, batch, self.digits_steps, self.ledger_steps)
 
     # Checking
 
@@ -313,6 +316,14 @@ class Comparison:
                              lambda v: v <= 1)
         yield from ratio("digits steps per second on one thread (20,000 or more)",
                          self.digits_steps, ours["train-steps"], lambda v: v >= 20_000, "{:,.0f}")
+        training = ours["ledger-training"]
+        for column, most in (("credit", 15), ("marginal", 60)):
+            yield from ratio(f"{column} of 50 queries over the training ({most} or less)",
+                             ours[f"{column}-sweep"], training, lambda v, most=most: v <= most)
+        yield from ratio("marginal over jax autodiff (less than 1)", ours["marginal-sweep"],
+                         self.median("marginal-sweep", "jax-autodiff"), lambda v: v < 1)
+        yield from ratio("seconds for 100 retrainings (less than 2)",
+                         ours["bulk-retraining"], 1, lambda v: v < 2)
 
     def print_claims(self):
         claims = list(self.claims())

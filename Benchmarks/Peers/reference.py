@@ -49,15 +49,45 @@ def self_influence(parameters, x, y):
     return sum((np.square(a).sum(1) + 1) * np.square(d).sum(1) for a, d in layers)
 
 
-def sgd(parameters, x, y, batches, rate, activation="relu"):
-    """Steps of plain SGD on the mean loss of each batch. Changes the parameters in place."""
+def losses(parameters, x, y, activation="relu"):
+    """Cross-entropy of each item `[N]`."""
+    last, (weight, bias) = factors(parameters, x, y, activation)[0][-1], parameters[-1]
+    logits = last @ weight.T + bias
+    logits -= logits.max(1, keepdims=True)
+    return np.log(np.exp(logits).sum(1)) - logits[np.arange(len(y)), y]
+
+
+def sgd(parameters, x, y, batches, rate, activation="relu", weights=None):
+    """Steps of plain SGD on the mean loss of each batch. Changes the parameters in place.
+
+    Item weights `[N]` multiply the losses; the mean still divides by the number of items.
+    """
     for rows in batches:
         inputs, cotangents = factors(parameters, x[rows], y[rows], activation)
         scale = np.float32(rate / len(rows))
         for (weight, bias), a, d in zip(parameters, inputs, cotangents):
-            d *= scale
+            d *= scale if weights is None else scale * weights[rows, None]
             weight -= d.T @ a
             bias -= d.sum(0)
+
+
+def credit(parameters, x, y, x_query, y_query, batches, rate, activation):
+    """The path integral of the queries' losses `[Q, N]` over the run, by Simpson's rule.
+
+    Positive where the steps that an item took part in lowered the loss. The parameters end as `sgd`
+    leaves them.
+    """
+    total = np.zeros((len(x_query), len(x)))
+    for rows in batches:
+        start = [(weight.copy(), bias.copy()) for weight, bias in parameters]
+        sgd(parameters, x, y, rows[None], rate, activation)
+        middle = [tuple((a + b) / 2 for a, b in zip(*pair)) for pair in zip(start, parameters)]
+        items = list(zip(*factors(start, x[rows], y[rows], activation)))
+        for layers, part in ((start, 1 / 6), (middle, 4 / 6), (parameters, 1 / 6)):
+            queries = zip(*factors(layers, x_query, y_query, activation))
+            dots = sum((aq @ a.T + 1) * (dq @ d.T) for (aq, dq), (a, d) in zip(queries, items))
+            total[:, rows] += part * rate / len(rows) * dots
+    return total
 
 
 def flat(parameters):

@@ -42,6 +42,22 @@ WORKLOADS = {
         Entry("torch-hand", threads=1), Entry("torch-autograd", threads=1),
         Entry("numpy", threads=1),
     ],
+    "ledger-training": [
+        Entry(PALIMPSEST), Entry(PALIMPSEST, threads=1), Entry("jax-hand"),
+        Entry("jax-hand", threads=1),
+    ],
+    "credit-sweep": [
+        Entry(PALIMPSEST), Entry(PALIMPSEST, threads=1), Entry("jax-hand"),
+        Entry("jax-hand", threads=1),
+    ],
+    "marginal-sweep": [
+        Entry(PALIMPSEST), Entry(PALIMPSEST, threads=1), Entry("jax-autodiff"),
+        Entry("jax-autodiff", threads=1), Entry("jax-hand"), Entry("jax-hand", threads=1),
+    ],
+    "bulk-retraining": [
+        Entry(PALIMPSEST), Entry(PALIMPSEST, threads=1), Entry("jax-autodiff"),
+        Entry("jax-autodiff", threads=1), Entry("jax-hand"), Entry("jax-hand", threads=1),
+    ],
 }  # fmt: skip
 
 
@@ -61,8 +77,8 @@ def product_flops(items, queries):
     return 2 * items * queries * pair_widths(SIZES)
 
 
-def flops(workload, items, queries, epoch_steps, epoch_batch, digits_steps):
-    """FLOPs of one run, or None where the work depends on the data."""
+def flops(workload, items, queries, epoch_steps, epoch_batch, digits_steps, ledger_steps):
+    """FLOPs of one run, or None where nobody has counted them or they depend on the data."""
     forward, backward = multiply_adds(SIZES)
     passes = 2 * (forward + backward)
     match workload:
@@ -78,7 +94,8 @@ def flops(workload, items, queries, epoch_steps, epoch_batch, digits_steps):
             return items * (passes + 2 * pair_widths(SIZES))
         case "train-epoch":
             return epoch_steps * epoch_batch * 2 * (2 * forward + backward)
-        case "train-steps":
+        case "train-steps" | "ledger-training":
+            steps = digits_steps if workload == "train-steps" else ledger_steps
             forward, backward = multiply_adds(DIGITS_SIZES)
-            return digits_steps * DIGITS_BATCH_SIZE * 2 * (2 * forward + backward)
+            return steps * DIGITS_BATCH_SIZE * 2 * (2 * forward + backward)
     return None

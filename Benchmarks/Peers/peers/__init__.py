@@ -11,6 +11,7 @@ PEERS = {
     "torch-hand": ("torch_hand", "TorchHand", "torch by hand"),
     "torch-autograd": ("torch_autograd", "TorchAutograd", "torch autograd"),
     "jax-hand": ("jax_hand", "JaxHand", "jax by hand"),
+    "jax-autodiff": ("jax_autodiff", "JaxAutodiff", "jax autodiff"),
     "captum": ("captum_tracin", "CaptumTracIn", "captum TracInCP"),
     "dattri": ("dattri_tracin", "DattriTracIn", "dattri TracIn"),
     "kronfluence": ("kronfluence_identity", "KronfluenceIdentity", "kronfluence identity"),

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arrays import CHECKPOINTS, LEARNING_RATE, SGEMM_SIZE
+from peers.jax_ledger import credit_by_simpson, marginal_by_sweep, retrained_by_hand
 
 SCORE_CHUNK, NORM_CHUNK = 2000, 4000  # Rows per compiled call: the fastest of those tried.
 
@@ -153,3 +154,28 @@ class JaxHand:
         initial = self.layers("digits_initial")
         batches = on_device(self.arrays.digits_batches)
         return lambda: train(initial, x, y, batches, jnp.tanh).block_until_ready()
+
+    def ledger_training(self, _):
+        arrays, initial = self.arrays, self.layers("digits_initial")
+        x, y = on_device(arrays.ledger_x), on_device(arrays.ledger_y)
+        batches = on_device(arrays.ledger_batches)
+        return lambda: train(initial, x, y, batches, jnp.tanh).block_until_ready()
+
+    def ledger(self, function, weights=None):
+        """`function` of the ledger's run, its queries and item weights, all 1 where not given."""
+        arrays = self.arrays
+        names = ("ledger_x", "ledger_y", "ledger_batches", "ledger_query_x", "ledger_query_y")
+        x, y, batches, *query = (on_device(getattr(arrays, name)) for name in names)
+        weights = jnp.ones(len(x)) if weights is None else on_device(weights)
+        run = tuple(self.layers("digits_initial")), x, y, batches
+        compiled = jax.jit(function).lower(run, query, weights).compile()
+        return lambda: compiled(run, query, weights).block_until_ready()
+
+    def credit_sweep(self, _):
+        return self.ledger(credit_by_simpson)
+
+    def marginal_sweep(self, _):
+        return self.ledger(marginal_by_sweep)
+
+    def bulk_retraining(self, _):
+        return self.ledger(retrained_by_hand, self.arrays.retraining_weights)

@@ -23,6 +23,14 @@ final class PeerArrays {
     get throws { try dataset("digits_x.npy", "digits_y.npy", digitsNetwork) }
   }
 
+  var ledgerItems: Dataset<Float> {
+    get throws { try dataset("ledger_x.npy", "ledger_y.npy", digitsNetwork) }
+  }
+
+  var ledgerQueries: Dataset<Float> {
+    get throws { try dataset("ledger_query_x.npy", "ledger_query_y.npy", digitsNetwork) }
+  }
+
   /// One for each checkpoint.
   var learningRates: [Double] {
     get throws { try StoredArray.read(path: path("learning_rates.npy")).tensor().scalars }
