@@ -52,7 +52,7 @@ struct LedgerTests {
     report.measure = .margin
     let text = TerminalReport.render(report)
     #expect(text.contains("  + 4 items"))
-    #expect(text.contains("  = margin after training    3.250"))
+    #expect(text.contains("  = margin after training     3.250"))
     #expect(HTMLReport.render(report).contains("Before + rows = after."))
   }
 

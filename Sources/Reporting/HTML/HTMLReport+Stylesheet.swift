@@ -117,6 +117,10 @@ extension HTMLReport {
       img.large { width: 4rem; height: 4rem; }
       th, td { padding-right: .45rem; }
       .chart { min-width: 4.5rem; }
+      .account th, .account td { padding-right: .5rem; }
+      .account .part th { padding-left: .75rem; }
+      .waterfall tbody th { white-space: normal; }
+      .waterfall .chart { width: 35%; }
       table { font-size: .85rem; }
     }
     @media print {
