@@ -156,6 +156,42 @@ struct LedgerTests {
     #expect(try none.json.first?["credit"]?["significantItems"] == .null)
   }
 
+  @Test("an interrupted ledger goes on where it stopped, to the same bits")
+  func interrupted() async throws {
+    // Some seconds of work in a debug build.
+    let room = try await Room.withRun(items: 400, "--epochs", "15", "--lr", "0.05")
+    let options = [
+      "ledger", "run", "--query", "test:0..<8", "--columns", "credit,marginal", "--threads", "1",
+    ]
+    let whole = try await room.run(options + ["--scores", "whole", "--threads", "2"])
+    try #require(whole.status == 0, "\(whole.errors)")
+    let folder = room.path("parts")
+    let stopped = try await room.run(options + ["--scores", "parts"]) { process in
+      // The files are opened when the work begins. A thread of its own, so that other tests do not
+      // delay it.
+      Thread.detachNewThread {
+        while kill(process, 0) == 0 {
+          let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+          if !names.isEmpty {
+            Thread.sleep(forTimeInterval: 0.2)
+            kill(process, SIGINT)
+            return
+          }
+          Thread.sleep(forTimeInterval: 0.005)
+        }
+      }
+    }
+    #expect(stopped.status == 130)
+    #expect(
+      stopped.errors == "palimpsest: interrupted; repeat the command to go on where it stopped\n")
+    #expect(stopped.output == "")
+    #expect(!FileManager.default.fileExists(atPath: room.path("parts/credit.npy")))
+    let again = try await room.run(options + ["--scores", "parts"])
+    #expect(again.status == 0, "\(again.errors)")
+    #expect(try room.contents(of: "parts") == room.contents(of: "whole"))
+    #expect(!FileManager.default.fileExists(atPath: room.path("run/ledger")))
+  }
+
   @Test("a dry run says what it would take and writes nothing")
   func dryRun() async throws {
     let room = try await Room.withRun()

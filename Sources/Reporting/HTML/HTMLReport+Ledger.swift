@@ -74,7 +74,7 @@ extension HTMLReport {
   ) -> Markup? {
     guard let column = ledger.answered.first(where: \.balances) else { return nil }
     let measure = report.measure.rawValue
-    let waterfall = Waterfall(ledger, column, measure: measure)
+    let waterfall = Waterfall(ledger, column)
     return """
       <h3 id="waterfall-\(number)">How \(column.rawValue) leads from before to after</h3>
       <div class="wide" role="region" aria-labelledby="waterfall-\(number)" tabindex="0">

@@ -136,7 +136,7 @@ extension HTMLReport {
       th, td { padding-top: .1rem; padding-bottom: .1rem; }
       .wide { overflow: visible; }
       .strip li, tr, .heading { break-inside: avoid; }
-      h2, h3, summary { break-after: avoid; }
+      h2, h3, h3 + .quiet, summary { break-after: avoid; }
       pre { white-space: pre-wrap; }
     }
     """

@@ -18,7 +18,7 @@ struct Waterfall {
   let steps: [Step]
 
   /// The way of one column: the items that stand out, the net of all others, what is nobody's.
-  init(_ ledger: ScoreReport.QueryLedger, _ column: LedgerColumn, measure: String) {
+  init(_ ledger: ScoreReport.QueryLedger, _ column: LedgerColumn) {
     guard let rows = ledger.account.columns[column] else {
       steps = []
       return
@@ -27,7 +27,7 @@ struct Waterfall {
     let sign: Double = account.isLowerBetter ? -1 : 1
     var position = account.measureInitial
     var steps = [
-      Step(label: "\(measure) before training", change: 0, end: position, style: "level")
+      Step(label: "before training", change: 0, end: position, style: "level")
     ]
     func step(_ label: String, _ value: Double, _ style: String) {
       position += sign * value
@@ -49,7 +49,7 @@ struct Waterfall {
     step("residual", rows.residual, "nobody")
     steps.append(
       Step(
-        label: "\(measure) after training", change: 0, end: account.measureFinal, style: "level"))
+        label: "after training", change: 0, end: account.measureFinal, style: "level"))
     self.steps = steps
   }
 
