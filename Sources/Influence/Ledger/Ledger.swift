@@ -1,5 +1,5 @@
 public import TensorCore
-import Training
+public import Training
 
 /// What of an account is wanted, and how closely.
 public struct LedgerOptions: Sendable {
@@ -13,6 +13,11 @@ public struct LedgerOptions: Sendable {
   public var comparesSameLabel: Bool
   /// Bytes to stay within, besides the data; nil for 1 GiB.
   public var memory: Int?
+  /// Removals whose effect is to be predicted; see ``LedgerAccount/predictions``.
+  ///
+  /// Where items are swapped, their stand-ins are the only held-out items looked at: nothing is said
+  /// about significance then.
+  public var removals: [Removal]
   /// A folder for what an interrupted computation goes on from; nil for none.
   public var resumeFolder: String?
 
@@ -20,13 +25,14 @@ public struct LedgerOptions: Sendable {
   public init(
     columns: Set<LedgerColumn> = Set(LedgerColumn.allCases), rule: QuadratureRule = .simpson,
     tolerance: Double = 1e-4, comparesSameLabel: Bool = true, memory: Int? = nil,
-    resumeFolder: String? = nil
+    removals: [Removal] = [], resumeFolder: String? = nil
   ) {
     self.columns = columns
     self.rule = rule
     self.tolerance = tolerance
     self.comparesSameLabel = comparesSameLabel
     self.memory = memory
+    self.removals = removals
     self.resumeFolder = resumeFolder
   }
 }
@@ -48,6 +54,8 @@ public final class Ledger<Scalar: TensorScalar> {
   let options: LedgerOptions
   let pool: WorkerPool
   let strangers: StrangerTable?
+  private let hasStandIns: Bool
+  private let prediction: RemovalPrediction<Scalar>
   let store: LedgerStore?
   private var progress: LedgerProgress
 
@@ -64,13 +72,22 @@ public final class Ledger<Scalar: TensorScalar> {
   ) throws {
     try problem.validate()
     var problem = problem
-    problem.strangers = problem.strangers.flatMap { $0.count > 0 ? $0.orderedByLabel : nil }
+    for removal in options.removals { try removal.check(problem.run) }
+    let standIns = StandIns(options.removals)
+    hasStandIns = !standIns.pairs.isEmpty
+    if hasStandIns {
+      problem.strangers = problem.run.test?.items[standIns.pairs.map(\.other)]
+      strangers = StrangerTable(standIns, items: problem.run.train.items.count)
+    } else {
+      problem.strangers = problem.strangers.flatMap { $0.count > 0 ? $0.orderedByLabel : nil }
+      strangers = problem.strangers.map {
+        StrangerTable(problem.run.train.items, $0, sameLabel: options.comparesSameLabel)
+      }
+    }
     self.problem = problem
     self.options = options
     self.pool = pool
-    strangers = problem.strangers.map {
-      StrangerTable(problem.run.train.items, $0, sameLabel: options.comparesSameLabel)
-    }
+    prediction = RemovalPrediction(problem.run, options.removals, standIns)
     store = try LedgerStore(problem, options)
     progress = LedgerProgress(problem, options)
     _ = try plan()
@@ -147,6 +164,8 @@ public final class Ledger<Scalar: TensorScalar> {
     var phases: [[[Double]]] = []
     /// `[Q]`, the strangers' credits as the table has them.
     var strangers: [[Scalar]] = []
+    /// `[Q]` times the number of removals.
+    var predictions: [[Double]] = []
   }
 
   private func accounts(
@@ -175,7 +194,7 @@ public final class Ledger<Scalar: TensorScalar> {
           final: final, legMemory: plan.legMemory, key: "credit", report)
         for query in queries.indices {
           accounts[query].columns[.credit] = account(rows, query, sign, accounts[query].total)
-          if let table = strangers {
+          if let table = strangers, !hasStandIns {
             accounts[query].significance = significance(
               queries[query], accounts[query].columns[.credit]?.items ?? [],
               rows.strangers[query], sign, table)
@@ -183,8 +202,8 @@ public final class Ledger<Scalar: TensorScalar> {
         }
       case .marginal:
         let rows = try sweep(
-          problem.withoutStrangers, group, .marginal, trajectory, final: final,
-          legMemory: plan.legMemory, key: "marginal", report)
+          hasStandIns ? problem : problem.withoutStrangers, group, .marginal, trajectory,
+          final: final, legMemory: plan.legMemory, key: "marginal", report)
         for query in queries.indices {
           accounts[query].columns[.marginal] = account(rows, query, sign, accounts[query].total)
         }
@@ -202,7 +221,8 @@ public final class Ledger<Scalar: TensorScalar> {
     let decay = sign * rows.decay[query]
     return LedgerAccount(
       items: items, decay: decay, residual: total - items.reduce(0, +) - decay,
-      phases: rows.phases.isEmpty ? [] : rows.phases[query].map { $0.map { sign * $0 } })
+      phases: rows.phases.isEmpty ? [] : rows.phases[query].map { $0.map { sign * $0 } },
+      predictions: rows.predictions[query])
   }
 
   /// Goes through the run once and measures the queries before and after every step.
@@ -267,12 +287,15 @@ public final class Ledger<Scalar: TensorScalar> {
       throw error
     }
     try store?.saveNowAndThen(key, sweep)
-    return rows(sweep)
+    // A marginal is per unit of weight, and a removal takes all of it.
+    let weights: [Scalar]? =
+      if case .credit = kind { nil } else { self.problem.run.itemWeights }
+    return rows(sweep, weights: weights)
   }
 
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
-  private func rows(_ sweep: LedgerSweep<Scalar>) -> Rows {
+  private func rows(_ sweep: LedgerSweep<Scalar>, weights: [Scalar]?) -> Rows {
     let (run, count) = (problem.run, sweep.queries.count)
     let (steps, size, items) = (run.batches.count, run.batches.size, run.train.items.count)
     let phase = Phases(run.batches, items: items)
@@ -295,9 +318,11 @@ public final class Ledger<Scalar: TensorScalar> {
       rows.items.append(
         (0..<items).map { item in rows.phases[query].reduce(0) { $0 + $1[item] } })
       let width = sweep.strangers?.rowCount ?? 0
+      let strangers = sweep.strangerCredits.base + query * width
+      rows.predictions.append(prediction.changes(visits, strangers, weights: weights))
       rows.strangers.append(
         Array(
-          UnsafeBufferPointer(start: sweep.strangerCredits.base + query * width, count: width)))
+          UnsafeBufferPointer(start: strangers, count: width)))
     }
     return rows
   }
@@ -334,6 +359,7 @@ public final class Ledger<Scalar: TensorScalar> {
       var sums = [[Double]](
         repeating: [Double](repeating: 0, count: full.count),
         count: blocks.reduce(0) { $0 + $1.count })
+      var predictions = sums.map { _ in [Double](repeating: 0, count: options.removals.count) }
       if count > Self.nodeCounts[0] {
         progress.expect(count * problem.run.batches.count * sums.count * LedgerProgress.marginal)
       }
@@ -341,7 +367,7 @@ public final class Ledger<Scalar: TensorScalar> {
       do {
         for (number, (place, weight)) in zip(rule.nodes, rule.weights).enumerated() {
           let scaled = full.map { $0 * Scalar(place) }
-          var problem = problem.withoutStrangers
+          var problem = hasStandIns ? problem : problem.withoutStrangers
           problem.run.itemWeights = scaled
           let trajectory = try replay(weights: scaled, plan)
           var final: [Scalar] = []
@@ -352,6 +378,9 @@ public final class Ledger<Scalar: TensorScalar> {
           for (query, items) in rows.items.enumerated() {
             for (item, value) in items.enumerated() {
               sums[query][item] += weight * Double(full[item]) * value
+            }
+            for (removal, change) in rows.predictions[query].enumerated() {
+              predictions[query][removal] += weight * change
             }
           }
         }
@@ -368,7 +397,9 @@ public final class Ledger<Scalar: TensorScalar> {
           let query = rowOf[block] + place
           // A query that was balanced with fewer nodes keeps those.
           if let earlier = accounts[query].columns[.integrated], earlier.refusal == nil { continue }
-          let rows = Rows(items: [sums[first + place]], decay: [decay[query]])
+          let rows = Rows(
+            items: [sums[first + place]], decay: [decay[query]],
+            predictions: [predictions[first + place]])
           var column = account(rows, 0, sign, accounts[query].total)
           if !(column.relativeResidual <= options.tolerance) {
             column.refusal =

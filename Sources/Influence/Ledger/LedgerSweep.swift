@@ -68,6 +68,7 @@ final class LedgerSweep<Scalar: TensorScalar> {
       isCredit = false
       preparation = try StepPreparation.Program(
         problem, takesFactors: false, differentiatesScale: true)
+      let strangerFactors = preparation.strangerFactors
       var curvatures: [Int: CurvatureProduct<Scalar>.Program] = [:]
       for range in ranges where curvatures[range.count] == nil {
         curvatures[range.count] = CurvatureProduct.Program(run, directions: range.count)
@@ -76,7 +77,8 @@ final class LedgerSweep<Scalar: TensorScalar> {
         guard let program = programs[range.count], let curvature = curvatures[range.count] else {
           return nil
         }
-        return MarginalBlock(run, QueryBlock(problem, range, program), curvature)
+        return MarginalBlock(
+          run, QueryBlock(problem, range, program), curvature, strangers: strangerFactors)
       }
     }
     let preparation = preparation

@@ -92,7 +92,7 @@ final class CreditBlock<Scalar: TensorScalar>: SweepBlock {
         items.rows, count: items.count, with: adjoint.gradient, into: products.items,
         stride: items.count, scratch: scratch.base)
     }
-    setting.contractStrangers(step.prepared, with: adjoint.gradient, into: products)
+    setting.strangers?.contractStrangers(step.prepared, with: adjoint.gradient, into: products)
   }
 
   private func addDecay(_ parameters: [Scalar], rate: Double) {
@@ -215,22 +215,6 @@ struct CreditSetting<Scalar: TensorScalar> {
       }
     }
   }
-
-  func contractStrangers(
-    _ prepared: PreparedStep<Scalar>, with gradient: Directions<Scalar>,
-    into products: StepProducts<Scalar>
-  ) {
-    guard let strangers, !prepared.strangers.isEmpty else { return }
-    let scratch = AlignedBuffer<Scalar>(
-      strangers.contractionScratch(gradient.count), filledWith: 0)
-    var start = 0
-    for memory in prepared.strangers {
-      strangers.contract(
-        memory.rows, count: memory.count, with: gradient, into: products.strangers + start,
-        stride: products.strangerCount, scratch: scratch.base)
-      start += memory.count
-    }
-  }
 }
 
 /// Marginal: the exact derivative of the final measures, pulled back through every step.
@@ -239,13 +223,15 @@ final class MarginalBlock<Scalar: TensorScalar>: SweepBlock {
   var decay: [Double]
   private let adjoint: Adjoint<Scalar>
   private let run: TrainingRun<Scalar>
+  private let strangers: GradientFactors<Scalar>?
   private let curvature: CurvatureProduct<Scalar>
 
   init(
     _ run: TrainingRun<Scalar>, _ queries: QueryBlock<Scalar>,
-    _ program: CurvatureProduct<Scalar>.Program
+    _ program: CurvatureProduct<Scalar>.Program, strangers: GradientFactors<Scalar>?
   ) {
     self.run = run
+    self.strangers = strangers
     self.queries = queries
     adjoint = Adjoint(queries.count, run.model.layout, run.optimizer)
     curvature = CurvatureProduct(run, program, along: adjoint.gradient)
@@ -285,6 +271,24 @@ final class MarginalBlock<Scalar: TensorScalar>: SweepBlock {
     }
     Scalar.axpy(
       parameters.elementCount, 1, curvature.products.memory.base, parameters.memory.base)
+    strangers?.contractStrangers(step.prepared, with: gradient, into: products)
+  }
+}
+
+extension GradientFactors {
+  /// Products of gradients with those of the strangers of a step.
+  func contractStrangers(
+    _ prepared: PreparedStep<Scalar>, with gradient: Directions<Scalar>,
+    into products: StepProducts<Scalar>
+  ) {
+    let scratch = AlignedBuffer<Scalar>(contractionScratch(gradient.count), filledWith: 0)
+    var start = 0
+    for memory in prepared.strangers {
+      contract(
+        memory.rows, count: memory.count, with: gradient, into: products.strangers + start,
+        stride: products.strangerCount, scratch: scratch.base)
+      start += memory.count
+    }
   }
 }
 
