@@ -33,7 +33,7 @@ enum Scoring {
   static func hasPictures(_ out: String?) -> Bool { out?.lowercased().hasSuffix(".html") ?? false }
 
   /// The picture that an item's inputs are: a square of values from 0 to 1.
-  private static func image<Scalar: TensorScalar>(
+  static func image<Scalar: TensorScalar>(
     _ number: Int, _ data: Dataset<Scalar>
   ) -> PixelImage? {
     let pixels = data.inputs.row(number).scalars

@@ -563,6 +563,8 @@ struct BadInputTests {
       ["inspect", "evil.safetensors"], ["inspect", "evil.safetensors", "--json"],
       ["self-influence", "run"], ["self-influence", "run", "--json"],
       ["score", "run", "--query", "train:3"], ["score", "run", "--query", "train:3", "--json"],
+      ["ledger", "run", "--query", "train:3", "--columns", "credit", "--tolerance", "1"],
+      ["retrain", "run", "--without", "3", "--query", "train:3", "--columns", "marginal"],
     ] {
       let outcome = try await room.run(arguments)
       #expect(outcome.status == 0, "\(outcome.errors)")

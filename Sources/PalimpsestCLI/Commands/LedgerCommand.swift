@@ -146,8 +146,9 @@ struct LedgerCommand: ParsableCommand {
     let sections = zip(queries, accounts).map { item, account in
       ScoreReport.Section.ledger(
         .init(
-          query: item, account: account, tolerance: columns.tolerance, effects: effects, count: top
-        ) { Scoring.item($0, train, "train", hasPictures: hasPictures) })
+          query: item, account: account, tolerance: columns.tolerance, effects: effects,
+          count: top, item: { Scoring.item($0, train, "train", hasPictures: false) },
+          picture: { hasPictures ? Scoring.image($0, train) : nil }))
     }
     let names = LedgerColumn.allCases.filter(columns.wanted.contains)
     return ScoreReport(
