@@ -403,8 +403,7 @@ public final class Ledger<Scalar: TensorScalar> {
           var column = account(rows, 0, sign, accounts[query].total)
           if !(column.relativeResidual <= options.tolerance) {
             column.refusal =
-              "with \(count) nodes the rows still miss the measured change by "
-              + "\(column.residual), \(column.relativeResidual) of the gross movement"
+              "the integral over the weight has not converged with \(count) nodes"
             isOpen = true
           }
           accounts[query].columns[.integrated] = column
