@@ -32,8 +32,8 @@ struct FactorProducts<Scalar: TensorScalar>: Sendable {
     }
     for use in factors.uses where use.rows == nil {
       // The weight whose rows are the bias's own cotangent.
-      if let weight = terms.firstIndex(where: { $0.x != nil && $0.y == use.columns && $0.plus == 0 })
-      {
+      if let weight = terms.firstIndex(where: { $0.x != nil && $0.y == use.columns && $0.plus == 0 }
+      ) {
         terms[weight].plus = 1
       } else {
         terms.append(Term(y: use.columns))

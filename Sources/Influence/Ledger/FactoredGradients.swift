@@ -22,7 +22,9 @@ final class FactoredGradients<Scalar: TensorScalar>: ChordIntegrand {
       }
       self.memory = memory
       rows = FactorRows(
-        base: zip(factors.sources, memory).map { $0.output == nil ? inputs : UnsafePointer($1.base) })
+        base: zip(factors.sources, memory).map {
+          $0.output == nil ? inputs : UnsafePointer($1.base)
+        })
       values = [Double](repeating: 0, count: factors.batch)
       slopes = values
     }

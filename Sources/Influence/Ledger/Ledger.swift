@@ -342,8 +342,10 @@ public final class Ledger<Scalar: TensorScalar> {
   ) throws {
     var open = Array(group.indices)
     let rowOf = group.indices.map { group[..<$0].reduce(0) { $0 + $1.count } }
-    let full = problem.run.itemWeights ?? [Scalar](
-      repeating: 1, count: problem.run.train.items.count)
+    let full =
+      problem.run.itemWeights
+      ?? [Scalar](
+        repeating: 1, count: problem.run.train.items.count)
     var decay: [Double] = []
     do {
       let idle = try replay(weights: full.map { _ in 0 }, plan)

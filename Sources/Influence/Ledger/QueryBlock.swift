@@ -33,7 +33,8 @@ final class QueryBlock<Scalar: TensorScalar> {
     rows = FactorRows(
       base: factors.sources.map { source in
         guard let output = source.output else { return UnsafePointer(batch.inputs.base) }
-        return UnsafePointer(workspace.output(output).baseAddress ?? UnsafePointer(batch.inputs.base))
+        return UnsafePointer(
+          workspace.output(output).baseAddress ?? UnsafePointer(batch.inputs.base))
       })
   }
 
