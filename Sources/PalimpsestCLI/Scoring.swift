@@ -8,7 +8,8 @@ enum Scoring {
   /// - Throws: ``UsageError`` with the names there are.
   static func estimator(_ name: String) throws -> any Estimator.Type {
     guard let estimator = EstimatorRegistry.estimator(name) else {
-      let known = EstimatorRegistry.all.map { $0.name }.joined(separator: ", ")
+      let known = (EstimatorRegistry.all.map { $0.name } + LedgerColumn.allCases.map(\.rawValue))
+        .joined(separator: ", ")
       throw UsageError("--method: found \"\(name)\", expected one of \(known)")
     }
     return estimator

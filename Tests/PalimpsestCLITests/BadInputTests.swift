@@ -344,6 +344,9 @@ struct BadInputTests {
     BadInput(
       "a swap with too many", 64, ["--swap", "found 2", "expected 1"],
       ["retrain", "run", "--without", "3", "--swap", "test:0..<2"]),
+    BadInput(
+      "a column of the ledger for queries as one sum", 64, ["--aggregate"],
+      ["score", "run", "--method", "marginal", "--aggregate"]),
     BadInput("nothing of that kind to list", 64, ["spells", "methods"], ["list", "spells"]),
   ]
 

@@ -45,6 +45,22 @@ struct LedgerTests {
     #expect(!FileManager.default.fileExists(atPath: room.path("run/ledger")))
   }
 
+  @Test("a column is a method of scores too, with the same numbers")
+  func scores() async throws {
+    let room = try await Room.withRun(items: 40, "--precision", "float64")
+    _ = try await room.done(
+      "ledger", "run", "--query", "test:0..<2", "--scores", "npy", "--tolerance", "0.01")
+    for column in LedgerColumn.allCases where column != .integrated {
+      let printed = try await room.done(
+        "score", "run", "--query", "test:0..<2", "--method", column.rawValue, "--scores", "s.npy",
+        "--out", "s.html", "--json"
+      ).json
+      #expect(printed.count >= 2)
+      let scores: Tensor<Double> = try room.array("s.npy")
+      #expect(try scores == room.array("npy/\(column.rawValue).npy"))
+    }
+  }
+
   @Test("the matrices have the run's precision, or the one asked for")
   func precision() async throws {
     let room = try await Room.withRun()
