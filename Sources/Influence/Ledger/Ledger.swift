@@ -201,11 +201,16 @@ public final class Ledger<Scalar: TensorScalar> {
           }
         }
       case .marginal:
-        let rows = try sweep(
-          hasStandIns ? problem : problem.withoutStrangers, group, .marginal, trajectory,
-          final: final, legMemory: plan.legMemory, key: "marginal", report)
-        for query in queries.indices {
-          accounts[query].columns[.marginal] = account(rows, query, sign, accounts[query].total)
+        do {
+          let rows = try sweep(
+            hasStandIns ? problem : problem.withoutStrangers, group, .marginal, trajectory,
+            final: final, legMemory: plan.legMemory, key: "marginal", report)
+          for query in queries.indices {
+            accounts[query].columns[.marginal] = account(rows, query, sign, accounts[query].total)
+          }
+        } catch let error as LedgerError {
+          // The other columns have their answers all the same.
+          refuse(.marginal, Array(queries.indices), &accounts, "\(error)")
         }
       case .integrated:
         try integrate(group, plan, into: &accounts, sign, report)
@@ -286,7 +291,7 @@ public final class Ledger<Scalar: TensorScalar> {
       try? store?.save(key, sweep)
       throw error
     }
-    try store?.saveNowAndThen(key, sweep)
+    try store?.saveFinished(key, sweep)
     // A marginal is per unit of weight, and a removal takes all of it.
     let weights: [Scalar]? =
       if case .credit = kind { nil } else { self.problem.run.itemWeights }
@@ -342,10 +347,11 @@ public final class Ledger<Scalar: TensorScalar> {
   ) throws {
     var open = Array(group.indices)
     let rowOf = group.indices.map { group[..<$0].reduce(0) { $0 + $1.count } }
+    func queries(of blocks: [Int]) -> [Int] {
+      blocks.flatMap { block in (0..<group[block].count).map { rowOf[block] + $0 } }
+    }
     let full =
-      problem.run.itemWeights
-      ?? [Scalar](
-        repeating: 1, count: problem.run.train.items.count)
+      problem.run.itemWeights ?? [Scalar](repeating: 1, count: problem.run.train.items.count)
     var decay: [Double] = []
     do {
       let idle = try replay(weights: full.map { _ in 0 }, plan)
@@ -354,7 +360,7 @@ public final class Ledger<Scalar: TensorScalar> {
         measured.path[measured.path.steps, $0] - measured.path[0, $0]
       }
     } catch let error as TrainingError {
-      return refuse(group.indices, rowOf, group, &accounts, residual: .infinity, "\(error)")
+      return refuse(.integrated, queries(of: open), &accounts, "\(error)")
     }
     for count in Self.nodeCounts where !open.isEmpty {
       let blocks = open.map { group[$0] }
@@ -387,9 +393,9 @@ public final class Ledger<Scalar: TensorScalar> {
           }
         }
       } catch let error as TrainingError {
-        return refuse(open, rowOf, group, &accounts, residual: .infinity, "\(error)")
+        return refuse(.integrated, queries(of: open), &accounts, "\(error)")
       } catch let error as LedgerError {
-        return refuse(open, rowOf, group, &accounts, residual: .infinity, "\(error)")
+        return refuse(.integrated, queries(of: open), &accounts, "\(error)")
       }
       var first = 0
       var stillOpen: [Int] = []
@@ -406,7 +412,9 @@ public final class Ledger<Scalar: TensorScalar> {
           if !(column.relativeResidual <= options.tolerance) {
             column.refusal =
               "the integral over the weight has not converged with \(count) nodes"
-            isOpen = true
+            // Twice the nodes of a smooth integrand leave far less than half: this one is not smooth.
+            let before = accounts[query].columns[.integrated]?.relativeResidual ?? .infinity
+            if column.relativeResidual < before / 2 { isOpen = true }
           }
           accounts[query].columns[.integrated] = column
         }
@@ -424,18 +432,16 @@ public final class Ledger<Scalar: TensorScalar> {
     return try Trajectory(run, record: nil, room: plan.room, pool: pool)
   }
 
+  /// Notes that a column has no answer for some queries, unless it has one already.
   private func refuse(
-    _ blocks: some Sequence<Int>, _ rowOf: [Int], _ group: [Range<Int>],
-    _ accounts: inout [OutputAccount], residual: Double, _ reason: String
+    _ column: LedgerColumn, _ queries: [Int], _ accounts: inout [OutputAccount], _ reason: String
   ) {
-    for block in blocks {
-      for place in 0..<group[block].count {
-        let query = rowOf[block] + place
-        if let earlier = accounts[query].columns[.integrated], earlier.refusal == nil { continue }
-        accounts[query].columns[.integrated] = LedgerAccount(
-          items: [Double](repeating: 0, count: problem.run.train.items.count),
-          residual: accounts[query].total, refusal: reason)
-      }
+    for query in queries {
+      if let earlier = accounts[query].columns[column], earlier.refusal == nil { continue }
+      accounts[query].columns[column] = LedgerAccount(
+        items: [Double](repeating: 0, count: problem.run.train.items.count),
+        residual: accounts[query].total,
+        predictions: [Double](repeating: 0, count: options.removals.count), refusal: reason)
     }
   }
 

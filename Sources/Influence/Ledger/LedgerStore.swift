@@ -17,6 +17,7 @@ final class LedgerStore {
   private let digest: String
   private let clock = ContinuousClock()
   private var lastSave: ContinuousClock.Instant
+  private var lastStart: ContinuousClock.Instant
 
   /// Nil where the options name no folder.
   init?<Scalar>(
@@ -26,17 +27,25 @@ final class LedgerStore {
     self.folder = folder
     digest = try problem.digest(record, options)
     lastSave = clock.now
+    lastStart = lastSave
   }
 
   private func path(_ key: String) -> String { "\(folder)/\(prefix)\(key).safetensors" }
   private var prefix: String { "ledger-\(digest.prefix(16))-" }
 
-  /// The time that passes between two saves; a sweep that takes less is not worth a file.
+  /// The time that passes between two saves.
   private static let interval = Duration.seconds(15)
+  /// A sweep that takes less is not worth a file.
+  private static let shortest = Duration.seconds(2)
 
   /// Saves a sweep unless that was done a moment ago.
   func saveNowAndThen<Scalar>(_ key: String, _ sweep: LedgerSweep<Scalar>) throws(FormatError) {
     if clock.now - lastSave > Self.interval { try save(key, sweep) }
+  }
+
+  /// Saves a sweep that has come to its end.
+  func saveFinished<Scalar>(_ key: String, _ sweep: LedgerSweep<Scalar>) throws(FormatError) {
+    if clock.now - lastStart > Self.shortest { try save(key, sweep) }
   }
 
   /// Saves a sweep.
@@ -59,6 +68,7 @@ final class LedgerStore {
   ///
   /// - Throws: `FormatError` where the file is not what ``save(_:_:)`` wrote.
   func resume<Scalar>(_ key: String, _ sweep: LedgerSweep<Scalar>) throws(FormatError) {
+    lastStart = clock.now
     let path = path(key)
     guard access(path, F_OK) == 0 else { return }
     let file = try Safetensors(path: path)

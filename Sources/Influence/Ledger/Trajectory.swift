@@ -106,7 +106,8 @@ final class Trajectory<Scalar: TensorScalar> {
     let count = end - start.step
     guard count > 0 else { return }
     trainer.state = start
-    if count < room {
+    // A single step needs no more than the states around it.
+    if count < max(room, 2) {
       var states = [start]
       while trainer.step < end {
         try takeStep()
