@@ -116,8 +116,13 @@ final class Trajectory<Scalar: TensorScalar> {
       if let last { states[count] = last }
       return try deliver(states, legSize, visit)
     }
-    let parts = max(room / 2, 2)
-    let size = (count + parts - 1) / parts
+    var parts = max(room / 2, 2)
+    var size = (count + parts - 1) / parts
+    // The parts need room too, at least to be halved down to single steps.
+    if room - parts < Self.smallestRoom(size) {
+      parts = 2
+      size = (count + 1) / 2
+    }
     var starts = [start]
     while trainer.step + size < end {
       for _ in 0..<size { try takeStep() }
