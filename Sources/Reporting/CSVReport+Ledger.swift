@@ -54,5 +54,5 @@ extension CSVReport {
       }.joined())
   }
 
-  private static func cell(_ value: Double?) -> String { value.map { "\($0 == 0 ? 0 : $0)" } ?? "" }
+  static func cell(_ value: Double?) -> String { value.map { "\($0 == 0 ? 0 : $0)" } ?? "" }
 }

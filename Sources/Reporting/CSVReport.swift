@@ -1,5 +1,5 @@
-/// A table for spreadsheets and data frames, of one kind: accounts, or scores, or receipts, the first
-/// of these that the report has.
+/// A table for spreadsheets and data frames, of one kind: accounts, or scores, or receipts, or
+/// evaluations, the first of these that the report has.
 ///
 /// RFC 4180 with a header line. Accounts have a row for each query and each item, and one for each
 /// row that is nobody's; scores a row for each query and each of its strongest items, `rank` counting
@@ -8,7 +8,7 @@
 public enum CSVReport {
   static let format = ReportFormat(
     name: "csv", fileExtension: "csv",
-    summary: "a table: accounts of all items, or the strongest scores, or receipts",
+    summary: "a table: accounts of all items, strongest scores, receipts or evaluations",
     render: render)
 
   static let columns = [
@@ -24,6 +24,7 @@ public enum CSVReport {
         + report.ledgers.flatMap { rows(of: $0, unit: unit) }.joined()
     }
     if report.queries.isEmpty, !report.receipts.isEmpty { return table(of: report.receipts) }
+    if report.queries.isEmpty, !report.evaluations.isEmpty { return table(of: report.evaluations) }
     return line(columns) + report.queries.flatMap { rows(of: $0, unit: unit) }.joined()
   }
 

@@ -2,7 +2,8 @@ import Formats
 import Influence
 import Training
 
-/// One JSON object on each line for programs: a header, then each query, account, receipt and fit.
+/// One JSON object on each line for programs: a header, then each query, account, receipt, fit, and
+/// trial and method of an evaluation.
 ///
 /// `kind` tells them apart. Names are in alphabetical order and every object of a kind has the same
 /// ones; what is not known is `null`. Numbers have all their digits.
@@ -49,6 +50,7 @@ public enum JSONLinesReport {
     case .query(let query): [object(query)]
     case .ledger(let ledger): [object(ledger)]
     case .receipts(let receipts): receipts.map(object) + receipts.fits.map(object)
+    case .evaluation(let evaluation): objects(evaluation)
     }
   }
 

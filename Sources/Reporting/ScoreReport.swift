@@ -70,6 +70,8 @@ extension ScoreReport {
     case ledger(QueryLedger)
     /// Predictions beside what came out when the training was done again.
     case receipts([Receipt])
+    /// How good the scores of some methods are.
+    case evaluation(Evaluation)
   }
 
   /// How scores were computed.

@@ -10,7 +10,7 @@ struct ListCommand: ParsableCommand {
     discussion: "EXAMPLE: palimpsest list methods")
 
   enum Kind: String, CaseIterable, ExpressibleByArgument {
-    case methods, models, formats, measures, losses, optimizers, columns, rules
+    case methods, models, formats, measures, losses, optimizers, columns, rules, metrics
   }
 
   @Argument(help: "What to list.")
@@ -43,6 +43,7 @@ struct ListCommand: ParsableCommand {
     case .losses: Loss.allCases.map { ($0.rawValue, $0.summary) }
     case .columns: LedgerColumn.allCases.map { ($0.rawValue, $0.summary) }
     case .rules: QuadratureRule.allCases.map { ($0.rawValue, $0.summary) }
+    case .metrics: EvaluationRegistry.all.map { ($0.name, $0.summary) }
     case .optimizers: OptimizerRegistry.all.map { ($0.name, $0.summary) }
     }
   }

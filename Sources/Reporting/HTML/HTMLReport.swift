@@ -23,6 +23,8 @@ public enum HTMLReport {
         return markup(of: ledger, number: number, report)
       case .receipts(let receipts):
         return markup(of: receipts)
+      case .evaluation(let evaluation):
+        return markup(of: evaluation)
       }
     }
     let page: Markup = """
@@ -84,7 +86,7 @@ public enum HTMLReport {
   private static func overview(_ report: ScoreReport) -> Markup? {
     let queries = report.queries
     guard !queries.isEmpty else {
-      return report.ledgers.isEmpty && report.receipts.isEmpty
+      return report.queryCount == 0
         ? "<section><h2>Queries</h2><p>There are no queries.</p></section>" : nil
     }
     let rows = queries.enumerated().map { index, scores -> Markup in

@@ -42,6 +42,7 @@ public enum TerminalReport {
       case .query(let query): parts.append(lines(of: query, report, style))
       case .ledger(let ledger): parts.append(lines(of: ledger, report, style))
       case .receipts(let receipts): parts.append(lines(of: receipts, style))
+      case .evaluation(let evaluation): parts.append(lines(of: evaluation, style))
       }
     }
     parts += [ledgerOverview(report, style), overview(report, style)]
@@ -105,7 +106,7 @@ public enum TerminalReport {
 
   private static func overview(_ report: ScoreReport, _ style: Style) -> [String] {
     guard !report.queries.isEmpty else {
-      return report.ledgers.isEmpty && report.receipts.isEmpty ? ["There are no queries."] : []
+      return report.queryCount == 0 ? ["There are no queries."] : []
     }
     let headings = [
       "query", "label", report.measure.rawValue, "contributors", "strongest", "cancelled",

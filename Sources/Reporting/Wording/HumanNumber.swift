@@ -30,6 +30,11 @@ public enum HumanNumber {
     (value > 0 ? "+" : "") + significant(value, digits: digits)
   }
 
+  /// A number with so many decimals: `0.950`.
+  static func decimals(_ value: Double, _ count: Int) -> String {
+    value.isFinite ? fixed(value, decimals: count) : unusual(value)
+  }
+
   /// A share as a percentage with two digits: `62 %`, `4.2 %`, `0.067 %`.
   ///
   /// Only the whole is `100 %` and only nothing is `0 %`.

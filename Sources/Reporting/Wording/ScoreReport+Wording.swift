@@ -25,7 +25,8 @@ extension ScoreReport {
   /// How many outputs the sections are about.
   var queryCount: Int {
     let asked = queries.count + ledgers.count
-    return asked > 0 ? asked : Set(receipts.map(\.query)).count
+    if asked > 0 { return asked }
+    return evaluations.map(\.queryCount).max() ?? Set(receipts.map(\.query)).count
   }
 
   /// Where it comes from, for a table of two columns.

@@ -1,0 +1,93 @@
+public import TensorCore
+public import Training
+
+/// A way to say how good scores are.
+///
+/// A new metric is one file with a conforming type, and one line in ``EvaluationRegistry``.
+public protocol EvaluationMetric: Sendable {
+  /// The name on the command line.
+  static var name: String { get }
+  /// One line for listings.
+  static var summary: String { get }
+
+  /// Finds out what is true, once for all methods.
+  ///
+  /// - Parameter progress: Told how much of how much is done; what it throws ends the work.
+  static func trials<Scalar: TensorScalar>(
+    _ setting: EvaluationSetting<Scalar>, pool: WorkerPool,
+    progress: (_ done: Int, _ total: Int) throws -> Void
+  ) throws -> [EvaluationTrial]
+}
+
+/// What every metric starts from.
+public struct EvaluationSetting<Scalar: TensorScalar>: Sendable {
+  /// The run whose items are scored.
+  public var run: TrainingRun<Scalar>
+  /// The queries, Q of them.
+  public var queries: Dataset<Scalar>
+  /// What is asked of the queries.
+  public var measure: Measure
+  /// The shares of the items that retrainings leave out, each in 0 … 1.
+  public var fractions: [Double]
+  /// M, the retrainings for each share.
+  public var subsets: Int
+  /// The seed of all that is drawn.
+  public var seed: UInt64
+
+  /// A setting from its parts.
+  public init(
+    run: TrainingRun<Scalar>, queries: Dataset<Scalar>, measure: Measure = .loss,
+    fractions: [Double] = [0.05, 0.5], subsets: Int = 100, seed: UInt64 = 0
+  ) {
+    self.run = run
+    self.queries = queries
+    self.measure = measure
+    self.fractions = fractions
+    self.subsets = subsets
+    self.seed = seed
+  }
+}
+
+/// What came out, and how near scores are to it.
+public struct EvaluationTrial: Sendable {
+  /// What was tried, such as `5 % removed`.
+  public let name: String
+  /// How often the run was trained again.
+  public let retrainings: Int
+  /// The time it took.
+  public let seconds: Double
+  /// Compares scores `[Q][N]`, positive for support, with what came out.
+  ///
+  /// A query whose scores are NaN does not count.
+  public let judge: @Sendable (_ scores: [[Double]]) -> EvaluationFigure
+}
+
+/// How good scores are, in one number.
+public struct EvaluationFigure: Sendable, Equatable {
+  /// The mean over the queries that have one; nil where none has.
+  public var mean: Double?
+  /// Where the mean would lie if the trial were made again, in 95 % of the cases.
+  public var interval: ClosedRange<Double>?
+  /// The number of queries that count.
+  public var queries: Int
+
+  /// A figure.
+  public init(mean: Double?, interval: ClosedRange<Double>?, queries: Int) {
+    self.mean = mean
+    self.interval = interval
+    self.queries = queries
+  }
+}
+
+/// Every metric that can be asked for by name.
+public enum EvaluationRegistry {
+  /// A new metric adds one line here.
+  public static let all: [any EvaluationMetric.Type] = [
+    LinearDatamodelingMetric.self
+  ]
+
+  /// The metric of a name.
+  public static func metric(_ name: String) -> (any EvaluationMetric.Type)? {
+    all.first { $0.name == name }
+  }
+}

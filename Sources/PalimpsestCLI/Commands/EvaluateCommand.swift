@@ -1,0 +1,225 @@
+import ArgumentParser
+import Foundation
+import Palimpsest
+
+/// `palimpsest evaluate`: how good scores are.
+struct EvaluateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate",
+    abstract: "Say how well methods foresee what retraining does.",
+    discussion: """
+      The metric lds leaves out random items, trains again, and compares what comes \
+      out for each query with the sums of the scores: 1 is a perfect ranking of the \
+      retrainings, and scores that know nothing are near 0. The exit status is 1 \
+      where a method that was named refuses a query.
+
+      EXAMPLES:
+        palimpsest evaluate run --query 'test:0..<50'
+        palimpsest evaluate run --methods marginal,tracin --removed 0.1 --subsets 50
+      """)
+
+  @Argument(help: ArgumentHelp("Folder of a run record.", valueName: "run"))
+  var folder: String
+
+  @OptionGroup var query: QueryOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Metrics: \(EvaluationRegistry.all.map { $0.name }.joined(separator: ",")).",
+      valueName: "names"), transform: Self.readMetrics)
+  var metrics: [any EvaluationMetric.Type] = [LinearDatamodelingMetric.self]
+
+  @Option(
+    help: ArgumentHelp(
+      "Columns of the ledger and methods of `palimpsest list methods`. (default: credit,marginal,integrated,tracin)",
+      valueName: "names"), transform: Self.readMethods)
+  var methods: [EvaluationMethod]?
+
+  @Option(
+    help: ArgumentHelp(
+      "Shares of the training items to leave out. (default: 0.05,0.5)", valueName: "shares"),
+    transform: Self.readFractions)
+  var removed: [Double]?
+
+  @Option(help: ArgumentHelp("Retrainings for each share.", valueName: "n"))
+  var subsets = 100
+
+  @Option(help: ArgumentHelp("Seed of the items that are left out.", valueName: "n"))
+  var seed: UInt64 = 0
+
+  @Option(
+    help: ArgumentHelp(
+      "Largest residual of the integrated column, relative to the gross movement.",
+      valueName: "x"))
+  var tolerance = 1e-4
+
+  @Option(help: ArgumentHelp("Write a report: .html, .jsonl or .csv.", valueName: "file"))
+  var out: String?
+
+  @Option(help: "Numbers to compute in; the run's where absent.")
+  var precision: RunManifest.Precision?
+
+  @OptionGroup var compute: ComputeOptions
+
+  @Flag(help: "Print one JSON object for each trial, and each method in it.")
+  var json = false
+
+  func validate() throws {
+    guard (2...1_000_000).contains(subsets) else {
+      throw ValidationError("--subsets: found \(subsets), expected 2 to 1000000")
+    }
+    guard tolerance > 0, tolerance.isFinite else {
+      throw ValidationError("--tolerance: found \(tolerance), expected a number above 0")
+    }
+  }
+
+  private static func readMetrics(_ text: String) throws -> [any EvaluationMetric.Type] {
+    let known = EvaluationRegistry.all.map { $0.name }
+    return try names(text, known).compactMap { EvaluationRegistry.metric($0) }
+  }
+
+  private static func readMethods(_ text: String) throws -> [EvaluationMethod] {
+    let all = EvaluationMethod.all
+    return try names(text, all.map(\.name)).compactMap { name in all.first { $0.name == name } }
+  }
+
+  /// Names with commas between them, each known and there once.
+  private static func names(_ text: String, _ known: [String]) throws -> [String] {
+    var names: [String] = []
+    for name in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
+      guard known.contains(name) else {
+        throw ValidationError(
+          "found \"\(name)\", expected some of \(known.joined(separator: ","))")
+      }
+      guard !names.contains(name) else {
+        throw ValidationError("found \(name) twice, expected each once")
+      }
+      names.append(name)
+    }
+    return names
+  }
+
+  private static func readFractions(_ text: String) throws -> [Double] {
+    try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+      guard let fraction = Double(part), fraction > 0, fraction < 1 else {
+        throw ValidationError(
+          "found \"\(part)\", expected shares between 0 and 1, such as 0.05,0.5")
+      }
+      return fraction
+    }
+  }
+
+  mutating func run() throws {
+    if let out { _ = try ReportFile.format(of: out) }
+    let record = try RunRecord(folder: folder)
+    try query.check(record.manifest.loss)
+    switch precision ?? record.manifest.precision {
+    case .float32: try run(record, as: Float.self)
+    case .float64: try run(record, as: Double.self)
+    }
+  }
+
+  private func run<Scalar: TensorScalar>(_ record: RunRecord, as type: Scalar.Type) throws {
+    let run: TrainingRun<Scalar> = try record.run()
+    let queries = try query.read(
+      record.model, loss: run.loss, train: run.train.items, record: record, hasPictures: false)
+    let setting = EvaluationSetting(
+      run: run, queries: queries.data, measure: query.measure,
+      fractions: try fractions(of: run.train.items.count), subsets: subsets, seed: seed)
+    let file = try out.map { try ReportFile(path: $0) }
+    let pool = compute.makePool()
+    let trials = try metrics.map { metric in
+      try Self.withProgress(metric.name, "retrainings") {
+        try metric.trials(setting, pool: pool, progress: $0)
+      }
+    }
+    let scores = try wanted.map { method in
+      try Self.withProgress(method.name, "passes") {
+        try method.scores(
+          record, queries: queries.data, measure: query.measure, tolerance: tolerance, pool: pool,
+          memory: compute.memory?.bytes, progress: $0)
+      }
+    }
+    let evaluations = zip(metrics, trials).map { metric, trials in
+      evaluation(metric, trials, scores, queries.items.map(\.id))
+    }
+    let report = report(record, run, evaluations)
+    try file?.write(report)
+    if json {
+      try Output.write(JSONLinesReport.results(report))
+    } else {
+      try Scoring.print(report, json: false)
+    }
+    try judge(evaluations)
+  }
+
+  private var wanted: [EvaluationMethod] {
+    methods ?? LedgerColumn.allCases.map { .column($0) } + [.estimator(TracIn.self)]
+  }
+
+  /// The shares that are left out, each of which must take some items and leave some.
+  private func fractions(of items: Int) throws -> [Double] {
+    let fractions = removed ?? [0.05, 0.5]
+    for fraction in fractions {
+      let count = Int((fraction * Double(items)).rounded())
+      guard count > 0, count < items else {
+        throw UsageError(
+          "--removed: \(fraction) of \(items) items is \(count), expected at least one item left out "
+            + "and one kept")
+      }
+    }
+    return fractions
+  }
+
+  private static func withProgress<Result>(
+    _ title: String, _ unit: String, _ body: ((Int, Int) throws -> Void) throws -> Result
+  ) throws -> Result {
+    let bar = ProgressBar(title, of: 1, unit)
+    defer { bar.finish() }
+    bar.show(0)
+    return try body { done, total in
+      try Signals.check("nothing was written; repeat the command")
+      bar.show(done, of: total)
+    }
+  }
+
+  private func evaluation(
+    _ metric: any EvaluationMetric.Type, _ trials: [EvaluationTrial],
+    _ scores: [EvaluationMethod.Scores], _ ids: [String]
+  ) -> ScoreReport.Evaluation {
+    ScoreReport.Evaluation(
+      metric: metric.name, summary: metric.summary, queryCount: ids.count,
+      trials: trials.map {
+        .init(name: $0.name, retrainings: $0.retrainings, seconds: $0.seconds)
+      },
+      methods: zip(wanted, scores).map { method, scores in
+        .init(
+          name: method.name, figures: trials.map { $0.judge(scores.rows) },
+          refusals: scores.refusals.sorted { $0.key < $1.key }.map { .init(ids[$0.key], $0.value) },
+          seconds: scores.seconds)
+      })
+  }
+
+  private func report<Scalar: TensorScalar>(
+    _ record: RunRecord, _ run: TrainingRun<Scalar>, _ evaluations: [ScoreReport.Evaluation]
+  ) -> ScoreReport {
+    ScoreReport(
+      title: "How good the scores of \(wanted.count) methods are",
+      method: .init(
+        name: "evaluate", summary: wanted.map(\.name).joined(separator: ", "),
+        unit: query.measure.unit(run.loss)),
+      measure: query.measure, loss: run.loss, model: record.model.specification,
+      itemCount: run.train.items.count, sections: evaluations.map { .evaluation($0) },
+      provenance: Scoring.provenance(record))
+  }
+
+  /// Ends with no where a method that was asked for by name refuses a query.
+  private func judge(_ evaluations: [ScoreReport.Evaluation]) throws {
+    guard methods != nil else { return }
+    for method in evaluations.first?.methods ?? [] {
+      if let refusal = method.refusals.first {
+        throw AnswerIsNo("\(refusal.name): the column \(method.name) is refused: \(refusal.value)")
+      }
+    }
+  }
+}

@@ -1,0 +1,118 @@
+public import Influence
+
+extension ScoreReport {
+  /// How good the scores of some methods are.
+  public struct Evaluation: Sendable {
+    /// What says how good scores are, such as `lds`.
+    public var metric: String
+    /// One line about it.
+    public var summary: String
+    /// Q, the number of queries.
+    public var queryCount: Int
+    /// What was tried, each with the time that it took.
+    public var trials: [Trial]
+    /// The methods, in the order of reading.
+    public var methods: [Method]
+
+    /// What was tried.
+    public struct Trial: Sendable, Equatable {
+      /// What it is called, such as `5 % removed`.
+      public var name: String
+      /// How often the run was trained again.
+      public var retrainings: Int
+      /// The time it took.
+      public var seconds: Double
+
+      /// What was tried.
+      public init(name: String, retrainings: Int, seconds: Double) {
+        self.name = name
+        self.retrainings = retrainings
+        self.seconds = seconds
+      }
+    }
+
+    /// What came out for one method.
+    public struct Method: Sendable, Equatable {
+      /// Its name, such as `tracin`.
+      public var name: String
+      /// One for each trial.
+      public var figures: [EvaluationFigure]
+      /// The queries that it refused, in the order of the report, each with the reason.
+      public var refusals: [Fact]
+      /// The time that its scores took.
+      public var seconds: Double
+
+      /// What came out.
+      public init(
+        name: String, figures: [EvaluationFigure], refusals: [Fact] = [], seconds: Double
+      ) {
+        self.name = name
+        self.figures = figures
+        self.refusals = refusals
+        self.seconds = seconds
+      }
+    }
+
+    /// What came out by one metric.
+    public init(
+      metric: String, summary: String, queryCount: Int, trials: [Trial], methods: [Method]
+    ) {
+      self.metric = metric
+      self.summary = summary
+      self.queryCount = queryCount
+      self.trials = trials
+      self.methods = methods
+    }
+  }
+
+  /// The evaluations of all sections.
+  public var evaluations: [Evaluation] {
+    sections.compactMap { if case .evaluation(let evaluation) = $0 { evaluation } else { nil } }
+  }
+}
+
+// What several formats for people say in the same words.
+
+extension ScoreReport.Evaluation {
+  /// The headings of the table after the method.
+  var headings: [String] { trials.map(\.name) + ["queries", "seconds"] }
+
+  /// The cells of a method after its name.
+  func cells(_ method: Method) -> [String] {
+    let counts = Set(method.figures.map(\.queries)).sorted().map(HumanNumber.count)
+    return method.figures.map(\.text)
+      + [counts.joined(separator: ", "), HumanNumber.significant(method.seconds, digits: 2)]
+  }
+
+  /// What the table says, and how long the trials took.
+  var legend: String {
+    let times = trials.map {
+      "\($0.name): \(HumanNumber.count($0.retrainings)) retrainings in "
+        + "\(HumanNumber.significant($0.seconds, digits: 2)) s"
+    }
+    let what = "Mean over the queries, and where it would lie with other draws in 95 % of the cases"
+    return ([what] + times).joined(separator: ". ") + "."
+  }
+
+  /// A sentence for each method that refused queries, with the reason of the first.
+  var refusalSentences: [String] {
+    methods.compactMap { method in
+      guard let first = method.refusals.first else { return nil }
+      return "\(method.name) is refused for \(HumanNumber.count(method.refusals.count)) of "
+        + "\(HumanNumber.count(queryCount)) queries, which do not count: \(first.name), "
+        + "because \(first.value)"
+        + (method.refusals.count == 1
+          ? "" : "; " + method.refusals.dropFirst().map(\.name).joined(separator: ", ")) + "."
+    }
+  }
+}
+
+extension EvaluationFigure {
+  /// `0.912 [0.890, 0.934]`; a dash where there is none.
+  var text: String {
+    guard let mean else { return "–" }
+    let numbers = [mean] + (interval.map { [$0.lowerBound, $0.upperBound] } ?? [])
+    let texts = numbers.map { HumanNumber.decimals($0, 3) }
+    return texts.count == 1 ? texts[0] : "\(texts[0]) [\(texts[1]), \(texts[2])]"
+  }
+}
