@@ -48,7 +48,9 @@ final class Trajectory<Scalar: TensorScalar> {
   }
 
   /// The fewest states with which every segment can be halved down to single steps.
-  static func smallestRoom(_ steps: Int) -> Int { 2 * (Int.bitWidth - steps.leadingZeroBitCount) + 4 }
+  static func smallestRoom(_ steps: Int) -> Int {
+    2 * (Int.bitWidth - steps.leadingZeroBitCount) + 4
+  }
 
   /// Takes all steps once and visits each state, from the initial one to that after the last step.
   ///
