@@ -149,13 +149,29 @@ final class LedgerSweep<Scalar: TensorScalar> {
         goBack(number, leg, prepared, clipScales, pool: nil)
       }
     }
+    try checkFinite(leg.range)
+  }
+
+  /// Refuses what some steps have made NaN or infinite.
+  private func checkFinite(_ steps: Range<Int>) throws(LedgerError) {
     for block in blocks {
       for part in block.carried
       where !Scalar.allFinite(UnsafeBufferPointer(part.memory.elements)) {
-        throw LedgerError.notFinite(
-          what: "the sensitivity of query \(block.queries.range.lowerBound) or one of the "
-            + "\(block.queries.count - 1) after it", step: leg.range.lowerBound)
+        let (first, last) = (block.queries.range.lowerBound, block.queries.range.upperBound - 1)
+        let which = first == last ? "query \(first)" : "one of the queries \(first) to \(last)"
+        throw .notFinite(what: "the sensitivity of \(which)", step: steps.lowerBound)
       }
+    }
+    let (all, size) = (problem.run.batches.count, problem.run.batches.size)
+    for (row, query) in queries.enumerated() {
+      let added = UnsafeBufferPointer(
+        start: visits.base + (row * all + steps.lowerBound) * size, count: steps.count * size)
+      guard Scalar.allFinite(added) else {
+        throw .notFinite(what: "what an item adds to query \(query)", step: steps.lowerBound)
+      }
+    }
+    guard Scalar.allFinite(UnsafeBufferPointer(strangerCredits.elements)) else {
+      throw .notFinite(what: "the credit of an item never trained on", step: steps.lowerBound)
     }
   }
 

@@ -163,14 +163,20 @@ final class Trajectory<Scalar: TensorScalar> {
     _ replayed: TrainingState<Scalar>, _ recorded: TrainingState<Scalar>,
     since before: TrainingState<Scalar>
   ) throws {
-    guard replayed.parameters != recorded.parameters else { return }
-    var (difference, way) = (0.0, 0.0)
-    for index in recorded.parameters.indices {
-      let there = Double(recorded.parameters[index])
-      difference += (there - Double(replayed.parameters[index])).magnitude
-      way += (there - Double(before.parameters[index])).magnitude
+    if replayed == recorded { return }
+    let vectors = { (state: TrainingState<Scalar>) in [state.parameters] + state.optimizer }
+    var share = 0.0
+    for (replayed, (recorded, before)) in zip(
+      vectors(replayed), zip(vectors(recorded), vectors(before)))
+    where replayed != recorded {
+      var (difference, way) = (0.0, 0.0)
+      for index in recorded.indices {
+        let there = Double(recorded[index])
+        difference += (there - Double(replayed[index])).magnitude
+        way += (there - Double(before[index])).magnitude
+      }
+      share = max(share, difference / max(way, .leastNormalMagnitude))
     }
-    let share = difference / max(way, .leastNormalMagnitude)
     guard share <= LedgerError.largestDeparture else {
       throw LedgerError.departed(
         file: record?.checkpointPath(recorded.step) ?? "", step: recorded.step, by: share)
