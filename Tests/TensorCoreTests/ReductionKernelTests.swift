@@ -91,6 +91,40 @@ import Testing
     body(type)
   }
 
+  @Test(arguments: precisions) func `sums of rows, of columns and of products`(
+    type: any TensorScalar.Type
+  ) {
+    func body<Scalar: TensorScalar>(_: Scalar.Type) {
+      for columns in Self.lengths {
+        // Multiples of 1/8 make every sum exact, in any order.
+        let (blocks, rows) = (2, 3)
+        let x = (0..<blocks * rows * columns).map { Scalar($0 % 11) / 8 - 0.5 }
+        let y = (0..<columns).map { Scalar($0 % 5) / 8 }
+        let all = (0..<blocks * rows).map { Array(x[$0 * columns..<($0 + 1) * columns]) }
+        var sums = [Scalar](repeating: -1, count: blocks * rows)
+        Scalar.sumRows(blocks * rows, columns, x, &sums)
+        #expect(sums == all.map { $0.reduce(0, +) })
+        var below = [Scalar](repeating: -1, count: blocks * columns)
+        Scalar.sumColumns(blocks, rows, columns, x, &below)
+        #expect(
+          below
+            == (0..<blocks).flatMap { block in
+              (0..<columns).map { column in
+                (0..<rows).reduce(0) { $0 + all[block * rows + $1][column] }
+              }
+            })
+        var dots = [Scalar](repeating: 1, count: 2 * blocks * rows)
+        Scalar.addDots(blocks * rows, columns, x, y, &dots, 2)
+        let products = all.map { row in zip(row, y).reduce(1) { $0 + $1.0 * $1.1 } }
+        #expect(dots == products.flatMap { [$0, 1] })
+        var outer = [Scalar](repeating: 1, count: rows * columns)
+        Scalar.addOuter(rows, columns, -2, [0, 1, 3], y, &outer)
+        #expect(outer == [0, 1, 3].flatMap { left in y.map { 1 - 2 * left * $0 } })
+      }
+    }
+    body(type)
+  }
+
   @Test(arguments: precisions) func `fused updates`(type: any TensorScalar.Type) {
     func body<Scalar: TensorScalar>(_: Scalar.Type) {
       for count in Self.lengths {

@@ -194,12 +194,8 @@ public final class Ledger<Scalar: TensorScalar> {
           final: final, legMemory: plan.legMemory, key: "credit", report)
         for query in queries.indices {
           accounts[query].columns[.credit] = account(rows, query, sign, accounts[query].total)
-          if let table = strangers, !hasStandIns {
-            accounts[query].significance = significance(
-              queries[query], accounts[query].columns[.credit]?.items ?? [],
-              rows.strangers[query], sign, table)
-          }
         }
+        if let table = strangers, !hasStandIns { compare(queries, rows.strangers, sign, table, &accounts) }
       case .marginal:
         do {
           let rows = try sweep(
@@ -446,6 +442,21 @@ public final class Ledger<Scalar: TensorScalar> {
   }
 
   // MARK: Significance
+
+  /// Compares the items of each output with strangers.
+  private func compare(
+    _ queries: [Int], _ credits: [[Scalar]], _ sign: Double, _ table: StrangerTable,
+    _ accounts: inout [OutputAccount]
+  ) {
+    accounts.withUnsafeMutableBufferPointer { accounts in
+      nonisolated(unsafe) let accounts = accounts
+      pool.run(queries.count) { query, _ in
+        accounts[query].significance = significance(
+          queries[query], accounts[query].columns[.credit]?.items ?? [], credits[query], sign,
+          table)
+      }
+    }
+  }
 
   /// Pools the strangers' credits by label, visits and weight, and compares.
   @specialized(where Scalar == Float)
