@@ -160,6 +160,14 @@ WIDE void NAME(kernel_axpy)(ptrdiff_t n, T a, const T *x, T *y) {
   for (ptrdiff_t i = 0; i < n; i++) y[i] += a * x[i];
 }
 
+WIDE void NAME(kernel_add_outer)(ptrdiff_t rows, ptrdiff_t columns, T a, const T *x, const T *y,
+                                T *z) {
+  for (ptrdiff_t r = 0; r < rows; r++, z += columns) {
+    T v = a * x[r];
+    for (ptrdiff_t c = 0; c < columns; c++) z[c] += v * y[c];
+  }
+}
+
 WIDE void NAME(kernel_multiply_add)(ptrdiff_t n, const T *x, T c, const T *y, T *z) {
   for (ptrdiff_t i = 0; i < n; i++) z[i] += (x[i] + c) * y[i];
 }
@@ -281,13 +289,20 @@ WIDE void NAME(kernel_sum_columns)(ptrdiff_t blocks, ptrdiff_t rows, ptrdiff_t c
 }
 #undef COLUMNS
 
-WIDE T NAME(kernel_dot)(ptrdiff_t n, const T *x, const T *y) {
+INLINE T NAME(dot)(ptrdiff_t n, const T *x, const T *y) {
   T s[16] = {0};
   ptrdiff_t i = 0;
   for (; i + 16 <= n; i += 16)
     for (int l = 0; l < 16; l++) s[l] += x[i + l] * y[i + l];
   for (int l = 0; i < n; i++, l++) s[l] += x[i] * y[i];
   return NAME(tree)(s);
+}
+
+WIDE T NAME(kernel_dot)(ptrdiff_t n, const T *x, const T *y) { return NAME(dot)(n, x, y); }
+
+WIDE void NAME(kernel_add_dots)(ptrdiff_t rows, ptrdiff_t columns, const T *x, const T *y, T *z,
+                               ptrdiff_t stride) {
+  for (ptrdiff_t r = 0; r < rows; r++) z[r * stride] += NAME(dot)(columns, x + r * columns, y);
 }
 
 // The larger of two; once m is NaN it stays so.

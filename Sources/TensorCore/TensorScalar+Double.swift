@@ -166,6 +166,13 @@ extension Double: TensorScalar {
     kernel_axpy_f64(count, a, x, y)
   }
 
+  public static func addOuter(
+    _ rows: Int, _ columns: Int, _ a: Double, _ x: UnsafePointer<Double>,
+    _ y: UnsafePointer<Double>, _ z: UnsafeMutablePointer<Double>
+  ) {
+    kernel_add_outer_f64(rows, columns, a, x, y, z)
+  }
+
   public static func multiplyAdd(
     _ count: Int, _ x: UnsafePointer<Double>, _ c: Double, _ y: UnsafePointer<Double>,
     _ z: UnsafeMutablePointer<Double>
@@ -211,6 +218,13 @@ extension Double: TensorScalar {
 
   public static func sum(_ count: Int, _ x: UnsafePointer<Double>) -> Double {
     kernel_sum_f64(count, x)
+  }
+
+  public static func addDots(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>,
+    _ z: UnsafeMutablePointer<Double>, _ stride: Int
+  ) {
+    kernel_add_dots_f64(rows, columns, x, y, z, stride)
   }
 
   public static func sumRows(

@@ -166,6 +166,13 @@ extension Float: TensorScalar {
     kernel_axpy_f32(count, a, x, y)
   }
 
+  public static func addOuter(
+    _ rows: Int, _ columns: Int, _ a: Float, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>,
+    _ z: UnsafeMutablePointer<Float>
+  ) {
+    kernel_add_outer_f32(rows, columns, a, x, y, z)
+  }
+
   public static func multiplyAdd(
     _ count: Int, _ x: UnsafePointer<Float>, _ c: Float, _ y: UnsafePointer<Float>,
     _ z: UnsafeMutablePointer<Float>
@@ -211,6 +218,13 @@ extension Float: TensorScalar {
 
   public static func sum(_ count: Int, _ x: UnsafePointer<Float>) -> Float {
     kernel_sum_f32(count, x)
+  }
+
+  public static func addDots(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>,
+    _ z: UnsafeMutablePointer<Float>, _ stride: Int
+  ) {
+    kernel_add_dots_f32(rows, columns, x, y, z, stride)
   }
 
   public static func sumRows(

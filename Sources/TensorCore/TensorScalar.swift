@@ -79,6 +79,10 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
   /// y += a · x.
   static func axpy(
     _ count: Int, _ a: Self, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+  /// z += a · x · yᵀ for z `[rows, columns]`.
+  static func addOuter(
+    _ rows: Int, _ columns: Int, _ a: Self, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>,
+    _ z: UnsafeMutablePointer<Self>)
   /// z += (x + c) · y.
   static func multiplyAdd(
     _ count: Int, _ x: UnsafePointer<Self>, _ c: Self, _ y: UnsafePointer<Self>,
@@ -106,6 +110,10 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
   ) -> Int
   /// The sum in a fixed order, the same for any alignment.
   static func sum(_ count: Int, _ x: UnsafePointer<Self>) -> Self
+  /// Adds the inner product of each row of x `[rows, columns]` with y to z, `stride` apart.
+  static func addDots(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>,
+    _ z: UnsafeMutablePointer<Self>, _ stride: Int)
   /// y `[rows]`, the sum of each row of x, in a fixed order.
   static func sumRows(
     _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)

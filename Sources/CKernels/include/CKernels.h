@@ -42,6 +42,8 @@ enum { KERNEL_PANEL_F32 = 64, KERNEL_PANEL_F64 = 32 };
   void kernel_affine_##S(ptrdiff_t n, T a, const T *x, T b, T *y);                                 \
   /* y[i] += a * x[i], one rounding on machines with a fused multiply-add */                       \
   void kernel_axpy_##S(ptrdiff_t n, T a, const T *x, T *y);                                        \
+  /* z[r, c] += a * x[r] * y[c] for a row-major z [rows, columns] */                               \
+  void kernel_add_outer_##S(ptrdiff_t rows, ptrdiff_t columns, T a, const T *x, const T *y, T *z); \
   /* z[i] += (x[i] + c) * y[i] */                                                                  \
   void kernel_multiply_add_##S(ptrdiff_t n, const T *x, T c, const T *y, T *z);                    \
   /* z[i] *= x[i] + c */                                                                           \
@@ -62,6 +64,9 @@ enum { KERNEL_PANEL_F32 = 64, KERNEL_PANEL_F64 = 32 };
   /* elements one after the other (sum only). */                                                   \
   T kernel_sum_##S(ptrdiff_t n, const T *x);                                                       \
   T kernel_dot_##S(ptrdiff_t n, const T *x, const T *y);                                           \
+  /* z[r * stride] += kernel_dot of x[r, :] and y. */                                              \
+  void kernel_add_dots_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, const T *y, T *z,        \
+                           ptrdiff_t stride);                                                      \
   /* y[r] = kernel_sum of x[r, :]. */                                                              \
   void kernel_sum_rows_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, T *y);                   \
   /* y[b, c] = sum of x[b, r, c] over the rows r of each block, in their order. */                 \

@@ -175,12 +175,8 @@ public final class Ledger<Scalar: TensorScalar> {
           final: final, legMemory: plan.legMemory, key: "credit", report)
         for query in queries.indices {
           accounts[query].columns[.credit] = account(rows, query, sign, accounts[query].total)
-          if let table = strangers {
-            accounts[query].significance = significance(
-              queries[query], accounts[query].columns[.credit]?.items ?? [],
-              rows.strangers[query], sign, table)
-          }
         }
+        if let table = strangers { compare(queries, rows.strangers, sign, table, &accounts) }
       case .marginal:
         let rows = try sweep(
           problem.withoutStrangers, group, .marginal, trajectory, final: final,
@@ -317,8 +313,10 @@ public final class Ledger<Scalar: TensorScalar> {
   ) throws {
     var open = Array(group.indices)
     let rowOf = group.indices.map { group[..<$0].reduce(0) { $0 + $1.count } }
-    let full = problem.run.itemWeights ?? [Scalar](
-      repeating: 1, count: problem.run.train.items.count)
+    let full =
+      problem.run.itemWeights
+      ?? [Scalar](
+        repeating: 1, count: problem.run.train.items.count)
     var decay: [Double] = []
     do {
       let idle = try replay(weights: full.map { _ in 0 }, plan)
@@ -408,6 +406,21 @@ public final class Ledger<Scalar: TensorScalar> {
   }
 
   // MARK: Significance
+
+  /// Compares the items of each output with strangers.
+  private func compare(
+    _ queries: [Int], _ credits: [[Scalar]], _ sign: Double, _ table: StrangerTable,
+    _ accounts: inout [OutputAccount]
+  ) {
+    accounts.withUnsafeMutableBufferPointer { accounts in
+      nonisolated(unsafe) let accounts = accounts
+      pool.run(queries.count) { query, _ in
+        accounts[query].significance = significance(
+          queries[query], accounts[query].columns[.credit]?.items ?? [], credits[query], sign,
+          table)
+      }
+    }
+  }
 
   /// Pools the strangers' credits by label, visits and weight, and compares.
   @specialized(where Scalar == Float)

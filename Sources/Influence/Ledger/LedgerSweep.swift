@@ -53,12 +53,13 @@ final class LedgerSweep<Scalar: TensorScalar> {
       self.preparation = preparation
       let rows = Dictionary(
         uniqueKeysWithValues: ranges.flatMap { $0 }.enumerated().map { ($1, $0) })
+      let few = rule.isRefined ? try QueryPrograms(problem, count: Self.few) : nil
       blocks = ranges.compactMap { range in
         guard let program = programs[range.count], let items = preparation.items else { return nil }
         let setting = CreditSetting(
           run: run, items: items, strangers: preparation.strangerFactors, rule: rule, path: values,
           tolerance: tolerance, rowOf: rows)
-        let queries = QueryBlock(problem, range, program)
+        let queries = QueryBlock(problem, range, program, few: few)
         if run.optimizer.rule.stateNames.isEmpty, let products = FactorProducts(items) {
           return FactoredCreditBlock(queries, setting, products)
         }
@@ -96,6 +97,8 @@ final class LedgerSweep<Scalar: TensorScalar> {
   private static var longestLeg: Int { 32 }
   /// Queries of a block.
   private static var largestBlock: Int { 16 }
+  /// Queries of the smaller batches for points of a chord that few need.
+  private static var few: Int { 4 }
 
   /// Blocks of queries of nearly the same size, a multiple of four of them where there are so many.
   ///

@@ -50,20 +50,31 @@ public struct Significance: Sendable, Equatable {
   ///   - strangers: For each stratum the credits that items the run never saw would have had in the
   ///     places of the stratum's items, in any order; no NaN.
   ///   - level: The share of false discoveries that is allowed for, in (0, 1).
-  /// - Complexity: O((N + M) log (N + M)) for M strangers' credits.
+  /// - Complexity: O((N + M) log N) for M strangers' credits.
   public init(items: [Double], strata: [Int?], strangers: [[Double]], level: Double = 0.05) {
     precondition(
       items.count == strata.count, "\(strata.count) strata for \(items.count) items")
     precondition(level > 0 && level < 1, "a level of \(level) is not between 0 and 1")
-    let ascending = strangers.map { $0.sorted() }
-    pValues = zip(items, strata).map { credit, stratum in
-      guard let stratum, !ascending[stratum].isEmpty else { return nil }
-      let null = ascending[stratum]
-      let asMuch = null.count - null.countBelow(credit)
-      return Double(1 + asMuch) / Double(1 + null.count)
+    var members = [[Int]](repeating: [], count: strangers.count)
+    for (item, stratum) in strata.enumerated() {
+      if let stratum, !strangers[stratum].isEmpty { members[stratum].append(item) }
     }
+    var pValues = [Double?](repeating: nil, count: items.count)
+    for (members, null) in zip(members, strangers) where !members.isEmpty {
+      let ascending = members.sorted { items[$0] < items[$1] }
+      let credits = ascending.map { items[$0] }
+      // Strangers by the number of items that have at most as much.
+      var numbers = [Int](repeating: 0, count: credits.count + 1)
+      for stranger in null { numbers[credits.count(upTo: stranger)] += 1 }
+      var asMuch = 0
+      for place in credits.indices.reversed() {
+        asMuch += numbers[place + 1]
+        pValues[ascending[place]] = Double(1 + asMuch) / Double(1 + null.count)
+      }
+    }
+    self.pValues = pValues
     self.level = level
-    let largest = strata.reduce(0) { max($0, $1.map { ascending[$0].count } ?? 0) }
+    let largest = strata.reduce(0) { max($0, $1.map { strangers[$0].count } ?? 0) }
     leastPValue = largest > 0 ? 1 / Double(1 + largest) : nil
     let threshold = Self.threshold(pValues.compactMap { $0 }, level: level)
     isSignificant = pValues.map { p in p.map { $0 <= threshold } ?? false }
@@ -81,12 +92,12 @@ public struct Significance: Sendable, Equatable {
 }
 
 extension [Double] {
-  /// How many numbers of this ascending array are below a value.
-  fileprivate func countBelow(_ value: Double) -> Int {
+  /// How many numbers of this ascending array are at most a value.
+  fileprivate func count(upTo value: Double) -> Int {
     var (low, high) = (0, count)
     while low < high {
       let middle = low + (high - low) / 2
-      if self[middle] < value { low = middle + 1 } else { high = middle }
+      if self[middle] <= value { low = middle + 1 } else { high = middle }
     }
     return low
   }
