@@ -106,20 +106,27 @@ import Testing
         #expect(sums == all.map { $0.reduce(0, +) })
         var below = [Scalar](repeating: -1, count: blocks * columns)
         Scalar.sumColumns(blocks, rows, columns, x, &below)
-        #expect(
-          below
-            == (0..<blocks).flatMap { block in
-              (0..<columns).map { column in
-                (0..<rows).reduce(0) { $0 + all[block * rows + $1][column] }
-              }
-            })
+        for block in 0..<blocks {
+          for column in 0..<columns {
+            let rowsOfBlock = all[block * rows..<(block + 1) * rows]
+            let sum: Scalar = rowsOfBlock.reduce(0) { $0 + $1[column] }
+            #expect(below[block * columns + column] == sum)
+          }
+        }
         var dots = [Scalar](repeating: 1, count: 2 * blocks * rows)
         Scalar.addDots(blocks * rows, columns, x, y, &dots, 2)
-        let products = all.map { row in zip(row, y).reduce(1) { $0 + $1.0 * $1.1 } }
-        #expect(dots == products.flatMap { [$0, 1] })
+        for (row, place) in zip(all, stride(from: 0, to: dots.count, by: 2)) {
+          var sum: Scalar = 1
+          for (left, right) in zip(row, y) { sum += left * right }
+          #expect(dots[place] == sum && dots[place + 1] == 1)
+        }
+        let left: [Scalar] = [0, 1, 3]
         var outer = [Scalar](repeating: 1, count: rows * columns)
-        Scalar.addOuter(rows, columns, -2, [0, 1, 3], y, &outer)
-        #expect(outer == [0, 1, 3].flatMap { left in y.map { 1 - 2 * left * $0 } })
+        Scalar.addOuter(rows, columns, -2, left, y, &outer)
+        for (row, factor) in left.enumerated() {
+          let wanted = y.map { 1 - 2 * factor * $0 }
+          #expect(Array(outer[row * columns..<(row + 1) * columns]) == wanted)
+        }
       }
     }
     body(type)
