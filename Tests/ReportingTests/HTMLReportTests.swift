@@ -55,8 +55,7 @@ struct HTMLReportTests {
     var account = Sample.threeColumns(
       (0..<40).map { 20.5 - Double($0) }, refusal: text,
       significance: Significance(
-        items: (0..<40).map { 20.5 - Double($0) }, strata: Array(repeating: 0, count: 40),
-        strangers: [[1]]))
+        atLeast: (0..<40).map { $0 < 20 ? 0 : 1 }, of: Array(repeating: 1, count: 40)))
     account.columns[.credit]?.decay = 0.5
     let ledger = ScoreReport.QueryLedger(
       query: .init(id: text, label: text, group: text, content: .image(image)), account: account,

@@ -195,7 +195,9 @@ public final class Ledger<Scalar: TensorScalar> {
         for query in queries.indices {
           accounts[query].columns[.credit] = account(rows, query, sign, accounts[query].total)
         }
-        if let table = strangers, !hasStandIns { compare(queries, rows.strangers, sign, table, &accounts) }
+        if let table = strangers, !hasStandIns {
+          compare(queries, rows.strangers, sign, table, &accounts)
+        }
       case .marginal:
         do {
           let rows = try sweep(
@@ -458,34 +460,24 @@ public final class Ledger<Scalar: TensorScalar> {
     }
   }
 
-  /// Pools the strangers' credits by label, visits and weight, and compares.
+  /// Counts for each item the strangers that would have had as much credit in its place.
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   private func significance(
     _ query: Int, _ items: [Double], _ credits: [Scalar], _ sign: Double, _ table: StrangerTable
   ) -> Significance {
-    let run = problem.run
-    var visits = [Int](repeating: 0, count: items.count)
-    for item in run.batches.rows where item >= 0 { visits[item] += 1 }
     let isOwn = ownStrangers(query)
-    var numbers: [Stratum: Int] = [:]
-    var pools: [[Double]] = []
-    var strata = [Int?](repeating: nil, count: items.count)
-    for item in items.indices where visits[item] > 0 && !table.range[item].isEmpty {
-      let stratum = Stratum(
-        strangers: table.range[item], visits: visits[item],
-        weight: Double(run.itemWeights?[item] ?? 1))
-      let number = numbers[stratum] ?? pools.count
-      if number == pools.count {
-        numbers[stratum] = number
-        pools.append([])
-      }
-      strata[item] = number
+    var isVisited = [Bool](repeating: false, count: items.count)
+    for item in problem.run.batches.rows where item >= 0 { isVisited[item] = true }
+    var atLeast = [Int](repeating: 0, count: items.count)
+    var compared = atLeast
+    for item in items.indices where isVisited[item] {
       for (place, stranger) in table.range[item].enumerated() where !isOwn[stranger] {
-        pools[number].append(sign * Double(credits[table.start[item] + place]))
+        compared[item] += 1
+        if sign * Double(credits[table.start[item] + place]) >= items[item] { atLeast[item] += 1 }
       }
     }
-    return Significance(items: items, strata: strata, strangers: pools)
+    return Significance(atLeast: atLeast, of: compared)
   }
 
   /// Which strangers are the query itself: nobody is a stranger to himself.
@@ -539,11 +531,4 @@ struct LedgerProgress {
     done += units
     try report(min(done, total), total)
   }
-}
-
-/// Items whose places in the run are alike: strangers in any of them are strangers of all.
-private struct Stratum: Hashable {
-  let strangers: Range<Int>
-  let visits: Int
-  let weight: Double
 }
