@@ -67,6 +67,7 @@ final class Adjoint<Scalar: TensorScalar> {
     unclipped.withUnsafeBufferPointer { unclipped in
       guard let base = unclipped.baseAddress else { return }
       let norm = Double(Scalar.dot(unclipped.count, base, base)).squareRoot()
+      guard norm > 0 else { return }
       for row in 0..<gradient.count {
         // dκ = −κ / (|g| + margin) · ⟨g, dg⟩ / |g|
         let along = gradient.dot(row, base)

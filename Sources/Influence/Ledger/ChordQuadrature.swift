@@ -32,6 +32,9 @@ struct ChordQuadrature<Scalar: TensorScalar> {
   /// Halvings of a step before a panel is taken as it is.
   private static var deepest: Int { 12 }
 
+  /// Halvings in a row without help after which a panel is taken as it is.
+  private static var mostStalls: Int { 3 }
+
   init(
     _ gradients: ChordGradients<Scalar>, into integral: any ChordIntegral<Scalar>,
     _ rule: QuadratureRule, noise: Double
@@ -60,7 +63,10 @@ struct ChordQuadrature<Scalar: TensorScalar> {
       rule.isRefined
       ? everyone.filter { !(missed(whole, $0, ends[$0]) <= allowed[$0]) } : []
     add(whole, everyone.without(failing))
-    if !failing.isEmpty { split(whole, failing, ends, allowed, depth: 1) }
+    if !failing.isEmpty {
+      let misses = everyone.map { missed(whole, $0, ends[$0]) }
+      split(whole, failing, ends, allowed, misses, stalls: everyone.map { _ in 0 }, depth: 1)
+    }
     for (node, _) in whole.nodes { take(node) }
     for (node, _) in whole.nodes.dropFirst(isClosed ? 1 : 0) { gradients.recycle(node) }
     return isClosed ? whole.nodes[0].node : nil
@@ -71,8 +77,12 @@ struct ChordQuadrature<Scalar: TensorScalar> {
   /// - Parameters:
   ///   - ends: f of each query at the ends of the panel.
   ///   - allowed: What each query may miss on the panel.
+  ///   - before: What each query misses on the panel as a whole.
+  ///   - stalls: How often in a row halving has not helped each query: a kink's miss halves, that of
+  ///     rounding stays.
   private func split(
-    _ whole: Panel, _ queries: [Int], _ ends: [(Double, Double)], _ allowed: [Double], depth: Int
+    _ whole: Panel, _ queries: [Int], _ ends: [(Double, Double)], _ allowed: [Double],
+    _ before: [Double], stalls: [Int], depth: Int
   ) {
     let (half, middle) = (whole.width / 2, whole.middle)
     let (left, right) = (whole.nodes[0].node, whole.nodes[whole.nodes.count - 1].node)
@@ -81,6 +91,7 @@ struct ChordQuadrature<Scalar: TensorScalar> {
     var (firstEnds, secondEnds) = (ends, ends)
     var (firstAllowed, secondAllowed) = (allowed, allowed)
     var (firstFailing, secondFailing): ([Int], [Int]) = ([], [])
+    var (firstMisses, secondMisses, stalls) = (before, before, stalls)
     for query in queries {
       let value = middle.values[query]
       firstEnds[query].1 = value
@@ -90,6 +101,9 @@ struct ChordQuadrature<Scalar: TensorScalar> {
       let misses = (
         missed(first, query, firstEnds[query]), missed(second, query, secondEnds[query])
       )
+      (firstMisses[query], secondMisses[query]) = misses
+      stalls[query] = misses.0 + misses.1 > 0.75 * before[query] ? stalls[query] + 1 : 0
+      if stalls[query] >= Self.mostStalls { continue }
       // The half that misses less passes if the other has something left then.
       firstAllowed[query] = misses.1 <= min(misses.0, all / 2) ? all - misses.1 : all / 2
       secondAllowed[query] = misses.0 <= min(misses.1, all / 2) ? all - misses.0 : all / 2
@@ -99,10 +113,13 @@ struct ChordQuadrature<Scalar: TensorScalar> {
     add(first, queries.without(firstFailing))
     add(second, queries.without(secondFailing))
     if !firstFailing.isEmpty {
-      split(first, firstFailing, firstEnds, firstAllowed, depth: depth + 1)
+      split(
+        first, firstFailing, firstEnds, firstAllowed, firstMisses, stalls: stalls, depth: depth + 1)
     }
     if !secondFailing.isEmpty {
-      split(second, secondFailing, secondEnds, secondAllowed, depth: depth + 1)
+      split(
+        second, secondFailing, secondEnds, secondAllowed, secondMisses, stalls: stalls,
+        depth: depth + 1)
     }
     for half in [first, second] {
       // The ends of closed panels are those of the whole.

@@ -12,6 +12,8 @@ final class CurvatureProduct<Scalar: TensorScalar> {
     let plan: Plan<Scalar>
     let batch: Int
     let directions: Int
+    /// Elements of memory that a worker's plan takes.
+    var workspaceCount: Int { plan.workspaceCount }
 
     init(_ run: TrainingRun<Scalar>, directions: Int) {
       batch = run.batches.size

@@ -53,7 +53,7 @@ final class FactoredIntegral<Scalar: TensorScalar>: ChordIntegral {
     for (number, partner) in partners.enumerated()
     where number == 0 || number >= inputProducts.count {
       if number >= inputProducts.count {
-        inputProducts.append(AlignedBuffer(gradients.count * partner.stride, filledWith: 0))
+        inputProducts.append(AlignedBuffer(gradients.count * partner.count, filledWith: 0))
       }
       for part in partner.parts {
         products.multiplyInputs(

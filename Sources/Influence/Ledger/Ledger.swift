@@ -1,41 +1,5 @@
 public import TensorCore
-public import Training
-
-/// What of an account is wanted, and how closely.
-public struct LedgerOptions: Sendable {
-  /// The columns.
-  public var columns: Set<LedgerColumn>
-  /// How gradients are averaged along a step.
-  public var rule: QuadratureRule
-  /// The residual that is accepted, as a share of the gross movement.
-  public var tolerance: Double
-  /// Whether an item is compared with strangers of its own label only.
-  public var comparesSameLabel: Bool
-  /// Bytes to stay within, besides the data; nil for 1 GiB.
-  public var memory: Int?
-  /// Removals whose effect is to be predicted; see ``LedgerAccount/predictions``.
-  ///
-  /// Where items are swapped, their stand-ins are the only held-out items looked at: nothing is said
-  /// about significance then.
-  public var removals: [Removal]
-  /// A folder for what an interrupted computation goes on from; nil for none.
-  public var resumeFolder: String?
-
-  /// All columns, with Simpson's rule.
-  public init(
-    columns: Set<LedgerColumn> = Set(LedgerColumn.allCases), rule: QuadratureRule = .simpson,
-    tolerance: Double = 1e-4, comparesSameLabel: Bool = true, memory: Int? = nil,
-    removals: [Removal] = [], resumeFolder: String? = nil
-  ) {
-    self.columns = columns
-    self.rule = rule
-    self.tolerance = tolerance
-    self.comparesSameLabel = comparesSameLabel
-    self.memory = memory
-    self.removals = removals
-    self.resumeFolder = resumeFolder
-  }
-}
+import Training
 
 /// Draws up accounts: how much of an output each training item holds.
 ///
@@ -54,10 +18,10 @@ public final class Ledger<Scalar: TensorScalar> {
   let options: LedgerOptions
   let pool: WorkerPool
   let strangers: StrangerTable?
-  private let hasStandIns: Bool
+  let hasStandIns: Bool
   private let prediction: RemovalPrediction<Scalar>
   let store: LedgerStore?
-  private var progress: LedgerProgress
+  var progress: LedgerProgress
 
   /// The largest share of the way between two checkpoints by which a replay missed the second one:
   /// 0 where the record is replayed bit for bit.
@@ -129,15 +93,20 @@ public final class Ledger<Scalar: TensorScalar> {
     let states = run.model.layout.count * (1 + run.optimizer.rule.stateNames.count) * stride
     let fewest = Trajectory<Scalar>.smallestRoom(run.batches.count) * states
     let (visits, items) = (run.batches.rows.count, run.train.items.count)
-    // Adjoints, chords, products and the tangents of a batch.
+    let blocks = LedgerSweep<Scalar>.blocks(problem.queries.count)
+    let size = blocks.map(\.count).max() ?? 1
+    let workspaces = try workspaceCount(size)
+    // Adjoints, gradients at the points of a chord, products; rows and phases as double numbers.
     let perQuery =
       (visits + (strangers?.rowCount ?? 0) + 12 * run.model.layout.count) * stride
-      + 8 * (items * 8 + run.batches.size * 64)
-    let blocks = LedgerSweep<Scalar>.blocks(problem.queries.count)
-    let largest = (blocks.map(\.count).max() ?? 0) * perQuery
-    let needed = fewest + largest
+      + 8 * items * (3 + 2 * Phases.count) + workspaces * stride / size
+    let preparation = try StepPreparation<Scalar>.Program(
+      problem, takesFactors: true, differentiatesScale: options.columns != [.credit])
+    let fixed = fewest + pool.threads * preparation.workspaceCount * stride
+    let largest = size * perQuery
+    let needed = fixed + largest + preparation.stepCount * stride
     guard needed <= allowed else { throw LedgerError.memory(needed: needed, allowed: allowed) }
-    let forQueries = max(largest, (allowed - fewest) / 2)
+    let forQueries = max(largest, (allowed - fixed) / 2)
     var groups: [[Range<Int>]] = []
     var taken = 0
     for block in blocks {
@@ -148,8 +117,19 @@ public final class Ledger<Scalar: TensorScalar> {
       groups[groups.count - 1].append(block)
       taken += block.count * perQuery
     }
-    let forStates = max(fewest, (allowed - fewest - largest) / 3)
-    return Layout(groups: groups, room: forStates / states, legMemory: (allowed - needed) / 8)
+    // The integrated column replays other runs while the states of the recorded one are kept.
+    let replays = options.columns.contains(.integrated) ? 2 : 1
+    let forStates = max(fewest, (allowed - fixed - largest) / (3 * replays))
+    return Layout(
+      groups: groups, room: forStates / states, legMemory: (allowed - fixed - largest) / 8)
+  }
+
+  /// Elements of the workspaces of a block of so many queries.
+  private func workspaceCount(_ queries: Int) throws -> Int {
+    let measures = try QueryPrograms(problem, count: queries).workspaceCount
+    if options.columns == [.credit] { return measures }
+    return measures
+      + CurvatureProduct<Scalar>.Program(problem.run, directions: queries).workspaceCount
   }
 
   // MARK: One group of queries
@@ -217,7 +197,7 @@ public final class Ledger<Scalar: TensorScalar> {
     return accounts
   }
 
-  private func account(
+  func account(
     _ rows: Rows, _ query: Int, _ sign: Double, _ total: Double
   ) -> LedgerAccount {
     let items = rows.items[query].map { sign * $0 }
@@ -231,7 +211,7 @@ public final class Ledger<Scalar: TensorScalar> {
   /// Goes through the run once and measures the queries before and after every step.
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
-  private func measuredPath(
+  func measuredPath(
     _ group: [Range<Int>], _ trajectory: Trajectory<Scalar>, _ report: (Int, Int) throws -> Void
   ) throws -> (path: MeasuredPath, final: [Scalar]) {
     let count = group.reduce(0) { $0 + $1.count }
@@ -266,7 +246,7 @@ public final class Ledger<Scalar: TensorScalar> {
   }
 
   /// Sweeps back through a run, or takes the rows of an earlier sweep from the store.
-  private func sweep(
+  func sweep(
     _ problem: LedgerProblem<Scalar>, _ group: [Range<Int>], _ kind: LedgerSweep<Scalar>.Kind,
     _ trajectory: Trajectory<Scalar>, final: [Scalar], legMemory: Int, key: String,
     _ report: (Int, Int) throws -> Void
@@ -285,6 +265,9 @@ public final class Ledger<Scalar: TensorScalar> {
         before = sweep.position
         try store?.saveNowAndThen(key, sweep)
       }
+    } catch let error as LedgerError {
+      // What was swept last is no number: there is nothing to go on from.
+      throw error
     } catch {
       try? store?.save(key, sweep)
       throw error
@@ -328,207 +311,5 @@ public final class Ledger<Scalar: TensorScalar> {
           UnsafeBufferPointer(start: strangers, count: width)))
     }
     return rows
-  }
-
-  // MARK: Integrated
-
-  /// Nodes of the integral over the weight, until the rows add up.
-  private static var nodeCounts: [Int] { [8, 16, 32] }
-
-  /// Integrates the marginal over the weight of all items together.
-  ///
-  /// With no weight only decay acts: what that does is the decay's row. Queries whose rows do not add
-  /// up are refused.
-  private func integrate(
-    _ group: [Range<Int>], _ plan: Layout, into accounts: inout [OutputAccount], _ sign: Double,
-    _ report: (Int, Int) throws -> Void
-  ) throws {
-    var open = Array(group.indices)
-    let rowOf = group.indices.map { group[..<$0].reduce(0) { $0 + $1.count } }
-    func queries(of blocks: [Int]) -> [Int] {
-      blocks.flatMap { block in (0..<group[block].count).map { rowOf[block] + $0 } }
-    }
-    let full =
-      problem.run.itemWeights ?? [Scalar](repeating: 1, count: problem.run.train.items.count)
-    var decay: [Double] = []
-    do {
-      let idle = try replay(weights: full.map { _ in 0 }, plan)
-      let measured = try measuredPath(group, idle, { _, _ in })
-      decay = (0..<measured.path.queries).map {
-        measured.path[measured.path.steps, $0] - measured.path[0, $0]
-      }
-    } catch let error as TrainingError {
-      return refuse(.integrated, queries(of: open), &accounts, "\(error)")
-    }
-    for count in Self.nodeCounts where !open.isEmpty {
-      let blocks = open.map { group[$0] }
-      var sums = [[Double]](
-        repeating: [Double](repeating: 0, count: full.count),
-        count: blocks.reduce(0) { $0 + $1.count })
-      var predictions = sums.map { _ in [Double](repeating: 0, count: options.removals.count) }
-      if count > Self.nodeCounts[0] {
-        progress.expect(count * problem.run.batches.count * sums.count * LedgerProgress.marginal)
-      }
-      let rule = GaussLegendre(count)
-      do {
-        for (number, (place, weight)) in zip(rule.nodes, rule.weights).enumerated() {
-          let scaled = full.map { $0 * Scalar(place) }
-          var problem = hasStandIns ? problem : problem.withoutStrangers
-          problem.run.itemWeights = scaled
-          let trajectory = try replay(weights: scaled, plan)
-          var final: [Scalar] = []
-          try trajectory.forward { if $0.step == trajectory.steps { final = $0.parameters } }
-          let rows = try sweep(
-            problem, blocks, .marginal, trajectory, final: final, legMemory: plan.legMemory,
-            key: "integrated-\(count)-\(number)", report)
-          for (query, items) in rows.items.enumerated() {
-            for (item, value) in items.enumerated() {
-              sums[query][item] += weight * Double(full[item]) * value
-            }
-            for (removal, change) in rows.predictions[query].enumerated() {
-              predictions[query][removal] += weight * change
-            }
-          }
-        }
-      } catch let error as TrainingError {
-        return refuse(.integrated, queries(of: open), &accounts, "\(error)")
-      } catch let error as LedgerError {
-        return refuse(.integrated, queries(of: open), &accounts, "\(error)")
-      }
-      var first = 0
-      var stillOpen: [Int] = []
-      for block in open {
-        var isOpen = false
-        for place in 0..<group[block].count {
-          let query = rowOf[block] + place
-          // A query that was balanced with fewer nodes keeps those.
-          if let earlier = accounts[query].columns[.integrated], earlier.refusal == nil { continue }
-          let rows = Rows(
-            items: [sums[first + place]], decay: [decay[query]],
-            predictions: [predictions[first + place]])
-          var column = account(rows, 0, sign, accounts[query].total)
-          if !(column.relativeResidual <= options.tolerance) {
-            column.refusal =
-              "the integral over the weight has not converged with \(count) nodes"
-            // Twice the nodes of a smooth integrand leave far less than half: this one is not smooth.
-            let before = accounts[query].columns[.integrated]?.relativeResidual ?? .infinity
-            if column.relativeResidual < before / 2 { isOpen = true }
-          }
-          accounts[query].columns[.integrated] = column
-        }
-        if isOpen { stillOpen.append(block) }
-        first += group[block].count
-      }
-      open = stillOpen
-    }
-  }
-
-  /// The run with other weights, from its start.
-  private func replay(weights: [Scalar], _ plan: Layout) throws -> Trajectory<Scalar> {
-    var run = problem.run
-    run.itemWeights = weights
-    return try Trajectory(run, record: nil, room: plan.room, pool: pool)
-  }
-
-  /// Notes that a column has no answer for some queries, unless it has one already.
-  private func refuse(
-    _ column: LedgerColumn, _ queries: [Int], _ accounts: inout [OutputAccount], _ reason: String
-  ) {
-    for query in queries {
-      if let earlier = accounts[query].columns[column], earlier.refusal == nil { continue }
-      accounts[query].columns[column] = LedgerAccount(
-        items: [Double](repeating: 0, count: problem.run.train.items.count),
-        residual: accounts[query].total,
-        predictions: [Double](repeating: 0, count: options.removals.count), refusal: reason)
-    }
-  }
-
-  // MARK: Significance
-
-  /// Compares the items of each output with strangers.
-  private func compare(
-    _ queries: [Int], _ credits: [[Scalar]], _ sign: Double, _ table: StrangerTable,
-    _ accounts: inout [OutputAccount]
-  ) {
-    accounts.withUnsafeMutableBufferPointer { accounts in
-      nonisolated(unsafe) let accounts = accounts
-      pool.run(queries.count) { query, _ in
-        accounts[query].significance = significance(
-          queries[query], accounts[query].columns[.credit]?.items ?? [], credits[query], sign,
-          table)
-      }
-    }
-  }
-
-  /// Counts for each item the strangers that would have had as much credit in its place.
-  @specialized(where Scalar == Float)
-  @specialized(where Scalar == Double)
-  private func significance(
-    _ query: Int, _ items: [Double], _ credits: [Scalar], _ sign: Double, _ table: StrangerTable
-  ) -> Significance {
-    let isOwn = ownStrangers(query)
-    var isVisited = [Bool](repeating: false, count: items.count)
-    for item in problem.run.batches.rows where item >= 0 { isVisited[item] = true }
-    var atLeast = [Int](repeating: 0, count: items.count)
-    var compared = atLeast
-    for item in items.indices where isVisited[item] {
-      for (place, stranger) in table.range[item].enumerated() where !isOwn[stranger] {
-        compared[item] += 1
-        if sign * Double(credits[table.start[item] + place]) >= items[item] { atLeast[item] += 1 }
-      }
-    }
-    return Significance(atLeast: atLeast, of: compared)
-  }
-
-  /// Which strangers are the query itself: nobody is a stranger to himself.
-  private func ownStrangers(_ query: Int) -> [Bool] {
-    guard let strangers = problem.strangers else { return [] }
-    let own = problem.queries.inputs.row(query).scalars
-    let width = own.count
-    return (0..<strangers.count).map { other in
-      strangers.inputs.scalars[other * width..<(other + 1) * width].elementsEqual(own)
-    }
-  }
-}
-
-/// The first epoch of a run, what lies between, and the last.
-struct Phases {
-  static let count = 3
-  private let steps: [Range<Int>]
-
-  init(_ batches: Batches, items: Int) {
-    let epoch = max(1, min((items + batches.size - 1) / batches.size, batches.count))
-    let last = max(epoch, batches.count - epoch)
-    steps = [0..<epoch, epoch..<last, last..<batches.count]
-  }
-
-  subscript(_ phase: Int) -> Range<Int> { steps[phase] }
-}
-
-/// How much of the work is done, in passes of one query through one step.
-struct LedgerProgress {
-  static let marginal = 3
-  private var done = 0
-  private var total: Int
-
-  init<Scalar>(_ problem: LedgerProblem<Scalar>, _ options: LedgerOptions) {
-    let unit = problem.queries.count * problem.run.batches.count
-    total = unit
-    if options.columns.contains(.credit) { total += unit * Self.weight(isCredit: true) }
-    if options.columns.contains(.marginal) { total += unit * Self.marginal }
-    if options.columns.contains(.integrated) { total += 8 * unit * Self.marginal }
-  }
-
-  static func weight<Scalar>(_ kind: LedgerSweep<Scalar>.Kind) -> Int {
-    if case .credit = kind { weight(isCredit: true) } else { marginal }
-  }
-
-  private static func weight(isCredit: Bool) -> Int { isCredit ? 1 : marginal }
-
-  mutating func expect(_ units: Int) { total += units }
-
-  mutating func advance(_ units: Int, _ report: (Int, Int) throws -> Void) rethrows {
-    done += units
-    try report(min(done, total), total)
   }
 }

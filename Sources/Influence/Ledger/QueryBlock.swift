@@ -96,6 +96,8 @@ struct QueryPrograms<Scalar: TensorScalar>: Sendable {
   let factors: GradientFactors<Scalar>
   /// Output 0 is the measure of each query `[D]`, without the gradients.
   let values: Plan<Scalar>
+  /// Elements of memory that a block's plans take.
+  var workspaceCount: Int { factors.plan.workspaceCount + values.workspaceCount }
 
   init(_ problem: LedgerProblem<Scalar>, count: Int) throws {
     factors = try GradientFactors(

@@ -65,20 +65,36 @@ final class StepPreparation<Scalar: TensorScalar> {
 
     private static var strangerBatch: Int { 128 }
 
+    /// The strangers in batches.
+    var strangerParts: [Range<Int>] {
+      guard let batch = strangerFactors?.batch, let count = strangers?.count else { return [] }
+      return stride(from: 0, to: count, by: batch).map { $0..<min($0 + batch, count) }
+    }
+
+    /// Elements of memory that a thread needs to prepare steps.
+    var workspaceCount: Int {
+      let inputs = run.model.inputShape.count + run.model.outputShape.count
+      let factors = [items, strangerFactors].compactMap { $0 }
+        .reduce(0) { $0 + $1.plan.workspaceCount + $1.batch * inputs }
+      let gradients = gradient.map {
+        $0.plan.workspaceCount + run.batches.size * inputs + run.model.layout.count
+      }
+      return factors + (gradients ?? 0)
+    }
+
     /// Elements of memory that a prepared step takes.
     var stepCount: Int {
       func count(_ factors: GradientFactors<Scalar>) -> Int {
         factors.sources.reduce(0) { $0 + factors.batch * $1.positions * $1.width }
       }
-      let batches = strangerFactors.map { ((strangers?.count ?? 0) + $0.batch - 1) / $0.batch } ?? 0
-      return (items.map(count) ?? 0) + (strangerFactors.map(count) ?? 0) * batches
+      return (items.map(count) ?? 0) + (strangerFactors.map(count) ?? 0) * strangerParts.count
         + (gradient == nil ? 2 : 5) * run.model.layout.count
     }
   }
 
   private let program: Program
   private let items: (factors: GradientFactors<Scalar>, run: FactorRun<Scalar>)?
-  private let strangers: [FactorRun<Scalar>]
+  private let strangers: FactorRun<Scalar>?
   private let gradient: GradientRun?
   /// `[N]`; nil for ones.
   private let weights: AlignedBuffer<Scalar>?
@@ -94,15 +110,7 @@ final class StepPreparation<Scalar: TensorScalar> {
     self.program = program
     let run = program.run
     items = program.items.map { ($0, FactorRun($0, run)) }
-    strangers =
-      program.strangerFactors.map { factors in
-        guard let data = program.strangers else { return [] }
-        return stride(from: 0, to: data.count, by: factors.batch).map { start in
-          let run = FactorRun(factors, run)
-          run.load(Array(start..<min(start + factors.batch, data.count))[...], of: data)
-          return run
-        }
-      } ?? []
+    strangers = program.strangerFactors.map { FactorRun($0, run) }
     weights = run.itemWeights.map { AlignedBuffer(copying: $0) }
     gradient = program.gradient.map { program in
       let workspace = program.plan.makeWorkspace()
@@ -130,7 +138,12 @@ final class StepPreparation<Scalar: TensorScalar> {
         items.run.load(run.batches[step], of: run.train.items)
         prepared.items = items.run.run(at: parameters)
       }
-      prepared.strangers = strangers.map { $0.run(at: parameters) }
+      if let strangers, let data = program.strangers {
+        prepared.strangers = program.strangerParts.map { part in
+          strangers.load(Array(part)[...], of: data)
+          return strangers.run(at: parameters)
+        }
+      }
       if let gradient {
         gradient.batch.load(run.batches[step], of: run.train.items, weights: weights)
         gradient.workspace.bind(run.model.layout, of: gradient.plan, to: parameters)

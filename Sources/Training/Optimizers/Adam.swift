@@ -75,7 +75,7 @@ public enum Adam: Optimizer {
     Scalar.zip(.divide, count, &one, false, scratch, true, &scratch)
     Scalar.zip(.multiply, count, m, true, scratch, true, &second)
     Scalar.affine(count, rate, second, 0, &second)
-    for index in 0..<count where !(v[index] > 0 && second[index].isFinite) { second[index] = 0 }
+    Self.clearUnmoved(v, &second)
     var gain = point.gradient
     Scalar.affine(count, Scalar(2 * (1 - settings.beta2)), gain, 0, &gain)
     return StepDerivative(
@@ -83,5 +83,12 @@ public enum Adam: Optimizer {
       .init(
         keep: Scalar(settings.beta2), gain: .perParameter(gain), move: .perParameter(second),
         isScale: true))
+  }
+
+  /// Zeros where no gradient has come yet.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  private static func clearUnmoved<Scalar: TensorScalar>(_ v: [Scalar], _ moves: inout [Scalar]) {
+    for index in v.indices where !(v[index] > 0 && moves[index].isFinite) { moves[index] = 0 }
   }
 }

@@ -27,6 +27,7 @@ struct CheckpointSums: Sendable {
     }
     let lines = try source.bytes(source.count).split(separator: UInt8(ascii: "\n"))
     for (number, line) in lines.enumerated() {
+      let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
       guard let (digest, name) = Self.parts(line) else {
         throw Self.fault(file, number, String(decoding: line, as: UTF8.self))
       }
