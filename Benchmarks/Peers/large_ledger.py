@@ -9,6 +9,7 @@ resident size as the system reports it when the process ends.
 """
 
 import argparse
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def measured(command):
     return process.returncode, time.perf_counter() - start, usage.ru_maxrss * unit / 2**20
 
 
-def write_arrays(folder, data):
+def write_arrays(folder, data, steps):
     random = np.random.default_rng(0)
     images = read_mnist(data) if data else None
     if images:
@@ -47,7 +48,7 @@ def write_arrays(folder, data):
     np.save(folder / "y.npy", y[:ITEMS])
     np.save(folder / "test-x.npy", x_test[:1_000])
     np.save(folder / "test-y.npy", y_test[:1_000])
-    batches = shuffled_batches(ITEMS, BATCH_SIZE, STEPS, random)
+    batches = shuffled_batches(ITEMS, BATCH_SIZE, steps, random)
     np.save(folder / "batches.npy", batches)
 
 
@@ -56,6 +57,8 @@ def main():
     parser.add_argument("--data", type=Path, help="folder of MNIST's IDX files")
     parser.add_argument("--columns", default="credit,marginal")
     parser.add_argument("--memory", default="1G", help="what a ledger may take")
+    parser.add_argument("--tolerance", default="1e-4", help="of credit's residual")
+    parser.add_argument("--steps", type=int, default=STEPS, help="fewer for a trial")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--checkpoint-every", type=int, default=157)
     parser.add_argument("--scratch", type=Path, default=HERE.parent / ".build" / "large-ledger")
@@ -65,7 +68,14 @@ def main():
     options = parser.parse_args()
 
     folder = options.scratch
-    write_arrays(folder, options.data)
+    # In a process of its own: a child's peak memory counts from that of its parent.
+    writer = multiprocessing.get_context("spawn").Process(
+        target=write_arrays, args=(folder, options.data, options.steps)
+    )
+    writer.start()
+    writer.join()
+    if writer.exitcode:
+        return writer.exitcode
     run = folder / f"run-{time.time_ns()}"
     common = ["--threads", options.threads]
     commands = {
@@ -80,7 +90,7 @@ def main():
     for column in options.columns.split(","):
         commands[column] = [
             "ledger", run, "--query", f"test:0..<{QUERIES}", "--columns", column,
-            "--memory", options.memory, "--top", "1",
+            "--memory", options.memory, "--tolerance", options.tolerance, "--top", "1",
         ]  # fmt: skip
         if column == "credit":  # The ledger alone, without the comparison with strangers.
             commands[column] += ["--twins", "0"]
