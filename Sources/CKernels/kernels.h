@@ -87,12 +87,16 @@ INLINE T NAME(logistic)(T x) {
 
 // MARK: Elementwise
 
-#define LOOP(expression)                                                                           \
+// The output may be exactly an input, which loops over equal places may do without a test.
+#define IN_PLACE _Pragma("clang loop vectorize(assume_safety)")
+
+#define CALLS(expression)                                                                          \
   for (ptrdiff_t i = 0; i < n; i++) {                                                              \
     T v = x[i];                                                                                    \
     y[i] = (expression);                                                                           \
   }                                                                                                \
   break;
+#define LOOP(expression) IN_PLACE CALLS(expression)
 
 WIDE void NAME(kernel_map)(int f, ptrdiff_t n, const T *x, T *y) {
   switch (f) {
@@ -103,33 +107,41 @@ WIDE void NAME(kernel_map)(int f, ptrdiff_t n, const T *x, T *y) {
   case KERNEL_SIGMOID: LOOP(NAME(logistic)(v))
   case KERNEL_RELU: LOOP(v < 0 ? 0 : v) /* NaN stays NaN */
   case KERNEL_STEP: LOOP(v != v ? v : (v > 0 ? (T)1 : (T)0))
-  case KERNEL_ERF: LOOP(MATH(erf)(v))
-  case KERNEL_SQRT: LOOP(MATH(sqrt)(v))
+  case KERNEL_ERF: CALLS(MATH(erf)(v))
+  case KERNEL_SQRT: CALLS(MATH(sqrt)(v))
   case KERNEL_RECIPROCAL: LOOP(1 / v)
   case KERNEL_SQUARE: LOOP(v * v)
   case KERNEL_COPY: memmove(y, x, n * sizeof(T)); break;
   }
 }
 #undef LOOP
+#undef CALLS
+
+#define EACH(expression)                                                                           \
+  IN_PLACE for (ptrdiff_t i = 0; i < columns; i++) z[i] = (expression);
 
 #define ZIP(operator)                                                                              \
-  if (sx && sy) {                                                                                  \
-    for (ptrdiff_t i = 0; i < n; i++) z[i] = x[i] operator y[i];                                   \
-  } else if (sx) {                                                                                 \
-    T b = *y;                                                                                      \
-    for (ptrdiff_t i = 0; i < n; i++) z[i] = x[i] operator b;                                      \
-  } else if (sy) {                                                                                 \
-    T a = *x;                                                                                      \
-    for (ptrdiff_t i = 0; i < n; i++) z[i] = a operator y[i];                                      \
-  } else {                                                                                         \
-    T c = *x operator *y;                                                                          \
-    for (ptrdiff_t i = 0; i < n; i++) z[i] = c;                                                    \
+  for (ptrdiff_t r = 0; r < rows; r++, x += xr, y += yr, z += columns) {                           \
+    T a = *x, b = *y;                                                                              \
+    if (xc && yc) {                                                                                \
+      EACH(x[i] operator y[i])                                                                     \
+    } else if (xc) {                                                                               \
+      EACH(x[i] operator b)                                                                        \
+    } else if (yc) {                                                                               \
+      EACH(a operator y[i])                                                                        \
+    } else {                                                                                       \
+      EACH(a operator b)                                                                           \
+    }                                                                                              \
   }                                                                                                \
   break;
 
-WIDE void NAME(kernel_zip)(int f, ptrdiff_t n, const T *x, ptrdiff_t sx, const T *y, ptrdiff_t sy,
-                           T *z) {
-  if (n == 0) return;  // a scalar operand may not be there
+WIDE void NAME(kernel_zip)(int f, ptrdiff_t rows, ptrdiff_t columns, const T *x, ptrdiff_t xr,
+                           ptrdiff_t xc, const T *y, ptrdiff_t yr, ptrdiff_t yc, T *z) {
+  if (rows == 0 || columns == 0) return;  // a scalar operand may not be there
+  if (xr == xc * columns && yr == yc * columns) {
+    columns *= rows;
+    rows = 1;
+  }
   switch (f) {
   case KERNEL_ADD: ZIP(+)
   case KERNEL_SUBTRACT: ZIP(-)
@@ -137,14 +149,23 @@ WIDE void NAME(kernel_zip)(int f, ptrdiff_t n, const T *x, ptrdiff_t sx, const T
   case KERNEL_DIVIDE: ZIP(/)
   }
 }
+#undef EACH
 #undef ZIP
 
 WIDE void NAME(kernel_affine)(ptrdiff_t n, T a, const T *x, T b, T *y) {
-  for (ptrdiff_t i = 0; i < n; i++) y[i] = a * x[i] + b;
+  IN_PLACE for (ptrdiff_t i = 0; i < n; i++) y[i] = a * x[i] + b;
 }
 
 WIDE void NAME(kernel_axpy)(ptrdiff_t n, T a, const T *x, T *y) {
   for (ptrdiff_t i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+WIDE void NAME(kernel_add_outer)(ptrdiff_t rows, ptrdiff_t columns, T a, const T *x, const T *y,
+                                T *z) {
+  for (ptrdiff_t r = 0; r < rows; r++, z += columns) {
+    T v = a * x[r];
+    for (ptrdiff_t c = 0; c < columns; c++) z[c] += v * y[c];
+  }
 }
 
 WIDE void NAME(kernel_multiply_add)(ptrdiff_t n, const T *x, T c, const T *y, T *z) {
@@ -244,13 +265,44 @@ INLINE T NAME(total)(ptrdiff_t n, const T *x) {
 
 WIDE T NAME(kernel_sum)(ptrdiff_t n, const T *x) { return NAME(total)(n, x); }
 
-WIDE T NAME(kernel_dot)(ptrdiff_t n, const T *x, const T *y) {
+WIDE void NAME(kernel_sum_rows)(ptrdiff_t rows, ptrdiff_t columns, const T *x, T *y) {
+  for (ptrdiff_t r = 0; r < rows; r++) y[r] = NAME(total)(columns, x + r * columns);
+}
+
+// Sums of so many neighbouring columns, held in registers.
+#define COLUMNS(width)                                                                             \
+  for (; c + (width) <= columns; c += (width)) {                                                   \
+    T s[width] = {0};                                                                              \
+    for (ptrdiff_t r = 0; r < rows; r++)                                                           \
+      for (int l = 0; l < (width); l++) s[l] += x[r * columns + c + l];                            \
+    for (int l = 0; l < (width); l++) y[c + l] = s[l];                                             \
+  }
+
+WIDE void NAME(kernel_sum_columns)(ptrdiff_t blocks, ptrdiff_t rows, ptrdiff_t columns, const T *x,
+                                   T *y) {
+  for (ptrdiff_t b = 0; b < blocks; b++, x += rows * columns, y += columns) {
+    ptrdiff_t c = 0;
+    COLUMNS(32)
+    COLUMNS(8)
+    COLUMNS(1)
+  }
+}
+#undef COLUMNS
+
+INLINE T NAME(dot)(ptrdiff_t n, const T *x, const T *y) {
   T s[16] = {0};
   ptrdiff_t i = 0;
   for (; i + 16 <= n; i += 16)
     for (int l = 0; l < 16; l++) s[l] += x[i + l] * y[i + l];
   for (int l = 0; i < n; i++, l++) s[l] += x[i] * y[i];
   return NAME(tree)(s);
+}
+
+WIDE T NAME(kernel_dot)(ptrdiff_t n, const T *x, const T *y) { return NAME(dot)(n, x, y); }
+
+WIDE void NAME(kernel_add_dots)(ptrdiff_t rows, ptrdiff_t columns, const T *x, const T *y, T *z,
+                               ptrdiff_t stride) {
+  for (ptrdiff_t r = 0; r < rows; r++) z[r * stride] += NAME(dot)(columns, x + r * columns, y);
 }
 
 // The larger of two; once m is NaN it stays so.

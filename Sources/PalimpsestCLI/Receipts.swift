@@ -1,18 +1,5 @@
 import Palimpsest
 
-extension OutputAccount {
-  /// The change of the measure that a column predicts for a removal; nil where it has no answer.
-  ///
-  /// An item's score is what the output loses when its weight falls to zero and the denominators of
-  /// its batches stay. What renormalised means and swapped items change besides is not in it.
-  func predictedChange(_ removal: Removal, _ column: LedgerColumn) -> Double? {
-    guard removal.semantics == .fixedDenominator, let rows = columns[column], rows.refusal == nil
-    else { return nil }
-    let support = removal.items.reduce(0) { $0 + rows.items[$1] }
-    return isLowerBetter ? support : -support
-  }
-}
-
 /// Trains again without some items and sets what comes out beside what the accounts predict.
 struct Receipts<Scalar: TensorScalar> {
   let run: TrainingRun<Scalar>
@@ -39,26 +26,28 @@ struct Receipts<Scalar: TensorScalar> {
     ) { _, parameters in
       run.model.values(of: measure, loss: run.loss, on: queries.data, at: parameters)
     }
-    return try zip(removals, results).flatMap { named, result in
+    return try zip(removals, results).enumerated().flatMap { number, pair in
+      let (named, result) = pair
       let values: [Scalar]
       switch result {
       case .success(let found): values = found
       case .failure(let failure): throw failure.cause
       }
       return accounts.indices.filter { named.query == nil || named.query == $0 }.map { query in
-        receipt(named, query, after: Double(values[query]))
+        receipt(number, named, query, after: Double(values[query]))
       }
     }
   }
 
   private func receipt(
-    _ named: RemovalOptions.Named, _ query: Int, after: Double
+    _ number: Int, _ named: RemovalOptions.Named, _ query: Int, after: Double
   ) -> ScoreReport.Receipt {
     let account = accounts[query]
     return ScoreReport.Receipt(
       query: queries.items[query].id, removed: named.name,
       predictions: LedgerColumn.allCases.compactMap { column in
-        account.predictedChange(named.removal, column).map { .init(column.rawValue, $0) }
+        guard let rows = account.columns[column], rows.refusal == nil else { return nil }
+        return .init(column.rawValue, rows.predictions[number])
       },
       actual: after - account.measureFinal, unit: measure.unit(run.loss))
   }

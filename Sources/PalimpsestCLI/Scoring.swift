@@ -8,7 +8,8 @@ enum Scoring {
   /// - Throws: ``UsageError`` with the names there are.
   static func estimator(_ name: String) throws -> any Estimator.Type {
     guard let estimator = EstimatorRegistry.estimator(name) else {
-      let known = EstimatorRegistry.all.map { $0.name }.joined(separator: ", ")
+      let known = (EstimatorRegistry.all.map { $0.name } + LedgerColumn.allCases.map(\.rawValue))
+        .joined(separator: ", ")
       throw UsageError("--method: found \"\(name)\", expected one of \(known)")
     }
     return estimator
@@ -33,7 +34,7 @@ enum Scoring {
   static func hasPictures(_ out: String?) -> Bool { out?.lowercased().hasSuffix(".html") ?? false }
 
   /// The picture that an item's inputs are: a square of values from 0 to 1.
-  private static func image<Scalar: TensorScalar>(
+  static func image<Scalar: TensorScalar>(
     _ number: Int, _ data: Dataset<Scalar>
   ) -> PixelImage? {
     let pixels = data.inputs.row(number).scalars

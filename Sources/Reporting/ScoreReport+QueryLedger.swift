@@ -28,21 +28,25 @@ extension ScoreReport {
     /// without groups.
     public let groups: [Group]
     private let lookUp: @Sendable (Int) -> Item
+    private let picture: @Sendable (Int) -> PixelImage?
 
     /// An account.
     ///
     /// - Parameters:
     ///   - count: How many supporters and opponents stand out.
-    ///   - item: A training item by its number, asked for wherever it is shown.
+    ///   - item: A training item by its number; every one is asked for.
+    ///   - picture: Its picture, which only those that are shown are asked for.
     public init(
       query: Item, account: OutputAccount, tolerance: Double, effects: Set<Effect> = [],
-      count: Int, item: @escaping @Sendable (Int) -> Item
+      count: Int, item: @escaping @Sendable (Int) -> Item,
+      picture: @escaping @Sendable (Int) -> PixelImage? = { _ in nil }
     ) {
       self.query = query
       self.account = account
       self.tolerance = tolerance
       self.effects = effects
       lookUp = item
+      self.picture = picture
       let columns = account.answers
       let names = Set(columns.map(\.column))
       let items = (0..<(columns.first?.rows.items.count ?? 0)).map(item)
@@ -67,8 +71,12 @@ extension ScoreReport {
       groups = Group.all(columns, items.map(\.group))
     }
 
-    /// A training item by its number.
-    public func item(_ number: Int) -> Item { lookUp(number) }
+    /// A training item by its number, with its picture.
+    public func item(_ number: Int) -> Item {
+      var item = lookUp(number)
+      if let image = picture(number) { item.content = .image(image) }
+      return item
+    }
   }
 }
 

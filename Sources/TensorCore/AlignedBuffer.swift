@@ -23,6 +23,12 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
     }
   }
 
+  /// Memory filled with a copy of some elements.
+  public convenience init(copying elements: [Element]) where Element: ExpressibleByIntegerLiteral {
+    self.init(elements.count, filledWith: 0)
+    base.update(from: elements, count: elements.count)
+  }
+
   deinit { base.deallocate() }
 
   /// Makes all bits zero.

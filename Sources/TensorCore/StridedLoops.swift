@@ -3,7 +3,7 @@ package struct StridedLoops: Sendable {
   /// One loop: how often, and how far each operand moves.
   package typealias Axis = (extent: Int, strideA: Int, strideB: Int)
   /// The axes, innermost first.
-  private var axes: [Axis]
+  package private(set) var axes: [Axis]
 
   /// Loops over these axes, innermost first.
   package init(axes: [Axis]) { self.axes = axes }

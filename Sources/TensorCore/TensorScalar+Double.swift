@@ -139,7 +139,18 @@ extension Double: TensorScalar {
     _ function: BinaryFunction, _ count: Int, _ x: UnsafePointer<Double>, _ xVaries: Bool,
     _ y: UnsafePointer<Double>, _ yVaries: Bool, _ z: UnsafeMutablePointer<Double>
   ) {
-    kernel_zip_f64(function.rawValue, count, x, xVaries ? 1 : 0, y, yVaries ? 1 : 0, z)
+    kernel_zip_f64(
+      function.rawValue, 1, count, x, 0, xVaries ? 1 : 0, y, 0, yVaries ? 1 : 0, z)
+  }
+
+  public static func zipRows(
+    _ function: BinaryFunction, _ rows: Int, _ columns: Int, _ x: UnsafePointer<Double>,
+    _ xStrides: RowStrides, _ y: UnsafePointer<Double>, _ yStrides: RowStrides,
+    _ z: UnsafeMutablePointer<Double>
+  ) {
+    kernel_zip_f64(
+      function.rawValue, rows, columns, x, xStrides.row, xStrides.column, y, yStrides.row,
+      yStrides.column, z)
   }
 
   public static func affine(
@@ -153,6 +164,13 @@ extension Double: TensorScalar {
     _ count: Int, _ a: Double, _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>
   ) {
     kernel_axpy_f64(count, a, x, y)
+  }
+
+  public static func addOuter(
+    _ rows: Int, _ columns: Int, _ a: Double, _ x: UnsafePointer<Double>,
+    _ y: UnsafePointer<Double>, _ z: UnsafeMutablePointer<Double>
+  ) {
+    kernel_add_outer_f64(rows, columns, a, x, y, z)
   }
 
   public static func multiplyAdd(
@@ -200,6 +218,26 @@ extension Double: TensorScalar {
 
   public static func sum(_ count: Int, _ x: UnsafePointer<Double>) -> Double {
     kernel_sum_f64(count, x)
+  }
+
+  public static func addDots(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>,
+    _ z: UnsafeMutablePointer<Double>, _ stride: Int
+  ) {
+    kernel_add_dots_f64(rows, columns, x, y, z, stride)
+  }
+
+  public static func sumRows(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_sum_rows_f64(rows, columns, x, y)
+  }
+
+  public static func sumColumns(
+    _ blocks: Int, _ rows: Int, _ columns: Int, _ x: UnsafePointer<Double>,
+    _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_sum_columns_f64(blocks, rows, columns, x, y)
   }
 
   public static func dot(_ count: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>)

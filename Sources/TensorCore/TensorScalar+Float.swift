@@ -139,7 +139,18 @@ extension Float: TensorScalar {
     _ function: BinaryFunction, _ count: Int, _ x: UnsafePointer<Float>, _ xVaries: Bool,
     _ y: UnsafePointer<Float>, _ yVaries: Bool, _ z: UnsafeMutablePointer<Float>
   ) {
-    kernel_zip_f32(function.rawValue, count, x, xVaries ? 1 : 0, y, yVaries ? 1 : 0, z)
+    kernel_zip_f32(
+      function.rawValue, 1, count, x, 0, xVaries ? 1 : 0, y, 0, yVaries ? 1 : 0, z)
+  }
+
+  public static func zipRows(
+    _ function: BinaryFunction, _ rows: Int, _ columns: Int, _ x: UnsafePointer<Float>,
+    _ xStrides: RowStrides, _ y: UnsafePointer<Float>, _ yStrides: RowStrides,
+    _ z: UnsafeMutablePointer<Float>
+  ) {
+    kernel_zip_f32(
+      function.rawValue, rows, columns, x, xStrides.row, xStrides.column, y, yStrides.row,
+      yStrides.column, z)
   }
 
   public static func affine(
@@ -153,6 +164,13 @@ extension Float: TensorScalar {
     _ count: Int, _ a: Float, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
   ) {
     kernel_axpy_f32(count, a, x, y)
+  }
+
+  public static func addOuter(
+    _ rows: Int, _ columns: Int, _ a: Float, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>,
+    _ z: UnsafeMutablePointer<Float>
+  ) {
+    kernel_add_outer_f32(rows, columns, a, x, y, z)
   }
 
   public static func multiplyAdd(
@@ -200,6 +218,26 @@ extension Float: TensorScalar {
 
   public static func sum(_ count: Int, _ x: UnsafePointer<Float>) -> Float {
     kernel_sum_f32(count, x)
+  }
+
+  public static func addDots(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>,
+    _ z: UnsafeMutablePointer<Float>, _ stride: Int
+  ) {
+    kernel_add_dots_f32(rows, columns, x, y, z, stride)
+  }
+
+  public static func sumRows(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_sum_rows_f32(rows, columns, x, y)
+  }
+
+  public static func sumColumns(
+    _ blocks: Int, _ rows: Int, _ columns: Int, _ x: UnsafePointer<Float>,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_sum_columns_f32(blocks, rows, columns, x, y)
   }
 
   public static func dot(_ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>)

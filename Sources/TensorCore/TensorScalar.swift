@@ -68,12 +68,21 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
   static func zip(
     _ function: BinaryFunction, _ count: Int, _ x: UnsafePointer<Self>, _ xVaries: Bool,
     _ y: UnsafePointer<Self>, _ yVaries: Bool, _ z: UnsafeMutablePointer<Self>)
+  /// z = f(x, y) for z `[rows, columns]`; the operands have strides of their own.
+  static func zipRows(
+    _ function: BinaryFunction, _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>,
+    _ xStrides: RowStrides, _ y: UnsafePointer<Self>, _ yStrides: RowStrides,
+    _ z: UnsafeMutablePointer<Self>)
   /// y = a · x + b.
   static func affine(
     _ count: Int, _ a: Self, _ x: UnsafePointer<Self>, _ b: Self, _ y: UnsafeMutablePointer<Self>)
   /// y += a · x.
   static func axpy(
     _ count: Int, _ a: Self, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+  /// z += a · x · yᵀ for z `[rows, columns]`.
+  static func addOuter(
+    _ rows: Int, _ columns: Int, _ a: Self, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>,
+    _ z: UnsafeMutablePointer<Self>)
   /// z += (x + c) · y.
   static func multiplyAdd(
     _ count: Int, _ x: UnsafePointer<Self>, _ c: Self, _ y: UnsafePointer<Self>,
@@ -101,6 +110,17 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
   ) -> Int
   /// The sum in a fixed order, the same for any alignment.
   static func sum(_ count: Int, _ x: UnsafePointer<Self>) -> Self
+  /// Adds the inner product of each row of x `[rows, columns]` with y to z, `stride` apart.
+  static func addDots(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>,
+    _ z: UnsafeMutablePointer<Self>, _ stride: Int)
+  /// y `[rows]`, the sum of each row of x, in a fixed order.
+  static func sumRows(
+    _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+  /// y `[blocks, columns]`, the sum of each block's rows of x `[blocks, rows, columns]`, in order.
+  static func sumColumns(
+    _ blocks: Int, _ rows: Int, _ columns: Int, _ x: UnsafePointer<Self>,
+    _ y: UnsafeMutablePointer<Self>)
   /// The inner product in a fixed order.
   static func dot(_ count: Int, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>) -> Self
   /// The largest element; −∞ of nothing, NaN where one is NaN.
@@ -154,4 +174,18 @@ public enum UnaryFunction: Int32, Sendable, CaseIterable {
 public enum BinaryFunction: Int32, Sendable, CaseIterable {
   /// The raw values are those of `CKernels.h`.
   case add, subtract, multiply, divide
+}
+
+/// How an operand moves while a kernel goes over rows and columns.
+public struct RowStrides: Sendable {
+  /// Elements from one row to the next.
+  public var row: Int
+  /// Elements from one column to the next, 0 or 1.
+  public var column: Int
+
+  /// These strides.
+  public init(row: Int, column: Int) {
+    self.row = row
+    self.column = column
+  }
 }

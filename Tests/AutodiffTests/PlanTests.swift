@@ -60,6 +60,32 @@ import Testing
     #expect(steps[8] == steps[7].zip(.divide, row.map(.exp)))
   }
 
+  /// Operands that repeat along the first, the middle, the last axis, or two of them.
+  @Test(arguments: [[1, 1, 1], [2, 3, 5], [4, 1, 7], [3, 50, 10], [2, 130, 33], [2, 2, 2500]])
+  func fusedChainsReadOperandsThatRepeatAlongAnyAxis(_ extents: [Int]) throws {
+    let (d, r, c) = (extents[0], extents[1], extents[2])
+    var graph = Graph()
+    let x = graph.input("x", [d, r, c])
+    let others: [(label: String, shape: Shape)] = [
+      ("middle", [d, 1, c]), ("matrix", [r, c]), ("column", [r, 1]), ("outer", [d, 1, 1]),
+      ("each", [d, r, 1]), ("row", [c]),
+    ]
+    var nodes: [NodeID] = []
+    for (label, shape) in others {
+      nodes.append(graph.multiply(nodes.last ?? x, graph.input(label, shape)))
+    }
+    let repeated = graph.broadcast(graph.input("bias", [d, 1, c]), from: [1, c], to: [r, c])
+    nodes.append(graph.add(nodes[5], repeated))
+    var draws = Draws(3)
+    var values = ["x": draws.tensor([d, r, c]), "bias": draws.tensor([d, 1, c])]
+    for (label, shape) in others { values[label] = draws.tensor(shape) }
+    var wanted = try #require(values["x"])
+    for (label, _) in others { wanted = wanted.zip(.multiply, try #require(values[label])) }
+    wanted = wanted.zip(.add, try #require(values["bias"]))
+    #expect(evaluate(graph, [nodes[6]], values)[0] == wanted)
+    #expect(evaluate(graph, nodes, values)[6] == wanted)
+  }
+
   /// A second graph with other nodes between the same steps: fused or not, the same bits.
   @Test func derivativesOfANetworkDoNotDependOnWhatElseIsAsked() {
     var graph = Graph()

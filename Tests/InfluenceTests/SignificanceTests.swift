@@ -2,10 +2,20 @@ import Influence
 import TensorCore
 import Testing
 
+/// Items of strata against the strangers of their stratum, counted one by one.
+private func compare(
+  items: [Double], strata: [Int?], strangers: [[Double]], level: Double = 0.05
+) -> Significance {
+  let own = strata.map { $0.map { strangers[$0] } ?? [] }
+  return Significance(
+    atLeast: zip(items, own).map { item, own in own.count { $0 >= item } }, of: own.map(\.count),
+    level: level)
+}
+
 @Suite("significance against strangers")
 struct SignificanceTests {
   @Test("p counts the strangers with as much credit, in the item's own stratum") func byHand() {
-    let result = Significance(
+    let result = compare(
       items: [5, 2, 0, 2, 9], strata: [0, 0, 0, 1, nil], strangers: [[1, 3, 2, 4], [2]])
     // Among 1 2 3 4: none, three (a tie counts), all; against a single 2: it.
     #expect(result.pValues == [0.2, 0.8, 1, 1, nil])
@@ -15,8 +25,8 @@ struct SignificanceTests {
   }
 
   @Test("no items, no strangers") func empty() {
-    #expect(Significance(items: [], strata: [], strangers: []).count == 0)
-    let alone = Significance(items: [1, 2], strata: [0, nil], strangers: [[]])
+    #expect(compare(items: [], strata: [], strangers: []).count == 0)
+    let alone = compare(items: [1, 2], strata: [0, nil], strangers: [[]])
     #expect(alone.pValues == [nil, nil])
     #expect(alone.isSignificant == [false, false])
     #expect(alone.leastPValue == nil && alone.tested == 0)
@@ -24,8 +34,8 @@ struct SignificanceTests {
 
   @Test("a single stranger can never be enough at 5 %, but is at one half") func single() {
     let strangers = [[0.0]]
-    #expect(Significance(items: [1], strata: [0], strangers: strangers).count == 0)
-    let half = Significance(items: [1], strata: [0], strangers: strangers, level: 0.5)
+    #expect(compare(items: [1], strata: [0], strangers: strangers).count == 0)
+    let half = compare(items: [1], strata: [0], strangers: strangers, level: 0.5)
     #expect(half.pValues == [0.5] && half.count == 1)
   }
 
@@ -33,7 +43,7 @@ struct SignificanceTests {
     // 99 strangers 1 … 99: a credit of 99.5 − k has p = (k + 1) / 100.
     let strangers = [(1...99).map(Double.init)]
     func significant(_ percents: [Int], level: Double = 0.05) -> [Bool] {
-      Significance(
+      compare(
         items: percents.map { 100.5 - Double($0) }, strata: percents.map { _ in 0 },
         strangers: strangers, level: level
       ).isSignificant
@@ -50,7 +60,7 @@ struct SignificanceTests {
 
   @Test("items without a p-value take no part in the correction") func untested() {
     let strangers = [(1...99).map(Double.init)]
-    let result = Significance(
+    let result = compare(
       items: [95.5] + [Double](repeating: 1000, count: 50),
       strata: [0] + [Int?](repeating: nil, count: 50), strangers: strangers)
     #expect(result.pValues[0] == 0.05)
@@ -64,7 +74,7 @@ struct SignificanceTests {
     let trials = 4_000
     for _ in 0..<trials {
       let credits: [Double] = (0..<20).map { _ in random.nextNormal() }
-      let p = Significance(items: [credits[0]], strata: [0], strangers: [Array(credits[1...])])
+      let p = compare(items: [credits[0]], strata: [0], strangers: [Array(credits[1...])])
         .pValues[0]
       counts[Int(((p ?? 0) * 20).rounded()) - 1] += 1
     }
@@ -79,7 +89,7 @@ struct SignificanceTests {
     var low = 0
     for _ in 0..<2_000 {
       let credits = (0..<20).map { _ in Double(random.nextInteger(below: 3)) }
-      let p = Significance(items: [credits[0]], strata: [0], strangers: [Array(credits[1...])])
+      let p = compare(items: [credits[0]], strata: [0], strangers: [Array(credits[1...])])
         .pValues[0]
       if (p ?? 1) <= 0.3 { low += 1 }
     }
@@ -100,7 +110,7 @@ struct SignificanceTests {
       let credits = (0..<items).map { item in
         Double(strata[item] + 1) * (random.nextNormal() + (item < planted ? 4 : 0))
       }
-      let result = Significance(
+      let result = compare(
         items: credits, strata: strata, strangers: strangers, level: level)
       let wrong = result.isSignificant[planted...].count { $0 }
       falseShare += Double(wrong) / Double(max(1, result.count)) / Double(trials)
@@ -112,20 +122,43 @@ struct SignificanceTests {
     #expect(Double(found) / Double(planted * trials) > 0.9)
   }
 
+  @Test("few strangers in many places are few strangers") func places() {
+    var random = RandomStream(seed: 15, stream: 910)
+    // A stranger's credit is much the same in all places, as its gradients are.
+    let (items, strangers, trials) = (80, 30, 200)
+    var (claims, low) = (0, 0)
+    for _ in 0..<trials {
+      let effects: [Double] = (0..<strangers).map { _ in random.nextNormal() }
+      let numbers = (0..<items).map { _ in
+        let place = 0.1 * random.nextNormal()
+        let credit = random.nextNormal() + place
+        return effects.count { $0 + place + 0.05 * random.nextNormal() >= credit }
+      }
+      let result = Significance(
+        atLeast: numbers, of: [Int](repeating: strangers, count: items))
+      if result.count > 0 { claims += 1 }
+      low += result.pValues.count { ($0 ?? 1) <= 0.1 }
+    }
+    // All are null: any claim is false. The level allows 5 % of the trials, three standard errors more.
+    #expect(Double(claims) / Double(trials) <= 0.05 + 3 * 0.0154)
+    // Items share their strangers, so shares scatter widely from trial to trial: about 0.05 each.
+    #expect(Double(low) / Double(items * trials) < 0.1 + 3 * 0.05 / Double(trials).squareRoot())
+  }
+
   @Test("the order of items and of strangers, and the unit, change nothing") func invariance() {
     var random = RandomStream(seed: 14, stream: 910)
     let credits: [Double] = (0..<40).map { ($0 < 10 ? 6 : 0) + random.nextNormal() }
     let strata: [Int?] = (0..<40).map { $0 % 9 == 0 ? nil : $0 % 3 }
     let strangers: [[Double]] = (0..<3).map { _ in (0..<150).map { _ in random.nextNormal() } }
-    let usual = Significance(items: credits, strata: strata, strangers: strangers)
+    let usual = compare(items: credits, strata: strata, strangers: strangers)
     #expect(usual.count > 0)
     let order = random.permutation(40)
-    let shuffled = Significance(
+    let shuffled = compare(
       items: order.map { credits[$0] }, strata: order.map { strata[$0] },
       strangers: strangers.map { $0.reversed() })
     #expect(shuffled.pValues == order.map { usual.pValues[$0] })
     #expect(shuffled.isSignificant == order.map { usual.isSignificant[$0] })
-    let scaled = Significance(
+    let scaled = compare(
       items: credits.map { $0 * 1e-3 }, strata: strata,
       strangers: strangers.map { $0.map { $0 * 1e-3 } })
     #expect(scaled == usual)

@@ -344,6 +344,9 @@ struct BadInputTests {
     BadInput(
       "a swap with too many", 64, ["--swap", "found 2", "expected 1"],
       ["retrain", "run", "--without", "3", "--swap", "test:0..<2"]),
+    BadInput(
+      "a column of the ledger for queries as one sum", 64, ["--aggregate"],
+      ["score", "run", "--method", "marginal", "--aggregate"]),
     BadInput("nothing of that kind to list", 64, ["spells", "methods"], ["list", "spells"]),
   ]
 
@@ -563,6 +566,8 @@ struct BadInputTests {
       ["inspect", "evil.safetensors"], ["inspect", "evil.safetensors", "--json"],
       ["self-influence", "run"], ["self-influence", "run", "--json"],
       ["score", "run", "--query", "train:3"], ["score", "run", "--query", "train:3", "--json"],
+      ["ledger", "run", "--query", "train:3", "--columns", "credit", "--tolerance", "1"],
+      ["retrain", "run", "--without", "3", "--query", "train:3", "--columns", "marginal"],
     ] {
       let outcome = try await room.run(arguments)
       #expect(outcome.status == 0, "\(outcome.errors)")

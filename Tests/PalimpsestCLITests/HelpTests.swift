@@ -69,7 +69,11 @@ struct HelpTests {
     let methods = try await room.done("list", "methods", "--json").json.compactMap {
       $0["name"]?.string
     }
-    #expect(Set(methods).isSuperset(of: ["grad-dot", "grad-cos", "tracin", "tracin-last-layer"]))
+    #expect(
+      Set(methods).isSuperset(
+        of: [
+          "grad-dot", "grad-cos", "tracin", "tracin-last-layer", "credit", "marginal", "integrated",
+        ]))
     let optimizers = try await room.done("list", "optimizers", "--json").json.compactMap {
       $0["name"]?.string
     }

@@ -45,6 +45,22 @@ struct LedgerTests {
     #expect(!FileManager.default.fileExists(atPath: room.path("run/ledger")))
   }
 
+  @Test("a column is a method of scores too, with the same numbers")
+  func scores() async throws {
+    let room = try await Room.withRun(items: 40, "--precision", "float64")
+    _ = try await room.done(
+      "ledger", "run", "--query", "test:0..<2", "--scores", "npy", "--tolerance", "0.01")
+    for column in LedgerColumn.allCases where column != .integrated {
+      let printed = try await room.done(
+        "score", "run", "--query", "test:0..<2", "--method", column.rawValue, "--scores", "s.npy",
+        "--out", "s.html", "--json"
+      ).json
+      #expect(printed.count >= 2)
+      let scores: Tensor<Double> = try room.array("s.npy")
+      #expect(try scores == room.array("npy/\(column.rawValue).npy"))
+    }
+  }
+
   @Test("the matrices have the run's precision, or the one asked for")
   func precision() async throws {
     let room = try await Room.withRun()
@@ -154,6 +170,42 @@ struct LedgerTests {
     let none = try await room.run(options + ["--twins", "0", "--json"])
     #expect(try none.json.first?["significance"] == .null)
     #expect(try none.json.first?["credit"]?["significantItems"] == .null)
+  }
+
+  @Test("an interrupted ledger goes on where it stopped, to the same bits")
+  func interrupted() async throws {
+    // Some seconds of work in a debug build.
+    let room = try await Room.withRun(items: 400, "--epochs", "15", "--lr", "0.05")
+    let options = [
+      "ledger", "run", "--query", "test:0..<8", "--columns", "credit,marginal", "--threads", "1",
+    ]
+    let whole = try await room.run(options + ["--scores", "whole", "--threads", "2"])
+    try #require(whole.status == 0, "\(whole.errors)")
+    let folder = room.path("parts")
+    let stopped = try await room.run(options + ["--scores", "parts"]) { process in
+      // The files are opened when the work begins. A thread of its own, so that other tests do not
+      // delay it.
+      Thread.detachNewThread {
+        while kill(process, 0) == 0 {
+          let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+          if !names.isEmpty {
+            Thread.sleep(forTimeInterval: 0.2)
+            kill(process, SIGINT)
+            return
+          }
+          Thread.sleep(forTimeInterval: 0.005)
+        }
+      }
+    }
+    #expect(stopped.status == 130)
+    #expect(
+      stopped.errors == "palimpsest: interrupted; repeat the command to go on where it stopped\n")
+    #expect(stopped.output == "")
+    #expect(!FileManager.default.fileExists(atPath: room.path("parts/credit.npy")))
+    let again = try await room.run(options + ["--scores", "parts"])
+    #expect(again.status == 0, "\(again.errors)")
+    #expect(try room.contents(of: "parts") == room.contents(of: "whole"))
+    #expect(!FileManager.default.fileExists(atPath: room.path("run/ledger")))
   }
 
   @Test("a dry run says what it would take and writes nothing")

@@ -72,7 +72,9 @@ struct RetrainTests {
       let outcome = try await room.run(["retrain", "run", "--without-top", "3", "--json"] + query)
       let receipt = try outcome.json[1]
       let sum = strongest.reduce(0) { $0 + rows[$1] }
-      #expect(receipt["predicted"]?["credit"]?.double == (measure == .loss ? sum : -sum))
+      let predicted = try #require(receipt["predicted"]?["credit"]?.double)
+      // Visits are summed in another order.
+      #expect(abs(predicted - (measure == .loss ? sum : -sum)) < 1e-12)
       #expect(receipt["removed"]?.string == "its 3 strongest supporters")
     }
   }

@@ -55,8 +55,7 @@ struct HTMLReportTests {
     var account = Sample.threeColumns(
       (0..<40).map { 20.5 - Double($0) }, refusal: text,
       significance: Significance(
-        items: (0..<40).map { 20.5 - Double($0) }, strata: Array(repeating: 0, count: 40),
-        strangers: [[1]]))
+        atLeast: (0..<40).map { $0 < 20 ? 0 : 1 }, of: Array(repeating: 1, count: 40)))
     account.columns[.credit]?.decay = 0.5
     let ledger = ScoreReport.QueryLedger(
       query: .init(id: text, label: text, group: text, content: .image(image)), account: account,
@@ -140,15 +139,21 @@ struct HTMLReportTests {
   }
 
   @Test("each step of the waterfall starts where the one before ended") func waterfall() throws {
-    // From 2.5 by −1, −0.25, +0.5 to 1.75 on 200 units of 2.5 nats, then the residual of nothing.
+    // From 2.5 by −1, −0.25, +0.5, nothing and the residual of nothing to 1.75: 200 units are 2.5
+    // nats.
     let ledger = Sample.ledger(Sample.account([1, -0.5, 0, 0.25]))
     let page = PageReader(HTMLReport.render(Sample.report([.ledger(ledger)])))
     let start = try #require(page.elements.firstIndex { $0.attributes["class"] == "waterfall" })
-    let bars = page.elements[start...].filter { $0.name == "rect" }.prefix(6).map(\.attributes)
+    let bars = page.elements[start...].filter { $0.name == "rect" }.prefix(7).map(\.attributes)
     #expect(
-      bars.map { $0["class"] } == ["level", "support", "support", "oppose", "nobody", "level"])
-    #expect(bars.map { $0["x"] } == ["0.00", "120.00", "100.00", "100.00", "140.00", "0.00"])
-    #expect(bars.map { $0["width"] } == ["200.00", "80.00", "20.00", "40.00", "0.00", "140.00"])
+      bars.map { $0["class"] } == [
+        "level", "support", "support", "oppose", "support", "nobody", "level",
+      ])
+    #expect(
+      bars.map { $0["x"] } == ["0.00", "120.00", "100.00", "100.00", "140.00", "140.00", "0.00"])
+    #expect(
+      bars.map { $0["width"] } == ["200.00", "80.00", "20.00", "40.00", "0.00", "0.00", "140.00"])
+    #expect(page.text.contains("1 other item"))
   }
 
   @Test("receipts have a bar for the prediction and one for what came out") func receipts() {

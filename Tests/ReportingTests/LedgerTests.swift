@@ -52,7 +52,7 @@ struct LedgerTests {
     report.measure = .margin
     let text = TerminalReport.render(report)
     #expect(text.contains("  + 4 items"))
-    #expect(text.contains("  = margin after training    3.250"))
+    #expect(text.contains("  = margin after training     3.250"))
     #expect(HTMLReport.render(report).contains("Before + rows = after."))
   }
 
@@ -131,17 +131,17 @@ struct LedgerTests {
   }
 
   @Test("items that are owed more than a stranger are marked") func claims() {
-    let strangers = (0..<99).map { Double($0) / 1_000 }
-    let claimed = Significance(items: rows, strata: [0, 0, nil, 0], strangers: [strangers])
+    // No stranger has as much as the first two, all have as much as the last.
+    let claimed = Significance(atLeast: [0, 0, 0, 99], of: [99, 99, 0, 99])
     let page = text(
       Sample.ledger(Sample.threeColumns(rows, significance: claimed)), width: 400)
     #expect(page.contains("This output owes 2 items of 3 more than it would owe a stranger"))
     #expect(page.contains("0.010*") && page.contains("  1.0\n") == false)
-    let few = Significance(items: rows, strata: [0, 0, 0, 0], strangers: [[0.1, 0.2]])
+    let few = Significance(atLeast: [0, 0, 1, 2], of: [2, 2, 2, 2])
     let none = text(Sample.ledger(Sample.threeColumns(rows, significance: few)), width: 400)
     #expect(none.contains("For no item of 4 does it hold at 5\u{202f}%"))
-    #expect(none.contains("(no p-value can be below 0.33)"))
-    let nobody = Significance(items: rows, strata: [nil, nil, nil, nil], strangers: [])
+    #expect(none.contains("the smallest p-value that so few strangers allow, 0.33, is too large"))
+    let nobody = Significance(atLeast: [0, 0, 0, 0], of: [0, 0, 0, 0])
     #expect(nobody.sentence.hasPrefix("No stranger could stand in"))
   }
 

@@ -91,6 +91,47 @@ import Testing
     body(type)
   }
 
+  @Test(arguments: precisions) func `sums of rows, of columns and of products`(
+    type: any TensorScalar.Type
+  ) {
+    func body<Scalar: TensorScalar>(_: Scalar.Type) {
+      for columns in Self.lengths {
+        // Multiples of 1/8 make every sum exact, in any order.
+        let (blocks, rows) = (2, 3)
+        let x = (0..<blocks * rows * columns).map { Scalar($0 % 11) / 8 - 0.5 }
+        let y = (0..<columns).map { Scalar($0 % 5) / 8 }
+        let all = (0..<blocks * rows).map { Array(x[$0 * columns..<($0 + 1) * columns]) }
+        var sums = [Scalar](repeating: -1, count: blocks * rows)
+        Scalar.sumRows(blocks * rows, columns, x, &sums)
+        #expect(sums == all.map { $0.reduce(0, +) })
+        var below = [Scalar](repeating: -1, count: blocks * columns)
+        Scalar.sumColumns(blocks, rows, columns, x, &below)
+        for block in 0..<blocks {
+          for column in 0..<columns {
+            let rowsOfBlock = all[block * rows..<(block + 1) * rows]
+            let sum: Scalar = rowsOfBlock.reduce(0) { $0 + $1[column] }
+            #expect(below[block * columns + column] == sum)
+          }
+        }
+        var dots = [Scalar](repeating: 1, count: 2 * blocks * rows)
+        Scalar.addDots(blocks * rows, columns, x, y, &dots, 2)
+        for (row, place) in zip(all, stride(from: 0, to: dots.count, by: 2)) {
+          var sum: Scalar = 1
+          for (left, right) in zip(row, y) { sum += left * right }
+          #expect(dots[place] == sum && dots[place + 1] == 1)
+        }
+        let left: [Scalar] = [0, 1, 3]
+        var outer = [Scalar](repeating: 1, count: rows * columns)
+        Scalar.addOuter(rows, columns, -2, left, y, &outer)
+        for (row, factor) in left.enumerated() {
+          let wanted = y.map { 1 - 2 * factor * $0 }
+          #expect(Array(outer[row * columns..<(row + 1) * columns]) == wanted)
+        }
+      }
+    }
+    body(type)
+  }
+
   @Test(arguments: precisions) func `fused updates`(type: any TensorScalar.Type) {
     func body<Scalar: TensorScalar>(_: Scalar.Type) {
       for count in Self.lengths {

@@ -99,6 +99,20 @@ struct DataTests {
     #expect(fault().contains("inputs of shape []"))
   }
 
+  @Test("names and groups are lines of text, one for each item")
+  func names() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("Ann\r\nBob\nCara", to: "three.txt")
+    #expect(try ItemNames.read(path: folder.path("three.txt"), items: 3) == ["Ann", "Bob", "Cara"])
+    #expect(
+      message { _ = try ItemNames.read(path: folder.path("three.txt"), items: 4) }
+        .contains("found 3 lines, expected 4"))
+    try folder.write("Ann\n\nCara\n", to: "hole.txt")
+    #expect(
+      message { _ = try ItemNames.read(path: folder.path("hole.txt"), items: 3) }
+        .contains("line 2 empty"))
+  }
+
   @Test("inputs and targets of different numbers")
   func counts() throws {
     try NPY.write(StoredArray([0, 1, 2], shape: [3]), to: y)

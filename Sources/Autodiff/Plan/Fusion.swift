@@ -2,26 +2,17 @@ import TensorCore
 
 /// A run of elementwise operations on one shape, executed chunk by chunk in the first-level cache.
 ///
-/// Values that only the run itself reads never reach the arena.
+/// The shape is taken as three axes, outer, rows and columns, of which an operand has any; along the
+/// others it repeats. Values that only the run itself reads never reach the arena.
 struct FusedChain<Scalar: TensorScalar>: Sendable {
-  /// How an operation reads or writes a value while it goes over the elements.
-  enum Access: Sendable {
-    /// An array of the chain's shape.
-    case full
-    /// A value of the chain itself, held for one chunk.
-    case scratch
-    /// One number.
-    case scalar
-    /// The last axes of the shape, the same for every row.
-    case row
-    /// One number for each row.
-    case column
-  }
-
   struct Operand: Sendable {
-    var access: Access
     /// The slot in the table, or the number of the scratch chunk.
     var index: Int
+    /// Whether it is a value of the chain itself, held for one chunk.
+    var isScratch: Bool
+    /// Elements from one index of the outer axis to the next.
+    var outer: Int
+    var strides: RowStrides
   }
 
   struct Operation: Sendable {
@@ -31,102 +22,118 @@ struct FusedChain<Scalar: TensorScalar>: Sendable {
     let x: Operand
     let y: Operand
     let result: Operand
-    var goesByRow: Bool {
-      x.access == .row || x.access == .column || y.access == .row || y.access == .column
-    }
   }
 
   let operations: [Operation]
-  /// The elements of the shape.
-  let count: Int
-  /// The elements of a row.
-  let columns: Int
-  /// The elements of a chunk: whole rows.
-  let chunk: Int
+  let axes: ChainAxes
+  /// The rows of a chunk.
+  private let chunkRows: Int
   /// The scratch elements the chain needs.
   let scratchCount: Int
 
   /// Elements of a chunk that keep a few operands in a first-level cache.
   private static var targetChunk: Int { 2048 }
 
-  init(_ operations: [Operation], count: Int, columns: Int, scratchChunks: Int) {
+  init(_ operations: [Operation], _ axes: ChainAxes, scratchChunks: Int) {
     self.operations = operations
-    self.count = count
-    self.columns = max(columns, 1)
-    chunk = max(Self.targetChunk / self.columns, 1) * self.columns
-    scratchCount = scratchChunks * chunk
+    self.axes = axes
+    chunkRows = max(min(Self.targetChunk / max(axes.columns, 1), axes.rows), 1)
+    scratchCount = scratchChunks * chunkRows * axes.columns
   }
 
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   func run(
     _ table: UnsafePointer<UnsafeMutablePointer<Scalar>>, _ scratch: UnsafeMutablePointer<Scalar>
   ) {
-    var start = 0
-    while start < count {
-      let length = min(chunk, count - start)
-      for operation in operations {
-        if operation.goesByRow {
-          for row in 0..<length / columns {
-            run(operation, table, scratch, start, row * columns, columns)
-          }
-        } else {
-          run(operation, table, scratch, start, 0, length)
-        }
+    for outer in 0..<axes.outer {
+      var row = 0
+      while row < axes.rows {
+        let rows = min(chunkRows, axes.rows - row)
+        for operation in operations { run(operation, table, scratch, outer, row, rows) }
+        row += rows
       }
-      start += length
     }
   }
 
   @inline(__always)
   private func run(
     _ operation: Operation, _ table: UnsafePointer<UnsafeMutablePointer<Scalar>>,
-    _ scratch: UnsafeMutablePointer<Scalar>, _ start: Int, _ inner: Int, _ length: Int
+    _ scratch: UnsafeMutablePointer<Scalar>, _ outer: Int, _ row: Int, _ rows: Int
   ) {
-    let x = pointer(operation.x, table, scratch, start, inner)
-    let z = pointer(operation.result, table, scratch, start, inner)
+    let x = pointer(operation.x, table, scratch, outer, row)
+    let z = pointer(operation.result, table, scratch, outer, row)
     switch operation.function {
     case .unary(let function):
-      Scalar.map(function, length, x, z)
+      Scalar.map(function, rows * axes.columns, x, z)
     case .affine:
-      Scalar.affine(length, operation.scale, x, operation.offset, z)
+      Scalar.affine(rows * axes.columns, operation.scale, x, operation.offset, z)
     case .binary(let function):
-      let y = pointer(operation.y, table, scratch, start, inner)
-      Scalar.zip(
-        function, length, x, varies(operation.x), y, varies(operation.y), z)
+      let y = pointer(operation.y, table, scratch, outer, row)
+      Scalar.zipRows(
+        function, rows, axes.columns, x, operation.x.strides, y, operation.y.strides, z)
     }
-  }
-
-  @inline(__always)
-  private func varies(_ operand: Operand) -> Bool {
-    operand.access != .scalar && operand.access != .column
   }
 
   @inline(__always)
   private func pointer(
     _ operand: Operand, _ table: UnsafePointer<UnsafeMutablePointer<Scalar>>,
-    _ scratch: UnsafeMutablePointer<Scalar>, _ start: Int, _ inner: Int
+    _ scratch: UnsafeMutablePointer<Scalar>, _ outer: Int, _ row: Int
   ) -> UnsafeMutablePointer<Scalar> {
-    switch operand.access {
-    case .full: table[operand.index] + start + inner
-    case .scratch: scratch + operand.index * chunk + inner
-    case .scalar, .row: table[operand.index]
-    case .column: table[operand.index] + (start + inner) / columns
+    operand.isScratch
+      ? scratch + operand.index * chunkRows * axes.columns
+      : table[operand.index] + outer * operand.outer + row * operand.strides.row
+  }
+}
+
+/// A shape as the three axes of a chain.
+struct ChainAxes: Sendable {
+  let outer: Int
+  let rows: Int
+  let columns: Int
+  private let shape: Shape
+  /// Where the rows and the columns begin among the axes of the shape.
+  private let starts: (rows: Int, columns: Int)
+
+  /// - Parameter cuts: At most two places between axes of the shape, ascending.
+  init(_ shape: Shape, cuts: [Int]) {
+    self.shape = shape
+    starts = (cuts.count == 2 ? cuts[0] : 0, cuts.last ?? shape.rank)
+    outer = shape.extents[..<starts.rows].reduce(1, *)
+    rows = shape.extents[starts.rows..<starts.columns].reduce(1, *)
+    columns = shape.extents[starts.columns...].reduce(1, *)
+  }
+
+  /// How far an operand moves along each axis; 0 where it repeats.
+  func strides(_ operand: Shape) -> (outer: Int, strides: RowStrides) {
+    if operand.count == shape.count {
+      return (rows * columns, RowStrides(row: columns, column: 1))
     }
+    let missing = shape.rank - operand.rank
+    func has(_ axes: Range<Int>) -> Bool {
+      axes.contains { $0 >= missing && operand[$0 - missing] != 1 }
+    }
+    let hasRows = has(starts.rows..<starts.columns)
+    let hasColumns = has(starts.columns..<shape.rank)
+    let row = hasColumns ? columns : 1
+    return (
+      has(0..<starts.rows) ? (hasRows ? rows : 1) * row : 0,
+      RowStrides(row: hasRows ? row : 0, column: hasColumns ? 1 : 0)
+    )
   }
 }
 
-/// How an operand of this shape is read against a result shape; nil where a chain cannot.
-func chainAccess(_ operand: Shape, _ result: Shape) -> (access: ChainAccess, columns: Int)? {
-  if operand.count == result.count { return (.full, 1) }
-  if operand.count == 1 { return (.scalar, 1) }
-  let trimmed = Shape(Array(operand.extents.drop { $0 == 1 }))
-  if result.suffix(trimmed.rank) == trimmed { return (.row, trimmed.count) }
-  guard operand.rank == result.rank else { return nil }
-  let held = operand.extents.reversed().prefix { $0 == 1 }.count
-  if operand.dropLast(held) == result.dropLast(held) {
-    return (.column, result.suffix(held).count)
+/// The places between axes of a result where an operand begins or ends to repeat.
+///
+/// A chain can hold operations whose operands have at most two such places together.
+func chainCuts(_ operand: Shape, _ result: Shape) -> Set<Int> {
+  var cuts: Set<Int> = []
+  var repeats: Bool?
+  for axis in 0..<result.rank where result[axis] != 1 {
+    let own = axis - result.rank
+    let isRepeated = -own > operand.rank || operand[own] == 1
+    if let repeats, repeats != isRepeated { cuts.insert(axis) }
+    repeats = isRepeated
   }
-  return nil
+  return cuts
 }
-
-/// The kinds of access that shapes decide.
-enum ChainAccess { case full, scalar, row, column }

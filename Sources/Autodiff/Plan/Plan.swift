@@ -75,6 +75,8 @@ public struct Plan<Scalar: TensorScalar>: Sendable {
   /// - Parameters:
   ///   - workspace: Memory made by this plan, with every input bound.
   ///   - pool: Threads that large products share; nil for none.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func run(_ workspace: Workspace<Scalar>, pool: WorkerPool? = nil) {
     workspace.checkBound()
     let (table, indexTable) = (UnsafePointer(workspace.table), UnsafePointer(workspace.indexTable))

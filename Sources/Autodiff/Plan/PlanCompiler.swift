@@ -14,7 +14,8 @@ struct PlanCompiler<Scalar: TensorScalar> {
   /// One step before memory is placed: its nodes, in order.
   private struct Group {
     var nodes: [NodeID]
-    var columns = 1
+    /// Where the shape of a chain is cut into axes.
+    var cuts: Set<Int> = []
     var isChain: Bool
   }
 
@@ -100,49 +101,40 @@ struct PlanCompiler<Scalar: TensorScalar> {
   private func fuse(_ work: [NodeID]) -> [Group] {
     var groups: [Group] = []
     for id in work {
-      guard let columns = chainColumns(id) else {
+      guard let cuts = chainCuts(id) else {
         groups.append(Group(nodes: [id], isChain: false))
         continue
       }
       if let last = groups.last, last.isChain, graph.shape(last.nodes[0]) == graph.shape(id),
-        columns == 1 || last.columns == 1 || columns == last.columns
+        cuts.union(last.cuts).count <= 2
       {
         groups[groups.count - 1].nodes.append(id)
-        groups[groups.count - 1].columns = max(columns, last.columns)
+        groups[groups.count - 1].cuts.formUnion(cuts)
       } else {
-        groups.append(Group(nodes: [id], columns: columns, isChain: true))
+        groups.append(Group(nodes: [id], cuts: cuts, isChain: true))
       }
     }
     return groups
   }
 
-  /// The row length that a node needs as part of a chain, 1 for any; nil where it cannot be one.
-  private func chainColumns(_ id: NodeID) -> Int? {
+  /// Where a node needs its shape cut as part of a chain; nil where it cannot be one.
+  private func chainCuts(_ id: NodeID) -> Set<Int>? {
     let node = graph[id]
     guard node.primitive.elementwise != nil else { return nil }
-    var columns = 1
-    for operand in node.operands {
-      guard let access = chainAccess(graph.shape(operand), node.shape) else { return nil }
-      if access.columns > 1 {
-        guard columns == 1 || columns == access.columns else { return nil }
-        columns = access.columns
-      }
+    let cuts = node.operands.reduce(into: Set<Int>()) {
+      $0.formUnion(Autodiff.chainCuts(graph.shape($1), node.shape))
     }
-    return columns
+    return cuts.count <= 2 ? cuts : nil
   }
 
   private func chain(_ group: Group, _ inScratch: [NodeID: Int]) -> Chain {
     let shape = graph.shape(group.nodes[0])
-    let operand = { (id: NodeID, isResult: Bool) -> Chain.Operand in
-      if let chunk = inScratch[root(id)] { return .init(access: .scratch, index: chunk) }
-      let access: Chain.Access
-      switch isResult ? .full : chainAccess(graph.shape(id), shape)?.access {
-      case .scalar: access = .scalar
-      case .row: access = .row
-      case .column: access = .column
-      default: access = .full
-      }
-      return .init(access: access, index: slot(id))
+    let axes = ChainAxes(shape, cuts: group.cuts.sorted())
+    let operand = { (id: NodeID) -> Chain.Operand in
+      let (outer, strides) = axes.strides(graph.shape(id))
+      let chunk = inScratch[root(id)]
+      return Chain.Operand(
+        index: chunk ?? slot(id), isScratch: chunk != nil, outer: outer, strides: strides)
     }
     var chunks = 0
     let operations = group.nodes.compactMap { id -> Chain.Operation? in
@@ -151,14 +143,12 @@ struct PlanCompiler<Scalar: TensorScalar> {
       var (scale, offset) = (1.0, 0.0)
       if case .affine(let s, let o) = function { (scale, offset) = (s, o) }
       if let chunk = inScratch[id] { chunks = max(chunks, chunk + 1) }
-      let x = operand(node.operands[0], false)
+      let x = operand(node.operands[0])
       return Chain.Operation(
         function: function, scale: Scalar(scale), offset: Scalar(offset), x: x,
-        y: node.operands.count > 1 ? operand(node.operands[1], false) : x,
-        result: operand(id, true))
+        y: node.operands.count > 1 ? operand(node.operands[1]) : x, result: operand(id))
     }
-    return Chain(
-      operations, count: shape.count, columns: group.columns, scratchChunks: chunks)
+    return Chain(operations, axes, scratchChunks: chunks)
   }
 
   // MARK: Memory

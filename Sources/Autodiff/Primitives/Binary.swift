@@ -106,7 +106,7 @@ extension Graph {
   public mutating func add(_ x: NodeID, _ y: NodeID) -> NodeID {
     if isConstant(x, 0, asLargeAs: y) { return y }
     if isConstant(y, 0, asLargeAs: x) { return x }
-    return add(Binary(.add), x, y)
+    return add(Binary(.add), unrepeated(x, for: y), unrepeated(y, for: x))
   }
 
   /// x − y, broadcasting.
@@ -129,6 +129,13 @@ extension Graph {
     guard var total = terms.first else { return nil }
     for term in terms.dropFirst() { total = add(total, term) }
     return total
+  }
+
+  /// x before it was repeated, where meeting y repeats it just so.
+  private func unrepeated(_ x: NodeID, for y: NodeID) -> NodeID {
+    guard self[x].primitive is Broadcast else { return x }
+    let source = self[x].operands[0]
+    return shape(source).broadcast(with: shape(y)) == shape(x) && shape(y) == shape(x) ? source : x
   }
 
   /// Whether x is this constant and leaves y's shape alone when they meet.

@@ -43,6 +43,8 @@ public struct Broadcast: Primitive {
   }
 
   /// Copies runs.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {

@@ -37,6 +37,8 @@ public struct CrossEntropy: Primitive {
   }
 
   /// The bulk kernel.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {
@@ -104,6 +106,8 @@ public struct CrossEntropyGradient: Primitive {
   }
 
   /// The bulk kernel.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {

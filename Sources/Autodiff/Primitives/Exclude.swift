@@ -32,6 +32,8 @@ public struct Exclude: Primitive {
   ) -> NodeID? { operand == 0 ? graph.exclude(cotangent, operands[1], value: 0) : nil }
 
   /// A copy and one store per row.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {

@@ -34,6 +34,8 @@ public struct Gather: Primitive {
   }
 
   /// One copy per row.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {
@@ -92,6 +94,8 @@ public struct ScatterAdd: Primitive {
   ) -> NodeID? { operand == 0 ? graph.gather(cotangent, operands[1]) : nil }
 
   /// One addition per row.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {

@@ -35,6 +35,8 @@ public struct LogSumExp: Primitive {
   }
 
   /// The bulk kernel.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {

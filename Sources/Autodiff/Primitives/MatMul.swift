@@ -100,6 +100,8 @@ public struct MatMul: Primitive {
   }
 
   /// One product where only A has axes in front; else one for each of them.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {

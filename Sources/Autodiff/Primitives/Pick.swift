@@ -32,6 +32,8 @@ public struct Pick: Primitive {
   }
 
   /// One load per row.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {
@@ -82,6 +84,8 @@ public struct Unpick: Primitive {
   ) -> NodeID? { operand == 0 ? graph.pick(cotangent, operands[1]) : nil }
 
   /// One store per row.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {

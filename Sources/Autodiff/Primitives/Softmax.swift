@@ -28,6 +28,8 @@ public struct Softmax: Primitive {
   ) -> NodeID? { graph.softmaxProduct(result, cotangent) }
 
   /// The bulk kernel.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {

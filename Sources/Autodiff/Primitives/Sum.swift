@@ -54,12 +54,24 @@ public struct Sum: Primitive {
     return graph.broadcast(one, from: kept(shape), to: shape)
   }
 
-  /// Adds runs into the result, or their sums where the run itself is summed over.
+  /// Sums of rows, or of columns in blocks; other patterns add run after run.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {
     let shape = operands[0]
     var loops = StridedLoops(broadcasting: shape, kept(shape), to: shape)
+    let axes = loops.axes
+    switch axes.map({ $0.strideB == 0 }) {
+    case [true], [true, false]:
+      let rows = result.count
+      return { Scalar.sumRows(rows, axes[0].extent, $0[0], $0.result) }
+    case [false, true], [false, true, false]:
+      let blocks = axes.count == 3 ? axes[2].extent : 1
+      return { Scalar.sumColumns(blocks, axes[1].extent, axes[0].extent, $0[0], $0.result) }
+    default: break
+    }
     let (run, total) = (loops.removeInnermost(), result.count)
     return { [loops] operands in
       let (x, y) = (operands[0], operands.result)

@@ -40,6 +40,8 @@ public struct Transpose: Primitive {
   }
 
   /// Slabs of two axes go to the transpose kernel.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
   ) -> Kernel<Scalar> {

@@ -34,13 +34,16 @@ enum { KERNEL_PANEL_F32 = 64, KERNEL_PANEL_F64 = 32 };
 #define DECLARE(T, S)                                                                              \
   /* y[i] = f(x[i]) */                                                                             \
   void kernel_map_##S(int f, ptrdiff_t n, const T *x, T *y);                                       \
-  /* z[i] = f(x[i * sx], y[i * sy]) with sx, sy either 0 (one scalar) or 1 */                      \
-  void kernel_zip_##S(int f, ptrdiff_t n, const T *x, ptrdiff_t sx, const T *y, ptrdiff_t sy,      \
-                      T *z);                                                                       \
+  /* z[r, c] = f(x[r * xr + c * xc], y[r * yr + c * yc]) for a row-major z [rows, columns]; xc and */\
+  /* yc are 0 or 1. */                                                                             \
+  void kernel_zip_##S(int f, ptrdiff_t rows, ptrdiff_t columns, const T *x, ptrdiff_t xr,          \
+                      ptrdiff_t xc, const T *y, ptrdiff_t yr, ptrdiff_t yc, T *z);                 \
   /* y[i] = a * x[i] + b */                                                                        \
   void kernel_affine_##S(ptrdiff_t n, T a, const T *x, T b, T *y);                                 \
   /* y[i] += a * x[i], one rounding on machines with a fused multiply-add */                       \
   void kernel_axpy_##S(ptrdiff_t n, T a, const T *x, T *y);                                        \
+  /* z[r, c] += a * x[r] * y[c] for a row-major z [rows, columns] */                               \
+  void kernel_add_outer_##S(ptrdiff_t rows, ptrdiff_t columns, T a, const T *x, const T *y, T *z); \
   /* z[i] += (x[i] + c) * y[i] */                                                                  \
   void kernel_multiply_add_##S(ptrdiff_t n, const T *x, T c, const T *y, T *z);                    \
   /* z[i] *= x[i] + c */                                                                           \
@@ -61,6 +64,14 @@ enum { KERNEL_PANEL_F32 = 64, KERNEL_PANEL_F64 = 32 };
   /* elements one after the other (sum only). */                                                   \
   T kernel_sum_##S(ptrdiff_t n, const T *x);                                                       \
   T kernel_dot_##S(ptrdiff_t n, const T *x, const T *y);                                           \
+  /* z[r * stride] += kernel_dot of x[r, :] and y. */                                              \
+  void kernel_add_dots_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, const T *y, T *z,        \
+                           ptrdiff_t stride);                                                      \
+  /* y[r] = kernel_sum of x[r, :]. */                                                              \
+  void kernel_sum_rows_##S(ptrdiff_t rows, ptrdiff_t columns, const T *x, T *y);                   \
+  /* y[b, c] = sum of x[b, r, c] over the rows r of each block, in their order. */                 \
+  void kernel_sum_columns_##S(ptrdiff_t blocks, ptrdiff_t rows, ptrdiff_t columns, const T *x,     \
+                              T *y);                                                               \
   /* The largest element, -infinity where n = 0; NaN where any is NaN. */                          \
   T kernel_max_##S(ptrdiff_t n, const T *x);                                                       \
   /* 0 where any element is NaN or infinite, else 1. */                                            \

@@ -1,47 +1,46 @@
-/// Gradients of a block of queries at points of a step's chord, in whatever form is at hand.
-///
-/// For one thread at a time.
-protocol ChordIntegrand: AnyObject {
-  /// The gradients at one point.
-  associatedtype Node: AnyObject
-  /// D, the queries of the block.
-  var count: Int { get }
-  /// Takes the gradients at a share of the way from the state before the step to that after it.
-  func node(at place: Double) -> Node
-  /// Takes the slopes of a node along the chord of another step that it lies on too.
-  func takeSlopes(_ node: Node)
-  /// Gives back a node that is not used any more.
-  func recycle(_ node: Node)
-  /// f of a query at the point.
-  func value(_ node: Node, _ query: Int) -> Double
-  /// ⟨∇f, Δ⟩ for the chord Δ.
-  func slope(_ node: Node, _ query: Int) -> Double
-  /// Adds `weight` times the gradients of some queries to the integral.
-  func add(_ node: Node, weight: Double, of queries: [Int])
-}
+import TensorCore
+import Training
 
 /// The integral of gradients along the chord of a step, ∫₀¹ ∇f(θ + tΔ) dt, by a rule on panels.
 ///
 /// How far a panel is from the truth is known without a guess: the integral of the slope must be the
-/// difference of f between the panel's ends. Panels that miss by more than what is allowed are cut
-/// in half, query by query, so that the kinks of a ReLU network are closed in on; a query's panels
-/// do not depend on the other queries.
-struct ChordQuadrature<Integrand: ChordIntegrand> {
-  let integrand: Integrand
+/// difference of f between the panel's ends. A panel that misses by more than it may is cut in half,
+/// query by query, so that the kinks of a ReLU network are closed in on; the halves together may miss
+/// as much, and what the better one leaves goes to the other. A query's panels do not depend on the
+/// other queries.
+struct ChordQuadrature<Scalar: TensorScalar> {
+  let gradients: ChordGradients<Scalar>
   let rule: QuadratureRule
   /// What rounding alone may make of a difference of two measures, as a share of the larger one.
   let noise: Double
+  private let integral: any ChordIntegral<Scalar>
   private let everyone: [Int]
   private let isClosed: Bool
+
+  private typealias Node = ChordGradients<Scalar>.Node
+
+  /// A part of the chord.
+  private struct Panel {
+    let start: Double
+    let width: Double
+    let nodes: [(node: Node, weight: Double)]
+
+    /// Half way: every rule that is refined has a node there.
+    var middle: Node { nodes[nodes.count / 2].node }
+  }
 
   /// Halvings of a step before a panel is taken as it is.
   private static var deepest: Int { 12 }
 
-  init(_ integrand: Integrand, _ rule: QuadratureRule, noise: Double) {
-    self.integrand = integrand
+  init(
+    _ gradients: ChordGradients<Scalar>, into integral: any ChordIntegral<Scalar>,
+    _ rule: QuadratureRule, noise: Double
+  ) {
+    self.gradients = gradients
+    self.integral = integral
     self.rule = rule
     self.noise = noise
-    everyone = Array(0..<integrand.count)
+    everyone = Array(0..<gradients.count)
     isClosed = rule == .simpson
   }
 
@@ -53,62 +52,104 @@ struct ChordQuadrature<Integrand: ChordIntegrand> {
   ///   - last: The node at the end, where it is known.
   /// - Returns: The node at the start, where the rule takes it.
   func integrate(
-    ends: [(Double, Double)], allowed: [Double], last: Integrand.Node?
-  ) -> Integrand.Node? {
-    if let last { integrand.takeSlopes(last) }
-    let first = refine(
-      0...1, everyone, ends: ends, left: nil, right: isClosed ? last : nil, allowed: allowed,
-      depth: 0)
-    if let last { integrand.recycle(last) }
-    return first
+    ends: [(Double, Double)], allowed: [Double], last: ChordGradients<Scalar>.Node?
+  ) -> ChordGradients<Scalar>.Node? {
+    if let last { gradients.takeSlopes(last) }
+    let whole = panel(0, 1, everyone, left: nil, right: last)
+    let failing =
+      rule.isRefined
+      ? everyone.filter { !(missed(whole, $0, ends[$0]) <= allowed[$0]) } : []
+    add(whole, everyone.without(failing))
+    if !failing.isEmpty { split(whole, failing, ends, allowed, depth: 1) }
+    for (node, _) in whole.nodes { take(node) }
+    for (node, _) in whole.nodes.dropFirst(isClosed ? 1 : 0) { gradients.recycle(node) }
+    return isClosed ? whole.nodes[0].node : nil
   }
 
-  /// Adds the integral over a panel for some queries.
+  /// Adds the integral over a panel in two halves for some queries.
   ///
-  /// - Returns: The node at the start of the panel where the rule takes it and it was not given.
-  private func refine(
-    _ panel: ClosedRange<Double>, _ active: [Int], ends: [(Double, Double)],
-    left: Integrand.Node?, right: Integrand.Node?, allowed: [Double], depth: Int
-  ) -> Integrand.Node? {
-    let width = panel.upperBound - panel.lowerBound
-    let nodes = rule.nodes.map { node in
-      let given = !isClosed ? nil : node.place == 0 ? left : node.place == 1 ? right : nil
-      return (
-        node: given ?? integrand.node(at: panel.lowerBound + node.place * width),
-        weight: node.weight * width
+  /// - Parameters:
+  ///   - ends: f of each query at the ends of the panel.
+  ///   - allowed: What each query may miss on the panel.
+  private func split(
+    _ whole: Panel, _ queries: [Int], _ ends: [(Double, Double)], _ allowed: [Double], depth: Int
+  ) {
+    let (half, middle) = (whole.width / 2, whole.middle)
+    let (left, right) = (whole.nodes[0].node, whole.nodes[whole.nodes.count - 1].node)
+    let first = panel(whole.start, half, queries, left: left, right: middle)
+    let second = panel(whole.start + half, half, queries, left: middle, right: right)
+    var (firstEnds, secondEnds) = (ends, ends)
+    var (firstAllowed, secondAllowed) = (allowed, allowed)
+    var (firstFailing, secondFailing): ([Int], [Int]) = ([], [])
+    for query in queries {
+      let value = middle.values[query]
+      firstEnds[query].1 = value
+      secondEnds[query].0 = value
+      if depth >= Self.deepest { continue }
+      let all = allowed[query]
+      let misses = (
+        missed(first, query, firstEnds[query]), missed(second, query, secondEnds[query])
       )
+      // The half that misses less passes if the other has something left then.
+      firstAllowed[query] = misses.1 <= min(misses.0, all / 2) ? all - misses.1 : all / 2
+      secondAllowed[query] = misses.0 <= min(misses.1, all / 2) ? all - misses.0 : all / 2
+      if !(misses.0 <= firstAllowed[query]) { firstFailing.append(query) }
+      if !(misses.1 <= secondAllowed[query]) { secondFailing.append(query) }
     }
-    var failing: [Int] = []
-    if rule.isRefined, depth < Self.deepest {
-      failing = active.filter { query in
-        let change = nodes.reduce(0) { $0 + $1.weight * integrand.slope($1.node, query) }
-        let missed = abs(ends[query].1 - ends[query].0 - change)
-        let rounding = noise * max(abs(ends[query].0), abs(ends[query].1))
-        return !(missed <= max(allowed[query] * width, rounding))
+    add(first, queries.without(firstFailing))
+    add(second, queries.without(secondFailing))
+    if !firstFailing.isEmpty {
+      split(first, firstFailing, firstEnds, firstAllowed, depth: depth + 1)
+    }
+    if !secondFailing.isEmpty {
+      split(second, secondFailing, secondEnds, secondAllowed, depth: depth + 1)
+    }
+    for half in [first, second] {
+      // The ends of closed panels are those of the whole.
+      for (node, _) in isClosed ? half.nodes[1...1] : half.nodes[...] {
+        take(node)
+        gradients.recycle(node)
       }
     }
-    let isFailing = Set(failing)
-    let passing = failing.isEmpty ? active : active.filter { !isFailing.contains($0) }
-    if !passing.isEmpty {
-      for (node, weight) in nodes { integrand.add(node, weight: weight, of: passing) }
+  }
+
+  /// A panel with nodes for some queries; the nodes at its ends may be known.
+  private func panel(
+    _ start: Double, _ width: Double, _ queries: [Int], left: Node?, right: Node?
+  ) -> Panel {
+    let nodes = rule.nodes.map { place, weight in
+      let given = !isClosed ? nil : place == 0 ? left : place == 1 ? right : nil
+      return (
+        node: given ?? gradients.node(at: start + place * width, for: queries),
+        weight: weight * width
+      )
     }
-    if !failing.isEmpty {
-      let place = (panel.lowerBound + panel.upperBound) / 2
-      let middle = isClosed ? nodes[1].node : integrand.node(at: place)
-      let half = everyone.map { integrand.value(middle, $0) }
-      _ = refine(
-        panel.lowerBound...place, failing, ends: zip(ends, half).map { ($0.0, $1) },
-        left: nodes[0].node, right: middle, allowed: allowed, depth: depth + 1)
-      _ = refine(
-        place...panel.upperBound, failing, ends: zip(ends, half).map { ($1, $0.1) },
-        left: middle, right: nodes[nodes.count - 1].node, allowed: allowed, depth: depth + 1)
-      if !isClosed { integrand.recycle(middle) }
+    return Panel(start: start, width: width, nodes: nodes)
+  }
+
+  /// By how much the integral of a query's slope misses the difference of f; 0 within rounding.
+  private func missed(_ panel: Panel, _ query: Int, _ ends: (Double, Double)) -> Double {
+    let change = panel.nodes.reduce(0) { $0 + $1.weight * $1.node.slopes[query] }
+    let missed = abs(ends.1 - ends.0 - change)
+    return missed <= noise * max(abs(ends.0), abs(ends.1)) ? 0 : missed
+  }
+
+  private func add(_ panel: Panel, _ queries: [Int]) {
+    for (node, weight) in panel.nodes {
+      for query in queries { node.weights[query] += weight }
     }
-    for (place, node) in nodes.map(\.node).enumerated() {
-      let isGiven = isClosed && ((place == 0 && left != nil) || (place == 2 && right != nil))
-      let isReturned = isClosed && place == 0
-      if !isGiven && !isReturned { integrand.recycle(node) }
-    }
-    return isClosed && left == nil ? nodes[0].node : nil
+  }
+
+  /// Adds what a node counts for, once all panels that share it are known.
+  private func take(_ node: Node) {
+    integral.add(node)
+    for query in node.queries { node.weights[query] = 0 }
+  }
+}
+
+extension [Int] {
+  /// The numbers that another array does not have.
+  fileprivate func without(_ others: [Int]) -> [Int] {
+    others.isEmpty ? self : filter { !others.contains($0) }
   }
 }

@@ -43,6 +43,8 @@ final class CurvatureProduct<Scalar: TensorScalar> {
   private let run: TrainingRun<Scalar>
   private let workspace: Workspace<Scalar>
   private let batch: BatchMemory<Scalar>
+  /// `[N]`; nil for ones.
+  private let weights: AlignedBuffer<Scalar>?
   /// H v of each direction.
   let products: Directions<Scalar>
 
@@ -52,6 +54,7 @@ final class CurvatureProduct<Scalar: TensorScalar> {
     workspace = program.plan.makeWorkspace()
     batch = BatchMemory(run.model, loss: run.loss, batch: program.batch)
     batch.bind(workspace, program.plan)
+    weights = run.itemWeights.map { AlignedBuffer(copying: $0) }
     products = Directions(program.directions, run.model.layout)
     for (number, entry) in run.model.layout.entries.enumerated() {
       if let slot = program.plan.input(Program.label(entry)) {
@@ -68,7 +71,7 @@ final class CurvatureProduct<Scalar: TensorScalar> {
   func multiply(
     _ rows: ArraySlice<Int>, at parameters: UnsafePointer<Scalar>, pool: WorkerPool?
   ) -> UnsafePointer<Scalar> {
-    batch.load(rows, of: run.train.items, weights: run.itemWeights)
+    batch.load(rows, of: run.train.items, weights: weights)
     workspace.bind(run.model.layout, of: program.plan, to: parameters)
     program.plan.run(workspace, pool: pool)
     return UnsafePointer(workspace.output(0).baseAddress ?? UnsafePointer(batch.seed.base))

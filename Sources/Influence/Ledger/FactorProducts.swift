@@ -16,8 +16,11 @@ struct FactorProducts<Scalar: TensorScalar>: Sendable {
   /// The sources that occur in the terms.
   private let used: [Int]
 
+  /// The source that is the items' own inputs, where it occurs.
+  private var inputs: Int? { used.first { sources[$0].output == nil } }
+
   /// Items multiplied at once.
-  static var chunk: Int { 128 }
+  static var chunk: Int { 64 }
 
   /// Nil where a parameter meets the data at more than one place or position: then the sum of its
   /// products is not the product of its sums.
@@ -32,8 +35,8 @@ struct FactorProducts<Scalar: TensorScalar>: Sendable {
     }
     for use in factors.uses where use.rows == nil {
       // The weight whose rows are the bias's own cotangent.
-      if let weight = terms.firstIndex(where: { $0.x != nil && $0.y == use.columns && $0.plus == 0 })
-      {
+      if let weight = terms.firstIndex(where: { $0.x != nil && $0.y == use.columns && $0.plus == 0 }
+      ) {
         terms[weight].plus = 1
       } else {
         terms.append(Term(y: use.columns))
@@ -46,24 +49,46 @@ struct FactorProducts<Scalar: TensorScalar>: Sendable {
   /// Elements of scratch for a batch of so many.
   func scratchCount(_ count: Int) -> Int { sources.count * count * Self.chunk }
 
-  /// ⟨g_a, g_b⟩ for `count` items a and some items b, `[a, b]`.
-  func multiply(
-    _ a: FactorRows<Scalar>, _ count: Int, _ b: FactorRows<Scalar>, _ range: Range<Int>,
-    into products: UnsafeMutablePointer<Scalar>, scratch: UnsafeMutablePointer<Scalar>
+  /// ⟨x_a, x_b⟩ of the inputs, which do not depend on the parameters, for ``multiply``.
+  func multiplyInputs(
+    _ a: UnsafePointer<Scalar>, _ count: Int, _ b: FactorRows<Scalar>, _ others: Range<Int>,
+    into products: UnsafeMutablePointer<Scalar>
   ) {
-    let size = count * range.count
-    for source in used {
+    guard let inputs else { return }
+    let width = sources[inputs].width
+    Scalar.gemm(
+      false, true, count, others.count, width, 1, a, width,
+      b.base[inputs] + others.lowerBound * width, width, 0, products, others.count)
+  }
+
+  /// ⟨g_a, g_b⟩ for some items a and some items b, `[a, b]`.
+  ///
+  /// - Parameter inputProducts: `[a, b]` from ``multiplyInputs(_:_:_:_:into:)``; nil where they are
+  ///   not known.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  func multiply(
+    _ a: FactorRows<Scalar>, _ items: Range<Int>, _ b: FactorRows<Scalar>, _ others: Range<Int>,
+    inputProducts: UnsafePointer<Scalar>?, into products: UnsafeMutablePointer<Scalar>,
+    scratch: UnsafeMutablePointer<Scalar>
+  ) {
+    let size = items.count * others.count
+    let known = inputProducts == nil ? nil : inputs
+    for source in used where source != known {
       let width = sources[source].width
       Scalar.gemm(
-        false, true, count, range.count, width, 1, a.base[source], width,
-        b.base[source] + range.lowerBound * width, width, 0, scratch + source * size, range.count)
+        false, true, items.count, others.count, width, 1,
+        a.base[source] + items.lowerBound * width, width,
+        b.base[source] + others.lowerBound * width, width, 0, scratch + source * size, others.count)
     }
     UnsafeMutableRawPointer(products).initializeMemory(
       as: UInt8.self, repeating: 0, count: size * MemoryLayout<Scalar>.stride)
     for term in terms {
       let y = scratch + term.y * size
       if let x = term.x {
-        Scalar.multiplyAdd(size, scratch + x * size, term.plus, y, products)
+        let known = x == known ? inputProducts : nil
+        Scalar.multiplyAdd(
+          size, known ?? UnsafePointer(scratch + x * size), term.plus, y, products)
       } else {
         Scalar.axpy(size, 1, y, products)
       }

@@ -90,39 +90,30 @@ struct FactorRows<Scalar: TensorScalar> {
 }
 
 extension GradientFactors {
-  /// Adds `weight` times the gradients of some items to rows of directions.
-  ///
-  /// - Parameters:
-  ///   - gradients: D rows in the layout of ``Adjoint``; item d adds to row d.
-  func addGradients(
-    _ rows: FactorRows<Scalar>, items: [Int], weight: Scalar, to gradients: Directions<Scalar>
+  /// Adds `weight` times the gradient of an item to a direction.
+  func addGradient(
+    _ rows: FactorRows<Scalar>, _ item: Int, weight: Scalar, to gradients: Directions<Scalar>,
+    _ direction: Int
   ) {
     for use in uses {
       let columns = sources[use.columns]
-      for item in items {
-        let target = gradients.row(item, of: use.entry)
-        let right = rows.base[use.columns] + item * columns.positions * columns.width
-        guard let number = use.rows else {
-          for position in 0..<columns.positions {
-            Scalar.axpy(columns.width, weight, right + position * columns.width, target)
-          }
-          continue
+      let target = gradients.row(direction, of: use.entry)
+      let right = rows.base[use.columns] + item * columns.positions * columns.width
+      guard let number = use.rows else {
+        for position in 0..<columns.positions {
+          Scalar.axpy(columns.width, weight, right + position * columns.width, target)
         }
-        let left = rows.base[number] + item * columns.positions * sources[number].width
-        Self.addOuter(
-          sources[number].width, columns.width, columns.positions, weight, left, right, target)
+        continue
       }
-    }
-  }
-
-  private static func addOuter(
-    _ m: Int, _ n: Int, _ positions: Int, _ weight: Scalar, _ left: UnsafePointer<Scalar>,
-    _ right: UnsafePointer<Scalar>, _ target: UnsafeMutablePointer<Scalar>
-  ) {
-    if positions == 1 {
-      Scalar.ger(m, n, weight, left, right, target, n)
-    } else {
-      Scalar.gemm(true, false, m, n, positions, weight, left, m, right, n, 1, target, n)
+      let width = sources[number].width
+      let left = rows.base[number] + item * columns.positions * width
+      if columns.positions == 1 {
+        Scalar.addOuter(width, columns.width, weight, left, right, target)
+      } else {
+        Scalar.gemm(
+          true, false, width, columns.width, columns.positions, weight, left, width, right,
+          columns.width, 1, target, columns.width)
+      }
     }
   }
 
@@ -138,6 +129,8 @@ extension GradientFactors {
   /// ⟨gradient of item b, direction d⟩ into `dots`, `count` of each row of D, `stride` apart.
   ///
   /// - Complexity: 2 · D · count · P floating-point operations; no gradient is formed.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   func contract(
     _ rows: FactorRows<Scalar>, count: Int, with directions: Directions<Scalar>,
     into dots: UnsafeMutablePointer<Scalar>, stride: Int, scratch: UnsafeMutablePointer<Scalar>
@@ -158,8 +151,12 @@ extension GradientFactors {
         for row in 0..<length {
           let item = (start + row) / columns.positions
           let products = scratch + row * number * left
-          let cotangent = use.rows.map { rows.base[$0] + (start + row) * left }
-          Self.addDots(number, left, products, cotangent, dots + item, stride)
+          if let rowsOf = use.rows {
+            Scalar.addDots(
+              number, left, products, rows.base[rowsOf] + (start + row) * left, dots + item, stride)
+          } else {
+            for d in 0..<number { dots[item + d * stride] += products[d] }
+          }
         }
       }
     }
@@ -168,19 +165,6 @@ extension GradientFactors {
   private static func clear(_ memory: UnsafeMutablePointer<Scalar>, _ count: Int) {
     UnsafeMutableRawPointer(memory).initializeMemory(
       as: UInt8.self, repeating: 0, count: count * MemoryLayout<Scalar>.stride)
-  }
-
-  /// Adds the product of each of D rows with one vector, or the row's only number.
-  @specialized(where Scalar == Float)
-  @specialized(where Scalar == Double)
-  private static func addDots(
-    _ number: Int, _ width: Int, _ products: UnsafePointer<Scalar>,
-    _ vector: UnsafePointer<Scalar>?, _ dots: UnsafeMutablePointer<Scalar>, _ stride: Int
-  ) {
-    for d in 0..<number {
-      dots[d * stride] +=
-        vector.map { Scalar.dot(width, products + d * width, $0) } ?? products[d]
-    }
   }
 }
 

@@ -1,5 +1,5 @@
 public import TensorCore
-import Training
+public import Training
 
 /// What of an account is wanted, and how closely.
 public struct LedgerOptions: Sendable {
@@ -13,6 +13,11 @@ public struct LedgerOptions: Sendable {
   public var comparesSameLabel: Bool
   /// Bytes to stay within, besides the data; nil for 1 GiB.
   public var memory: Int?
+  /// Removals whose effect is to be predicted; see ``LedgerAccount/predictions``.
+  ///
+  /// Where items are swapped, their stand-ins are the only held-out items looked at: nothing is said
+  /// about significance then.
+  public var removals: [Removal]
   /// A folder for what an interrupted computation goes on from; nil for none.
   public var resumeFolder: String?
 
@@ -20,13 +25,14 @@ public struct LedgerOptions: Sendable {
   public init(
     columns: Set<LedgerColumn> = Set(LedgerColumn.allCases), rule: QuadratureRule = .simpson,
     tolerance: Double = 1e-4, comparesSameLabel: Bool = true, memory: Int? = nil,
-    resumeFolder: String? = nil
+    removals: [Removal] = [], resumeFolder: String? = nil
   ) {
     self.columns = columns
     self.rule = rule
     self.tolerance = tolerance
     self.comparesSameLabel = comparesSameLabel
     self.memory = memory
+    self.removals = removals
     self.resumeFolder = resumeFolder
   }
 }
@@ -48,6 +54,8 @@ public final class Ledger<Scalar: TensorScalar> {
   let options: LedgerOptions
   let pool: WorkerPool
   let strangers: StrangerTable?
+  private let hasStandIns: Bool
+  private let prediction: RemovalPrediction<Scalar>
   let store: LedgerStore?
   private var progress: LedgerProgress
 
@@ -64,13 +72,22 @@ public final class Ledger<Scalar: TensorScalar> {
   ) throws {
     try problem.validate()
     var problem = problem
-    problem.strangers = problem.strangers.flatMap { $0.count > 0 ? $0.orderedByLabel : nil }
+    for removal in options.removals { try removal.check(problem.run) }
+    let standIns = StandIns(options.removals)
+    hasStandIns = !standIns.pairs.isEmpty
+    if hasStandIns {
+      problem.strangers = problem.run.test?.items[standIns.pairs.map(\.other)]
+      strangers = StrangerTable(standIns, items: problem.run.train.items.count)
+    } else {
+      problem.strangers = problem.strangers.flatMap { $0.count > 0 ? $0.orderedByLabel : nil }
+      strangers = problem.strangers.map {
+        StrangerTable(problem.run.train.items, $0, sameLabel: options.comparesSameLabel)
+      }
+    }
     self.problem = problem
     self.options = options
     self.pool = pool
-    strangers = problem.strangers.map {
-      StrangerTable(problem.run.train.items, $0, sameLabel: options.comparesSameLabel)
-    }
+    prediction = RemovalPrediction(problem.run, options.removals, standIns)
     store = try LedgerStore(problem, options)
     progress = LedgerProgress(problem, options)
     _ = try plan()
@@ -147,6 +164,8 @@ public final class Ledger<Scalar: TensorScalar> {
     var phases: [[[Double]]] = []
     /// `[Q]`, the strangers' credits as the table has them.
     var strangers: [[Scalar]] = []
+    /// `[Q]` times the number of removals.
+    var predictions: [[Double]] = []
   }
 
   private func accounts(
@@ -175,18 +194,21 @@ public final class Ledger<Scalar: TensorScalar> {
           final: final, legMemory: plan.legMemory, key: "credit", report)
         for query in queries.indices {
           accounts[query].columns[.credit] = account(rows, query, sign, accounts[query].total)
-          if let table = strangers {
-            accounts[query].significance = significance(
-              queries[query], accounts[query].columns[.credit]?.items ?? [],
-              rows.strangers[query], sign, table)
-          }
+        }
+        if let table = strangers, !hasStandIns {
+          compare(queries, rows.strangers, sign, table, &accounts)
         }
       case .marginal:
-        let rows = try sweep(
-          problem.withoutStrangers, group, .marginal, trajectory, final: final,
-          legMemory: plan.legMemory, key: "marginal", report)
-        for query in queries.indices {
-          accounts[query].columns[.marginal] = account(rows, query, sign, accounts[query].total)
+        do {
+          let rows = try sweep(
+            hasStandIns ? problem : problem.withoutStrangers, group, .marginal, trajectory,
+            final: final, legMemory: plan.legMemory, key: "marginal", report)
+          for query in queries.indices {
+            accounts[query].columns[.marginal] = account(rows, query, sign, accounts[query].total)
+          }
+        } catch let error as LedgerError {
+          // The other columns have their answers all the same.
+          refuse(.marginal, Array(queries.indices), &accounts, "\(error)")
         }
       case .integrated:
         try integrate(group, plan, into: &accounts, sign, report)
@@ -202,7 +224,8 @@ public final class Ledger<Scalar: TensorScalar> {
     let decay = sign * rows.decay[query]
     return LedgerAccount(
       items: items, decay: decay, residual: total - items.reduce(0, +) - decay,
-      phases: rows.phases.isEmpty ? [] : rows.phases[query].map { $0.map { sign * $0 } })
+      phases: rows.phases.isEmpty ? [] : rows.phases[query].map { $0.map { sign * $0 } },
+      predictions: rows.predictions[query])
   }
 
   /// Goes through the run once and measures the queries before and after every step.
@@ -266,13 +289,16 @@ public final class Ledger<Scalar: TensorScalar> {
       try? store?.save(key, sweep)
       throw error
     }
-    try store?.saveNowAndThen(key, sweep)
-    return rows(sweep)
+    try store?.saveFinished(key, sweep)
+    // A marginal is per unit of weight, and a removal takes all of it.
+    let weights: [Scalar]? =
+      if case .credit = kind { nil } else { self.problem.run.itemWeights }
+    return rows(sweep, weights: weights)
   }
 
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
-  private func rows(_ sweep: LedgerSweep<Scalar>) -> Rows {
+  private func rows(_ sweep: LedgerSweep<Scalar>, weights: [Scalar]?) -> Rows {
     let (run, count) = (problem.run, sweep.queries.count)
     let (steps, size, items) = (run.batches.count, run.batches.size, run.train.items.count)
     let phase = Phases(run.batches, items: items)
@@ -295,9 +321,11 @@ public final class Ledger<Scalar: TensorScalar> {
       rows.items.append(
         (0..<items).map { item in rows.phases[query].reduce(0) { $0 + $1[item] } })
       let width = sweep.strangers?.rowCount ?? 0
+      let strangers = sweep.strangerCredits.base + query * width
+      rows.predictions.append(prediction.changes(visits, strangers, weights: weights))
       rows.strangers.append(
         Array(
-          UnsafeBufferPointer(start: sweep.strangerCredits.base + query * width, count: width)))
+          UnsafeBufferPointer(start: strangers, count: width)))
     }
     return rows
   }
@@ -317,8 +345,11 @@ public final class Ledger<Scalar: TensorScalar> {
   ) throws {
     var open = Array(group.indices)
     let rowOf = group.indices.map { group[..<$0].reduce(0) { $0 + $1.count } }
-    let full = problem.run.itemWeights ?? [Scalar](
-      repeating: 1, count: problem.run.train.items.count)
+    func queries(of blocks: [Int]) -> [Int] {
+      blocks.flatMap { block in (0..<group[block].count).map { rowOf[block] + $0 } }
+    }
+    let full =
+      problem.run.itemWeights ?? [Scalar](repeating: 1, count: problem.run.train.items.count)
     var decay: [Double] = []
     do {
       let idle = try replay(weights: full.map { _ in 0 }, plan)
@@ -327,13 +358,14 @@ public final class Ledger<Scalar: TensorScalar> {
         measured.path[measured.path.steps, $0] - measured.path[0, $0]
       }
     } catch let error as TrainingError {
-      return refuse(group.indices, rowOf, group, &accounts, residual: .infinity, "\(error)")
+      return refuse(.integrated, queries(of: open), &accounts, "\(error)")
     }
     for count in Self.nodeCounts where !open.isEmpty {
       let blocks = open.map { group[$0] }
       var sums = [[Double]](
         repeating: [Double](repeating: 0, count: full.count),
         count: blocks.reduce(0) { $0 + $1.count })
+      var predictions = sums.map { _ in [Double](repeating: 0, count: options.removals.count) }
       if count > Self.nodeCounts[0] {
         progress.expect(count * problem.run.batches.count * sums.count * LedgerProgress.marginal)
       }
@@ -341,7 +373,7 @@ public final class Ledger<Scalar: TensorScalar> {
       do {
         for (number, (place, weight)) in zip(rule.nodes, rule.weights).enumerated() {
           let scaled = full.map { $0 * Scalar(place) }
-          var problem = problem.withoutStrangers
+          var problem = hasStandIns ? problem : problem.withoutStrangers
           problem.run.itemWeights = scaled
           let trajectory = try replay(weights: scaled, plan)
           var final: [Scalar] = []
@@ -353,12 +385,15 @@ public final class Ledger<Scalar: TensorScalar> {
             for (item, value) in items.enumerated() {
               sums[query][item] += weight * Double(full[item]) * value
             }
+            for (removal, change) in rows.predictions[query].enumerated() {
+              predictions[query][removal] += weight * change
+            }
           }
         }
       } catch let error as TrainingError {
-        return refuse(open, rowOf, group, &accounts, residual: .infinity, "\(error)")
+        return refuse(.integrated, queries(of: open), &accounts, "\(error)")
       } catch let error as LedgerError {
-        return refuse(open, rowOf, group, &accounts, residual: .infinity, "\(error)")
+        return refuse(.integrated, queries(of: open), &accounts, "\(error)")
       }
       var first = 0
       var stillOpen: [Int] = []
@@ -368,13 +403,16 @@ public final class Ledger<Scalar: TensorScalar> {
           let query = rowOf[block] + place
           // A query that was balanced with fewer nodes keeps those.
           if let earlier = accounts[query].columns[.integrated], earlier.refusal == nil { continue }
-          let rows = Rows(items: [sums[first + place]], decay: [decay[query]])
+          let rows = Rows(
+            items: [sums[first + place]], decay: [decay[query]],
+            predictions: [predictions[first + place]])
           var column = account(rows, 0, sign, accounts[query].total)
           if !(column.relativeResidual <= options.tolerance) {
             column.refusal =
-              "with \(count) nodes the rows still miss the measured change by "
-              + "\(column.residual), \(column.relativeResidual) of the gross movement"
-            isOpen = true
+              "the integral over the weight has not converged with \(count) nodes"
+            // Twice the nodes of a smooth integrand leave far less than half: this one is not smooth.
+            let before = accounts[query].columns[.integrated]?.relativeResidual ?? .infinity
+            if column.relativeResidual < before / 2 { isOpen = true }
           }
           accounts[query].columns[.integrated] = column
         }
@@ -392,51 +430,54 @@ public final class Ledger<Scalar: TensorScalar> {
     return try Trajectory(run, record: nil, room: plan.room, pool: pool)
   }
 
+  /// Notes that a column has no answer for some queries, unless it has one already.
   private func refuse(
-    _ blocks: some Sequence<Int>, _ rowOf: [Int], _ group: [Range<Int>],
-    _ accounts: inout [OutputAccount], residual: Double, _ reason: String
+    _ column: LedgerColumn, _ queries: [Int], _ accounts: inout [OutputAccount], _ reason: String
   ) {
-    for block in blocks {
-      for place in 0..<group[block].count {
-        let query = rowOf[block] + place
-        if let earlier = accounts[query].columns[.integrated], earlier.refusal == nil { continue }
-        accounts[query].columns[.integrated] = LedgerAccount(
-          items: [Double](repeating: 0, count: problem.run.train.items.count),
-          residual: accounts[query].total, refusal: reason)
-      }
+    for query in queries {
+      if let earlier = accounts[query].columns[column], earlier.refusal == nil { continue }
+      accounts[query].columns[column] = LedgerAccount(
+        items: [Double](repeating: 0, count: problem.run.train.items.count),
+        residual: accounts[query].total,
+        predictions: [Double](repeating: 0, count: options.removals.count), refusal: reason)
     }
   }
 
   // MARK: Significance
 
-  /// Pools the strangers' credits by label, visits and weight, and compares.
+  /// Compares the items of each output with strangers.
+  private func compare(
+    _ queries: [Int], _ credits: [[Scalar]], _ sign: Double, _ table: StrangerTable,
+    _ accounts: inout [OutputAccount]
+  ) {
+    accounts.withUnsafeMutableBufferPointer { accounts in
+      nonisolated(unsafe) let accounts = accounts
+      pool.run(queries.count) { query, _ in
+        accounts[query].significance = significance(
+          queries[query], accounts[query].columns[.credit]?.items ?? [], credits[query], sign,
+          table)
+      }
+    }
+  }
+
+  /// Counts for each item the strangers that would have had as much credit in its place.
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   private func significance(
     _ query: Int, _ items: [Double], _ credits: [Scalar], _ sign: Double, _ table: StrangerTable
   ) -> Significance {
-    let run = problem.run
-    var visits = [Int](repeating: 0, count: items.count)
-    for item in run.batches.rows where item >= 0 { visits[item] += 1 }
     let isOwn = ownStrangers(query)
-    var numbers: [Stratum: Int] = [:]
-    var pools: [[Double]] = []
-    var strata = [Int?](repeating: nil, count: items.count)
-    for item in items.indices where visits[item] > 0 && !table.range[item].isEmpty {
-      let stratum = Stratum(
-        strangers: table.range[item], visits: visits[item],
-        weight: Double(run.itemWeights?[item] ?? 1))
-      let number = numbers[stratum] ?? pools.count
-      if number == pools.count {
-        numbers[stratum] = number
-        pools.append([])
-      }
-      strata[item] = number
+    var isVisited = [Bool](repeating: false, count: items.count)
+    for item in problem.run.batches.rows where item >= 0 { isVisited[item] = true }
+    var atLeast = [Int](repeating: 0, count: items.count)
+    var compared = atLeast
+    for item in items.indices where isVisited[item] {
       for (place, stranger) in table.range[item].enumerated() where !isOwn[stranger] {
-        pools[number].append(sign * Double(credits[table.start[item] + place]))
+        compared[item] += 1
+        if sign * Double(credits[table.start[item] + place]) >= items[item] { atLeast[item] += 1 }
       }
     }
-    return Significance(items: items, strata: strata, strangers: pools)
+    return Significance(atLeast: atLeast, of: compared)
   }
 
   /// Which strangers are the query itself: nobody is a stranger to himself.
@@ -490,11 +531,4 @@ struct LedgerProgress {
     done += units
     try report(min(done, total), total)
   }
-}
-
-/// Items whose places in the run are alike: strangers in any of them are strangers of all.
-private struct Stratum: Hashable {
-  let strangers: Range<Int>
-  let visits: Int
-  let weight: Double
 }

@@ -13,6 +13,9 @@ public struct LedgerAccount: Sendable, Equatable {
   /// What each item did in the first epoch, between, and in the last epoch: three times `[N]`; empty
   /// where the column knows no time.
   public var phases: [[Double]]
+  /// The change of the measure, in its own sign, that the column predicts for each of the removals
+  /// asked about.
+  public var predictions: [Double]
   /// Why the column has no answer for this output; nil where it has one.
   ///
   /// The rows are not to be used then; ``residual`` says how far they are from adding up.
@@ -21,13 +24,14 @@ public struct LedgerAccount: Sendable, Equatable {
   /// An account.
   public init(
     items: [Double], decay: Double = 0, clipping: Double = 0, residual: Double,
-    phases: [[Double]] = [], refusal: String? = nil
+    phases: [[Double]] = [], predictions: [Double] = [], refusal: String? = nil
   ) {
     self.items = items
     self.decay = decay
     self.clipping = clipping
     self.residual = residual
     self.phases = phases
+    self.predictions = predictions
     self.refusal = refusal
   }
 

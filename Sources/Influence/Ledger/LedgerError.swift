@@ -11,8 +11,8 @@ public enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .departed(let file, let step, let share):
-      "\(file): the steps of the record lead elsewhere: found parameters after step \(step) that "
-        + "differ by \(share) of the way since the checkpoint before, expected at most "
+      "\(file): the steps of the record lead elsewhere: found a state after step \(step) that "
+        + "differs by \(share) of the way since the checkpoint before, expected at most "
         + "\(Self.largestDeparture); the checkpoint, the batches or the learning rates were changed"
     case .notFinite(let what, let step):
       "step \(step): \(what) is NaN or infinite; the run is too sensitive for this column"

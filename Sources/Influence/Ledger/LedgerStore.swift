@@ -17,6 +17,7 @@ final class LedgerStore {
   private let digest: String
   private let clock = ContinuousClock()
   private var lastSave: ContinuousClock.Instant
+  private var lastStart: ContinuousClock.Instant
 
   /// Nil where the options name no folder.
   init?<Scalar>(
@@ -26,32 +27,45 @@ final class LedgerStore {
     self.folder = folder
     digest = try problem.digest(record, options)
     lastSave = clock.now
+    lastStart = lastSave
   }
 
   private func path(_ key: String) -> String { "\(folder)/\(prefix)\(key).safetensors" }
   private var prefix: String { "ledger-\(digest.prefix(16))-" }
 
-  /// The time that passes between two saves; a sweep that takes less is not worth a file.
+  /// Under this name a file has the SHA-256 of its numbers.
+  private static let sumName = "sha256"
+  /// The time that passes between two saves.
   private static let interval = Duration.seconds(15)
+  /// A sweep that takes less is not worth a file.
+  private static let shortest = Duration.seconds(2)
 
   /// Saves a sweep unless that was done a moment ago.
   func saveNowAndThen<Scalar>(_ key: String, _ sweep: LedgerSweep<Scalar>) throws(FormatError) {
     if clock.now - lastSave > Self.interval { try save(key, sweep) }
   }
 
+  /// Saves a sweep that has come to its end.
+  func saveFinished<Scalar>(_ key: String, _ sweep: LedgerSweep<Scalar>) throws(FormatError) {
+    if clock.now - lastStart > Self.shortest { try save(key, sweep) }
+  }
+
   /// Saves a sweep.
   func save<Scalar>(_ key: String, _ sweep: LedgerSweep<Scalar>) throws(FormatError) {
+    let (position, decay) = (Int64(sweep.position), sweep.decay)
     var arrays = [
-      NamedArray("position", StoredArray([Int64(sweep.position)], shape: [1])),
-      NamedArray("decay", StoredArray(Tensor([sweep.decay.count], sweep.decay))),
+      NamedArray("position", StoredArray([position], shape: [1])),
+      NamedArray("decay", StoredArray(Tensor([decay.count], decay))),
     ]
+    var digests = [[position].digest, decay.digest]
     for (number, memory) in sweep.carried.enumerated() {
-      arrays.append(
-        NamedArray(
-          "carried.\(number)", StoredArray(Tensor([memory.count], Array(memory.elements)))))
+      let elements = Array(memory.elements)
+      arrays.append(NamedArray("carried.\(number)", StoredArray(Tensor([memory.count], elements))))
+      digests.append(elements.digest)
     }
     try FolderContent.make(folder)
-    try Safetensors(arrays).write(to: path(key))
+    let sum = (name: Self.sumName, text: Array(digests.joined().utf8).digest)
+    try Safetensors(arrays, metadata: [sum]).write(to: path(key))
     lastSave = clock.now
   }
 
@@ -59,28 +73,36 @@ final class LedgerStore {
   ///
   /// - Throws: `FormatError` where the file is not what ``save(_:_:)`` wrote.
   func resume<Scalar>(_ key: String, _ sweep: LedgerSweep<Scalar>) throws(FormatError) {
+    lastStart = clock.now
     let path = path(key)
     guard access(path, F_OK) == 0 else { return }
     let file = try Safetensors(path: path)
+    func fault(_ found: String, _ expected: String) -> FormatError {
+      FormatError(
+        .malformed, file: path, found: found, expected: expected,
+        remedy: "remove the file and start again")
+    }
     func array(_ name: String, _ count: Int) throws(FormatError) -> StoredArray {
       guard let array = file[name], array.shape == [count] else {
-        throw FormatError(
-          .malformed, file: path, found: "no \(name) of \(count) numbers",
-          expected: "what an interrupted ledger saved", remedy: "remove the file and start again")
+        throw fault("no \(name) of \(count) numbers", "what an interrupted ledger saved")
       }
       return array
     }
     let position = try array("position", 1).integers()[0]
     let decay = try array("decay", sweep.queries.count).tensor(as: Double.self).scalars
-    guard (0...Int64(sweep.problem.run.batches.count)).contains(position) else {
-      throw FormatError(
-        .malformed, file: path, found: "position \(position)",
-        expected: "0 to \(sweep.problem.run.batches.count)",
-        remedy: "remove the file and start again")
-    }
+    var digests = [[position].digest, decay.digest]
     for (number, memory) in sweep.carried.enumerated() {
       let saved = try array("carried.\(number)", memory.count).tensor(as: Scalar.self).scalars
       memory.base.update(from: saved, count: memory.count)
+      digests.append(saved.digest)
+    }
+    let sum = Array(digests.joined().utf8).digest
+    guard file.metadata.contains(where: { $0.name == Self.sumName && $0.text == sum }) else {
+      throw fault("numbers whose SHA-256 is \(sum)", "the one that the file names")
+    }
+    let steps = sweep.problem.run.batches.count
+    guard (0...Int64(steps)).contains(position) else {
+      throw fault("position \(position)", "0 to \(steps)")
     }
     sweep.resume(at: Int(position), decay: decay)
   }
@@ -100,28 +122,30 @@ extension LedgerProblem {
   ) throws(FormatError) -> String {
     var text = [
       "\(Scalar.self)", measure.name, options.rule.rawValue, "\(options.tolerance)",
-      "\(options.comparesSameLabel)", Kernels.level, BLASThreads.coreName,
+      "\(options.comparesSameLabel)", "\(options.removals)", Kernels.level, BLASThreads.coreName,
       RunManifest.libraryVersion,
     ]
     for path in [
       "\(record.folder)/\(RunManifest.fileName)", record.batchesPath, record.checkpointPath(0),
     ] { text.append(try SHA256.hex(ofFile: path)) }
     for data in [queries, strangers].compactMap({ $0 }) { text.append(data.digest) }
-    return SHA256.hex(of: Array(text.joined(separator: "\n").utf8))
+    return Array(text.joined(separator: "\n").utf8).digest
   }
 }
 
 extension Dataset {
   /// A digest of the items' inputs and targets.
   fileprivate var digest: String {
-    func hex<Element: BitwiseCopyable>(_ elements: [Element]) -> String {
-      SHA256.hex(of: elements.withUnsafeBytes { Array($0) })
-    }
     let targets =
       switch self.targets {
-      case .labels(let labels): hex(labels)
-      case .values(let values): hex(values.scalars)
+      case .labels(let labels): labels.digest
+      case .values(let values): values.scalars.digest
       }
-    return "\(count) \(hex(inputs.scalars)) \(targets)"
+    return "\(count) \(inputs.scalars.digest) \(targets)"
   }
+}
+
+extension Array where Element: BitwiseCopyable {
+  /// A digest of the elements' bytes.
+  fileprivate var digest: String { SHA256.hex(of: withUnsafeBytes { Array<UInt8>($0) }) }
 }

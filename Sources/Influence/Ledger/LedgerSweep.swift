@@ -53,12 +53,13 @@ final class LedgerSweep<Scalar: TensorScalar> {
       self.preparation = preparation
       let rows = Dictionary(
         uniqueKeysWithValues: ranges.flatMap { $0 }.enumerated().map { ($1, $0) })
+      let few = rule.isRefined ? try QueryPrograms(problem, count: Self.few) : nil
       blocks = ranges.compactMap { range in
         guard let program = programs[range.count], let items = preparation.items else { return nil }
         let setting = CreditSetting(
           run: run, items: items, strangers: preparation.strangerFactors, rule: rule, path: values,
           tolerance: tolerance, rowOf: rows)
-        let queries = QueryBlock(problem, range, program)
+        let queries = QueryBlock(problem, range, program, few: few)
         if run.optimizer.rule.stateNames.isEmpty, let products = FactorProducts(items) {
           return FactoredCreditBlock(queries, setting, products)
         }
@@ -68,6 +69,7 @@ final class LedgerSweep<Scalar: TensorScalar> {
       isCredit = false
       preparation = try StepPreparation.Program(
         problem, takesFactors: false, differentiatesScale: true)
+      let strangerFactors = preparation.strangerFactors
       var curvatures: [Int: CurvatureProduct<Scalar>.Program] = [:]
       for range in ranges where curvatures[range.count] == nil {
         curvatures[range.count] = CurvatureProduct.Program(run, directions: range.count)
@@ -76,7 +78,8 @@ final class LedgerSweep<Scalar: TensorScalar> {
         guard let program = programs[range.count], let curvature = curvatures[range.count] else {
           return nil
         }
-        return MarginalBlock(run, QueryBlock(problem, range, program), curvature)
+        return MarginalBlock(
+          run, QueryBlock(problem, range, program), curvature, strangers: strangerFactors)
       }
     }
     let preparation = preparation
@@ -96,6 +99,8 @@ final class LedgerSweep<Scalar: TensorScalar> {
   private static var longestLeg: Int { 32 }
   /// Queries of a block.
   private static var largestBlock: Int { 16 }
+  /// Queries of the smaller batches for points of a chord that few need.
+  private static var few: Int { 4 }
 
   /// Blocks of queries of nearly the same size, a multiple of four of them where there are so many.
   ///
@@ -147,13 +152,29 @@ final class LedgerSweep<Scalar: TensorScalar> {
         goBack(number, leg, prepared, clipScales, pool: nil)
       }
     }
+    try checkFinite(leg.range)
+  }
+
+  /// Refuses what some steps have made NaN or infinite.
+  private func checkFinite(_ steps: Range<Int>) throws(LedgerError) {
     for block in blocks {
       for part in block.carried
       where !Scalar.allFinite(UnsafeBufferPointer(part.memory.elements)) {
-        throw LedgerError.notFinite(
-          what: "the sensitivity of query \(block.queries.range.lowerBound) or one of the "
-            + "\(block.queries.count - 1) after it", step: leg.range.lowerBound)
+        let (first, last) = (block.queries.range.lowerBound, block.queries.range.upperBound - 1)
+        let which = first == last ? "query \(first)" : "one of the queries \(first) to \(last)"
+        throw .notFinite(what: "the sensitivity of \(which)", step: steps.lowerBound)
       }
+    }
+    let (all, size) = (problem.run.batches.count, problem.run.batches.size)
+    for (row, query) in queries.enumerated() {
+      let added = UnsafeBufferPointer(
+        start: visits.base + (row * all + steps.lowerBound) * size, count: steps.count * size)
+      guard Scalar.allFinite(added) else {
+        throw .notFinite(what: "what an item adds to query \(query)", step: steps.lowerBound)
+      }
+    }
+    guard Scalar.allFinite(UnsafeBufferPointer(strangerCredits.elements)) else {
+      throw .notFinite(what: "the credit of an item never trained on", step: steps.lowerBound)
     }
   }
 

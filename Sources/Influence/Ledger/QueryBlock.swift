@@ -8,6 +8,9 @@ import Training
 final class QueryBlock<Scalar: TensorScalar> {
   /// Which of the ledger's queries.
   let range: Range<Int>
+  /// A smaller block, for any few of the queries to be loaded into.
+  let few: QueryBlock?
+  private let data: Dataset<Scalar>
   private let batch: BatchMemory<Scalar>
   private let workspace: Workspace<Scalar>
   private let rows: FactorRows<Scalar>
@@ -17,9 +20,19 @@ final class QueryBlock<Scalar: TensorScalar> {
   /// D.
   var count: Int { range.count }
 
-  /// - Parameter programs: Compiled for batches of as many items.
-  init(_ problem: LedgerProblem<Scalar>, _ range: Range<Int>, _ programs: QueryPrograms<Scalar>) {
+  /// - Parameters:
+  ///   - programs: Compiled for batches of as many items.
+  ///   - few: Compiled for fewer, where such batches are of use.
+  init(
+    _ problem: LedgerProblem<Scalar>, _ range: Range<Int>, _ programs: QueryPrograms<Scalar>,
+    few: QueryPrograms<Scalar>? = nil
+  ) {
     self.range = range
+    self.few = few.flatMap {
+      $0.factors.batch < range.count
+        ? QueryBlock(problem, range.prefix($0.factors.batch), $0) : nil
+    }
+    data = problem.queries
     factors = programs.factors
     valuesPlan = programs.values
     let batch = BatchMemory<Scalar>(problem.run.model, loss: problem.run.loss, batch: range.count)
@@ -32,8 +45,8 @@ final class QueryBlock<Scalar: TensorScalar> {
     batch.bind(valuesWorkspace, valuesPlan)
     rows = FactorRows(
       base: factors.sources.map { source in
-        guard let output = source.output else { return UnsafePointer(batch.inputs.base) }
-        return UnsafePointer(workspace.output(output).baseAddress ?? UnsafePointer(batch.inputs.base))
+        source.output.flatMap { workspace.output($0).baseAddress }
+          ?? UnsafePointer(batch.inputs.base)
       })
   }
 
@@ -53,6 +66,9 @@ final class QueryBlock<Scalar: TensorScalar> {
   /// The measure of a query at the parameters of the last ``run(at:)``.
   func value(_ query: Int) -> Double { Double(workspace.output(0)[query]) }
 
+  /// Puts other queries of the ledger into the first places.
+  func load(_ queries: [Int]) { batch.load(queries[...], of: data, weights: nil) }
+
   /// Takes the factors of the gradients at some parameters into memory, one place for each source.
   ///
   /// Sources that are the queries' own inputs need none.
@@ -71,7 +87,7 @@ final class QueryBlock<Scalar: TensorScalar> {
 
   /// Adds `weight` times the gradients of some queries at the parameters of the last ``run(at:)``.
   func addGradients(of queries: [Int], weight: Scalar, to gradients: Directions<Scalar>) {
-    factors.addGradients(rows, items: queries, weight: weight, to: gradients)
+    for query in queries { factors.addGradient(rows, query, weight: weight, to: gradients, query) }
   }
 }
 

@@ -1,24 +1,22 @@
 /// Whether an output owes items more than it would owe strangers.
 ///
-/// A stranger is an item that the run never saw. In an item's place at every step it would have had
-/// a credit too; many of them give the distribution that the item's own credit is compared with.
+/// A stranger is an item that the run never saw. Put into an item's place at every step that held the
+/// item, it would have had a credit too. The null hypothesis of item i is that its credit is one more
+/// draw from the credits of strangers of its label in its own place. With m strangers
 ///
-/// **What is claimed.** The null hypothesis of item i is that its credit is one more draw from the
-/// credits of strangers: that the output owes it no more than it would owe any other item of its
-/// label, visited as often. Strangers are pooled over a stratum, the items of one label and one
-/// number of visits, because the order of visits is random: which of a stratum's places an item got
-/// has nothing to do with the item. With n strangers' credits in the stratum
-///
-///     p_i = (1 + #{stranger ≥ credit_i}) / (1 + n),
+///     p_i = (1 + #{stranger ≥ credit_i}) / (1 + m),
 ///
 /// for which P(p_i ≤ t) ≤ t under the null hypothesis for every t. It is one-sided: a small p says
-/// that the item supports the output more than a stranger would. Such p-values share their
-/// strangers, so they are not independent; they are positively dependent on each (PRDS), and the
-/// procedure of Benjamini and Hochberg then still keeps the expected share of false claims among
-/// all claims of one output at or below ``level``.
+/// that the item supports the output more than a stranger would. The p-values of items share their
+/// strangers, so they are positively dependent on each (PRDS), and the procedure of Benjamini and
+/// Hochberg then still keeps the expected share of false claims among all claims of one output at or
+/// below ``level``.
 ///
-/// No p-value is below 1 / (1 + n): with few strangers nothing can be claimed among many items, and
-/// ``leastPValue`` tells that from an output that owes nobody anything.
+/// A stranger counts once for each item: what it would have had in the places of other items says
+/// next to nothing new, because its gradients are the same there. So no p-value is below
+/// 1 / (1 + m). With few strangers nothing can be claimed among many items, and ``leastPValue`` tells
+/// that from an output that owes nobody anything. Training also fits its items, whose gradients
+/// shrink while those of strangers do not, which makes the test conservative.
 ///
 /// Sources: S. Bates, E. Candès, L. Lei, Y. Romano, M. Sesia, "Testing for outliers with conformal
 /// p-values", Annals of Statistics 51 (2023), theorem 2; Y. Benjamini, Y. Hochberg, "Controlling the
@@ -31,8 +29,8 @@ public struct Significance: Sendable, Equatable {
   public let level: Double
   /// Whether "this output owes this item more than it would owe a stranger" holds, `[N]`.
   public let isSignificant: [Bool]
-  /// The smallest p-value that any item could have had, 1 / (1 + n) of the largest stratum of
-  /// strangers; nil where no item has one.
+  /// The smallest p-value that any item could have had, 1 / (1 + m) of the largest m; nil where no
+  /// item has one.
   public let leastPValue: Double?
 
   /// The number of items for which it holds.
@@ -44,27 +42,22 @@ public struct Significance: Sendable, Equatable {
   /// Compares the items of one output with strangers.
   ///
   /// - Parameters:
-  ///   - items: `[N]`, the credit of each item; no NaN.
-  ///   - strata: `[N]`, the stratum of each item; nil for items that no stranger can stand in for,
-  ///     such as items that were never visited.
-  ///   - strangers: For each stratum the credits that items the run never saw would have had in the
-  ///     places of the stratum's items, in any order; no NaN.
+  ///   - atLeast: `[N]`, how many strangers would have had at least the item's credit in its place.
+  ///   - strangers: `[N]`, how many were compared; 0 for items that none can stand in for, such as
+  ///     items that were never visited.
   ///   - level: The share of false discoveries that is allowed for, in (0, 1).
-  /// - Complexity: O((N + M) log (N + M)) for M strangers' credits.
-  public init(items: [Double], strata: [Int?], strangers: [[Double]], level: Double = 0.05) {
+  /// - Complexity: O(N log N).
+  public init(atLeast: [Int], of strangers: [Int], level: Double = 0.05) {
     precondition(
-      items.count == strata.count, "\(strata.count) strata for \(items.count) items")
+      atLeast.count == strangers.count, "\(strangers.count) numbers for \(atLeast.count) items")
     precondition(level > 0 && level < 1, "a level of \(level) is not between 0 and 1")
-    let ascending = strangers.map { $0.sorted() }
-    pValues = zip(items, strata).map { credit, stratum in
-      guard let stratum, !ascending[stratum].isEmpty else { return nil }
-      let null = ascending[stratum]
-      let asMuch = null.count - null.countBelow(credit)
-      return Double(1 + asMuch) / Double(1 + null.count)
+    let pValues: [Double?] = zip(atLeast, strangers).map {
+      $1 > 0 ? Double(1 + $0) / Double(1 + $1) : nil
     }
+    self.pValues = pValues
     self.level = level
-    let largest = strata.reduce(0) { max($0, $1.map { ascending[$0].count } ?? 0) }
-    leastPValue = largest > 0 ? 1 / Double(1 + largest) : nil
+    let most = strangers.max() ?? 0
+    leastPValue = most > 0 ? 1 / Double(1 + most) : nil
     let threshold = Self.threshold(pValues.compactMap { $0 }, level: level)
     isSignificant = pValues.map { p in p.map { $0 <= threshold } ?? false }
   }
@@ -77,17 +70,5 @@ public struct Significance: Sendable, Equatable {
       ascending[$0] * Double(ascending.count) <= Double($0 + 1) * level
     }
     return last.map { ascending[$0] } ?? -1
-  }
-}
-
-extension [Double] {
-  /// How many numbers of this ascending array are below a value.
-  fileprivate func countBelow(_ value: Double) -> Int {
-    var (low, high) = (0, count)
-    while low < high {
-      let middle = low + (high - low) / 2
-      if self[middle] < value { low = middle + 1 } else { high = middle }
-    }
-    return low
   }
 }

@@ -80,6 +80,8 @@ final class StepPreparation<Scalar: TensorScalar> {
   private let items: (factors: GradientFactors<Scalar>, run: FactorRun<Scalar>)?
   private let strangers: [FactorRun<Scalar>]
   private let gradient: GradientRun?
+  /// `[N]`; nil for ones.
+  private let weights: AlignedBuffer<Scalar>?
 
   private struct GradientRun {
     let plan: Plan<Scalar>
@@ -101,6 +103,7 @@ final class StepPreparation<Scalar: TensorScalar> {
           return run
         }
       } ?? []
+    weights = run.itemWeights.map { AlignedBuffer(copying: $0) }
     gradient = program.gradient.map { program in
       let workspace = program.plan.makeWorkspace()
       let batch = BatchMemory<Scalar>(run.model, loss: run.loss, batch: run.batches.size)
@@ -129,7 +132,7 @@ final class StepPreparation<Scalar: TensorScalar> {
       }
       prepared.strangers = strangers.map { $0.run(at: parameters) }
       if let gradient {
-        gradient.batch.load(run.batches[step], of: run.train.items, weights: run.itemWeights)
+        gradient.batch.load(run.batches[step], of: run.train.items, weights: weights)
         gradient.workspace.bind(run.model.layout, of: gradient.plan, to: parameters)
         gradient.plan.run(gradient.workspace)
         prepared.gradient = Array(gradient.memory.elements)

@@ -12,15 +12,19 @@ struct StrangerTable: Sendable {
   ///
   /// - Parameter strangers: Held-out items, those of a label next to each other.
   init<Scalar>(_ items: Dataset<Scalar>, _ strangers: Dataset<Scalar>, sameLabel: Bool) {
+    var range = [Range<Int>](repeating: 0..<strangers.count, count: items.count)
     if sameLabel, let labels = items.labels, let others = strangers.labels {
       var places: [Int32: Range<Int>] = [:]
       for (place, label) in others.enumerated() {
         places[label] = (places[label]?.lowerBound ?? place)..<place + 1
       }
       range = labels.map { places[$0] ?? 0..<0 }
-    } else {
-      range = [Range<Int>](repeating: 0..<strangers.count, count: items.count)
     }
+    self.init(range: range)
+  }
+
+  init(range: [Range<Int>]) {
+    self.range = range
     var start = [0]
     for range in range { start.append(start[start.count - 1] + range.count) }
     self.start = start

@@ -51,16 +51,18 @@ final class CreditBlock<Scalar: TensorScalar>: SweepBlock {
   var decay: [Double]
   private let adjoint: Adjoint<Scalar>
   private let setting: CreditSetting<Scalar>
-  private let quadrature: ChordQuadrature<WrittenGradients<Scalar>>
+  private let quadrature: ChordQuadrature<Scalar>
   private let scratch: AlignedBuffer<Scalar>
-  private var last: (step: Int, node: WrittenGradients<Scalar>.Node)?
+  private var last: (step: Int, node: ChordGradients<Scalar>.Node)?
 
   init(_ queries: QueryBlock<Scalar>, _ setting: CreditSetting<Scalar>) {
     self.queries = queries
     self.setting = setting
     adjoint = Adjoint(queries.count, setting.run.model.layout, setting.run.optimizer)
     quadrature = ChordQuadrature(
-      WrittenGradients(queries, into: adjoint.parameters), setting.rule, noise: setting.noise)
+      ChordGradients(queries, setting.run.model.layout),
+      into: WrittenIntegral(queries.factors, into: adjoint.parameters), setting.rule,
+      noise: setting.noise)
     scratch = AlignedBuffer(setting.items.contractionScratch(queries.count), filledWith: 0)
     decay = [Double](repeating: 0, count: queries.count)
   }
@@ -74,7 +76,7 @@ final class CreditBlock<Scalar: TensorScalar>: SweepBlock {
   @specialized(where Scalar == Double)
   func goBack(_ step: SweptStep<Scalar>, into products: StepProducts<Scalar>) {
     adjoint.parameters.clear()
-    setting.withEnds(of: step, quadrature.integrand.chord) {
+    setting.withEnds(of: step, quadrature.gradients.chord) {
       last = quadrature.integrate(
         ends: setting.ends(step.number, queries), allowed: setting.allowed(step.number, queries),
         last: last.flatMap { $0.step == step.number + 1 ? $0.node : nil }
@@ -92,7 +94,7 @@ final class CreditBlock<Scalar: TensorScalar>: SweepBlock {
         items.rows, count: items.count, with: adjoint.gradient, into: products.items,
         stride: items.count, scratch: scratch.base)
     }
-    setting.contractStrangers(step.prepared, with: adjoint.gradient, into: products)
+    setting.strangers?.contractStrangers(step.prepared, with: adjoint.gradient, into: products)
   }
 
   private func addDecay(_ parameters: [Scalar], rate: Double) {
@@ -114,9 +116,10 @@ final class FactoredCreditBlock<Scalar: TensorScalar>: SweepBlock {
   let queries: QueryBlock<Scalar>
   var decay: [Double]
   private let setting: CreditSetting<Scalar>
-  private let quadrature: ChordQuadrature<FactoredGradients<Scalar>>
+  private let quadrature: ChordQuadrature<Scalar>
+  private let integral: FactoredIntegral<Scalar>
   private let decayed: Directions<Scalar>?
-  private var last: (step: Int, node: FactoredGradients<Scalar>.Node)?
+  private var last: (step: Int, node: ChordGradients<Scalar>.Node)?
 
   init(
     _ queries: QueryBlock<Scalar>, _ setting: CreditSetting<Scalar>,
@@ -125,8 +128,9 @@ final class FactoredCreditBlock<Scalar: TensorScalar>: SweepBlock {
     self.queries = queries
     self.setting = setting
     let layout = setting.run.model.layout
-    quadrature = ChordQuadrature(
-      FactoredGradients(queries, products, layout), setting.rule, noise: setting.noise)
+    let gradients = ChordGradients(queries, layout)
+    integral = FactoredIntegral(gradients, products)
+    quadrature = ChordQuadrature(gradients, into: integral, setting.rule, noise: setting.noise)
     decayed = setting.run.optimizer.weightDecay.rate == 0 ? nil : Directions(1, layout)
     decay = [Double](repeating: 0, count: queries.count)
   }
@@ -139,26 +143,26 @@ final class FactoredCreditBlock<Scalar: TensorScalar>: SweepBlock {
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   func goBack(_ step: SweptStep<Scalar>, into products: StepProducts<Scalar>) {
-    let integrand = quadrature.integrand
     let size = setting.run.batches.size
-    integrand.partners =
+    var partners: [FactoredIntegral<Scalar>.Partners] =
       step.prepared.items.map {
         [.init(rows: $0.rows, count: $0.count, sums: products.items, stride: size)]
       } ?? []
     var start = 0
     for memory in step.prepared.strangers {
-      integrand.partners.append(
+      partners.append(
         .init(
           rows: memory.rows, count: memory.count, sums: products.strangers + start,
           stride: products.strangerCount))
       start += memory.count
     }
+    integral.meet(partners)
     if let decayed {
       decayed.memory.base.update(from: step.before, count: decayed.elementCount)
-      integrand.decayed = decayed
-      for query in 0..<queries.count { integrand.decay[query] = 0 }
+      integral.decayed = decayed
+      for query in 0..<queries.count { integral.decay[query] = 0 }
     }
-    setting.withEnds(of: step, integrand.chord) {
+    setting.withEnds(of: step, quadrature.gradients.chord) {
       last = quadrature.integrate(
         ends: setting.ends(step.number, queries), allowed: setting.allowed(step.number, queries),
         last: last.flatMap { $0.step == step.number + 1 ? $0.node : nil }
@@ -173,7 +177,7 @@ final class FactoredCreditBlock<Scalar: TensorScalar>: SweepBlock {
     if weightDecay.rate != 0 {
       // Without state, coupled and decoupled decay are the same.
       let rate = setting.run.learningRates[step.number] * weightDecay.rate
-      for query in 0..<queries.count { decay[query] -= rate * integrand.decay[query] }
+      for query in 0..<queries.count { decay[query] -= rate * integral.decay[query] }
     }
   }
 }
@@ -215,22 +219,6 @@ struct CreditSetting<Scalar: TensorScalar> {
       }
     }
   }
-
-  func contractStrangers(
-    _ prepared: PreparedStep<Scalar>, with gradient: Directions<Scalar>,
-    into products: StepProducts<Scalar>
-  ) {
-    guard let strangers, !prepared.strangers.isEmpty else { return }
-    let scratch = AlignedBuffer<Scalar>(
-      strangers.contractionScratch(gradient.count), filledWith: 0)
-    var start = 0
-    for memory in prepared.strangers {
-      strangers.contract(
-        memory.rows, count: memory.count, with: gradient, into: products.strangers + start,
-        stride: products.strangerCount, scratch: scratch.base)
-      start += memory.count
-    }
-  }
 }
 
 /// Marginal: the exact derivative of the final measures, pulled back through every step.
@@ -239,13 +227,15 @@ final class MarginalBlock<Scalar: TensorScalar>: SweepBlock {
   var decay: [Double]
   private let adjoint: Adjoint<Scalar>
   private let run: TrainingRun<Scalar>
+  private let strangers: GradientFactors<Scalar>?
   private let curvature: CurvatureProduct<Scalar>
 
   init(
     _ run: TrainingRun<Scalar>, _ queries: QueryBlock<Scalar>,
-    _ program: CurvatureProduct<Scalar>.Program
+    _ program: CurvatureProduct<Scalar>.Program, strangers: GradientFactors<Scalar>?
   ) {
     self.run = run
+    self.strangers = strangers
     self.queries = queries
     adjoint = Adjoint(queries.count, run.model.layout, run.optimizer)
     curvature = CurvatureProduct(run, program, along: adjoint.gradient)
@@ -285,6 +275,24 @@ final class MarginalBlock<Scalar: TensorScalar>: SweepBlock {
     }
     Scalar.axpy(
       parameters.elementCount, 1, curvature.products.memory.base, parameters.memory.base)
+    strangers?.contractStrangers(step.prepared, with: gradient, into: products)
+  }
+}
+
+extension GradientFactors {
+  /// Products of gradients with those of the strangers of a step.
+  func contractStrangers(
+    _ prepared: PreparedStep<Scalar>, with gradient: Directions<Scalar>,
+    into products: StepProducts<Scalar>
+  ) {
+    let scratch = AlignedBuffer<Scalar>(contractionScratch(gradient.count), filledWith: 0)
+    var start = 0
+    for memory in prepared.strangers {
+      contract(
+        memory.rows, count: memory.count, with: gradient, into: products.strangers + start,
+        stride: products.strangerCount, scratch: scratch.base)
+      start += memory.count
+    }
   }
 }
 

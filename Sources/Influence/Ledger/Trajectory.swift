@@ -48,7 +48,9 @@ final class Trajectory<Scalar: TensorScalar> {
   }
 
   /// The fewest states with which every segment can be halved down to single steps.
-  static func smallestRoom(_ steps: Int) -> Int { 2 * (Int.bitWidth - steps.leadingZeroBitCount) + 4 }
+  static func smallestRoom(_ steps: Int) -> Int {
+    2 * (Int.bitWidth - steps.leadingZeroBitCount) + 4
+  }
 
   /// Takes all steps once and visits each state, from the initial one to that after the last step.
   ///
@@ -104,7 +106,8 @@ final class Trajectory<Scalar: TensorScalar> {
     let count = end - start.step
     guard count > 0 else { return }
     trainer.state = start
-    if count < room {
+    // A single step needs no more than the states around it.
+    if count < max(room, 2) {
       var states = [start]
       while trainer.step < end {
         try takeStep()
@@ -113,8 +116,13 @@ final class Trajectory<Scalar: TensorScalar> {
       if let last { states[count] = last }
       return try deliver(states, legSize, visit)
     }
-    let parts = max(room / 2, 2)
-    let size = (count + parts - 1) / parts
+    var parts = max(room / 2, 2)
+    var size = (count + parts - 1) / parts
+    // The parts need room too, at least to be halved down to single steps.
+    if room - parts < Self.smallestRoom(size) {
+      parts = 2
+      size = (count + 1) / 2
+    }
     var starts = [start]
     while trainer.step + size < end {
       for _ in 0..<size { try takeStep() }
@@ -155,14 +163,20 @@ final class Trajectory<Scalar: TensorScalar> {
     _ replayed: TrainingState<Scalar>, _ recorded: TrainingState<Scalar>,
     since before: TrainingState<Scalar>
   ) throws {
-    guard replayed.parameters != recorded.parameters else { return }
-    var (difference, way) = (0.0, 0.0)
-    for index in recorded.parameters.indices {
-      let there = Double(recorded.parameters[index])
-      difference += (there - Double(replayed.parameters[index])).magnitude
-      way += (there - Double(before.parameters[index])).magnitude
+    if replayed == recorded { return }
+    let vectors = { (state: TrainingState<Scalar>) in [state.parameters] + state.optimizer }
+    var share = 0.0
+    for (replayed, (recorded, before)) in zip(
+      vectors(replayed), zip(vectors(recorded), vectors(before)))
+    where replayed != recorded {
+      var (difference, way) = (0.0, 0.0)
+      for index in recorded.indices {
+        let there = Double(recorded[index])
+        difference += (there - Double(replayed[index])).magnitude
+        way += (there - Double(before[index])).magnitude
+      }
+      share = max(share, difference / max(way, .leastNormalMagnitude))
     }
-    let share = difference / max(way, .leastNormalMagnitude)
     guard share <= LedgerError.largestDeparture else {
       throw LedgerError.departed(
         file: record?.checkpointPath(recorded.step) ?? "", step: recorded.step, by: share)

@@ -141,13 +141,13 @@ struct LedgerCommand: ParsableCommand {
     let settings = problem.run.optimizer
     var effects: Set<ScoreReport.QueryLedger.Effect> = []
     if settings.weightDecay.rate != 0 { effects.insert(.decay) }
-    if settings.clipNorm != nil { effects.insert(.clipping) }
     let hasPictures = Scoring.hasPictures(out)
     let sections = zip(queries, accounts).map { item, account in
       ScoreReport.Section.ledger(
         .init(
-          query: item, account: account, tolerance: columns.tolerance, effects: effects, count: top
-        ) { Scoring.item($0, train, "train", hasPictures: hasPictures) })
+          query: item, account: account, tolerance: columns.tolerance, effects: effects,
+          count: top, item: { Scoring.item($0, train, "train", hasPictures: false) },
+          picture: { hasPictures ? Scoring.image($0, train) : nil }))
     }
     let names = LedgerColumn.allCases.filter(columns.wanted.contains)
     return ScoreReport(
@@ -172,6 +172,11 @@ struct LedgerCommand: ParsableCommand {
       notes.append(
         "Credit takes the scaling that \(optimizer) gives each parameter as it was: what an item did "
           + "to the scaling of others is not in its row.")
+    }
+    if record.manifest.optimizer.clipNorm != nil {
+      notes.append(
+        "The run clipped its gradients: an item's row is what clipping left of its steps, so clipping "
+          + "has no row of its own.")
     }
     if columns.rule == .left, columns.wanted.contains(.credit) {
       notes.append(

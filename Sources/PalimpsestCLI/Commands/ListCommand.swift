@@ -34,7 +34,9 @@ struct ListCommand: ParsableCommand {
 
   private var entries: [(String, String)] {
     switch kind {
-    case .methods: EstimatorRegistry.all.map { ($0.name, $0.summary) }
+    case .methods:
+      EstimatorRegistry.all.map { ($0.name, $0.summary) }
+        + LedgerColumn.allCases.map { ($0.rawValue, "\($0.summary); needs a run") }
     case .models: ModelRegistry.all.map { ($0.name, "\($0.summary), such as \($0.example)") }
     case .formats: FormatRegistry.all.map { ($0.name, $0.summary) }
     case .measures: Measure.allCases.map { ($0.rawValue, $0.summary) }

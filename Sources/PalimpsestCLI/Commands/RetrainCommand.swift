@@ -70,13 +70,14 @@ struct RetrainCommand: ParsableCommand {
     let problem = try LedgerProblem(
       record: record, queries: queries.data,
       measure: QueryMeasure(query.measure, loss: run.loss))
-    // The strongest supporters are those by credit, whether or not its prediction is wanted.
-    let needed = columns.wanted.union(removal.withoutTop == nil ? [] : [.credit])
-    var accounts = try columns.accounts(problem, columns: needed, compute, pool: pool).accounts
-    let removals = known + (try removal.strongest(accounts, run))
-    for query in accounts.indices {
-      accounts[query].columns = accounts[query].columns.filter { columns.wanted.contains($0.key) }
+    var removals = known
+    if removal.withoutTop != nil {
+      let credit = try columns.accounts(problem, columns: [.credit], compute, pool: pool).accounts
+      removals += try removal.strongest(credit, run)
     }
+    let accounts = try columns.accounts(
+      problem, columns: columns.wanted, removals: removals.map(\.removal), compute, pool: pool
+    ).accounts
     let receipts = try Receipts(
       run: run, measure: query.measure, queries: queries, accounts: accounts
     ).receipts(removals, pool: pool)

@@ -63,6 +63,9 @@ struct ScoreCommand: ParsableCommand {
   private func run<Scalar: TensorScalar>(
     _ origin: ModelOptions.Origin, as type: Scalar.Type
   ) throws {
+    if let column = LedgerColumn(rawValue: method) {
+      return try run(column, origin, as: type)
+    }
     let estimator = try Scoring.estimator(method)
     try query.check(source.loss(of: origin))
     let source = try source.source(origin, trajectory: estimator.usesTrajectory, as: type)

@@ -26,6 +26,16 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Labels or targets of the training items.", valueName: "file"))
   var trainY: String?
 
+  @Option(
+    help: ArgumentHelp("Names of the training items, a line of text each.", valueName: "file"))
+  var trainIds: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Groups of the training items, such as their owners, a line of text each.",
+      valueName: "file"))
+  var trainGroups: String?
+
   @Option(help: ArgumentHelp("Inputs of held-out items.", valueName: "file"))
   var testX: String?
 
@@ -157,7 +167,13 @@ struct TrainCommand: ParsableCommand {
     }
     settings.weightDecay = WeightDecay(weightDecay, settings.weightDecay.kind)
     settings.clipNorm = clipNorm
-    let sources = try sources(model, as: type)
+    var sources = try sources(model, as: type)
+    if trainIds != nil || trainGroups != nil {
+      let count = sources.train.items.count
+      sources.train.name(
+        ids: try trainIds.map { try ItemNames.read(path: $0, items: count) } ?? [],
+        groups: try trainGroups.map { try ItemNames.read(path: $0, items: count) } ?? [])
+    }
     if batches != nil, epochs != nil || batchSize != nil {
       throw UsageError(
         "--batches says how many steps and items there are; leave out --epochs and "

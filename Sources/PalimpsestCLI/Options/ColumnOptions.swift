@@ -46,6 +46,7 @@ struct ColumnOptions: ParsableArguments {
   /// What an interrupted command had done is kept in the run's folder, if that can be written.
   func accounts<Scalar: TensorScalar>(
     _ problem: LedgerProblem<Scalar>, columns: Set<LedgerColumn>, sameLabel: Bool = true,
+    removals: [Removal] = [],
     _ compute: ComputeOptions, pool: WorkerPool
   ) throws -> (accounts: [OutputAccount], departure: Double) {
     let folder = problem.record.map(\.folder).flatMap {
@@ -55,7 +56,7 @@ struct ColumnOptions: ParsableArguments {
       problem,
       options: LedgerOptions(
         columns: columns, rule: rule, tolerance: tolerance, comparesSameLabel: sameLabel,
-        memory: compute.memory?.bytes, resumeFolder: folder), pool: pool)
+        memory: compute.memory?.bytes, removals: removals, resumeFolder: folder), pool: pool)
     let bar = ProgressBar("ledger", of: 1, "passes")
     defer { bar.finish() }
     let accounts = try ledger.accounts { done, total in

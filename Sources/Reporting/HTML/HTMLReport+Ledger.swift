@@ -58,10 +58,9 @@ extension HTMLReport {
     }
     return """
       <h3 id="account-\(number)">The account</h3>
+      <p class="quiet">In \(report.method.unitText). \(ledger.signCaption(report.measure.rawValue))</p>
       <div class="wide" role="region" aria-labelledby="account-\(number)" tabindex="0">
       <table class="account">
-      <caption>In \(report.method.unitText). \(ledger.signCaption(report.measure.rawValue))\
-      </caption>
       <thead><tr><td></td>\(headings)</tr></thead>
       <tbody>
       \(rows)</tbody>
@@ -75,12 +74,12 @@ extension HTMLReport {
   ) -> Markup? {
     guard let column = ledger.answered.first(where: \.balances) else { return nil }
     let measure = report.measure.rawValue
-    let waterfall = Waterfall(ledger, column, measure: measure)
+    let waterfall = Waterfall(ledger, column)
     return """
       <h3 id="waterfall-\(number)">How \(column.rawValue) leads from before to after</h3>
       <div class="wide" role="region" aria-labelledby="waterfall-\(number)" tabindex="0">
       <table class="waterfall">
-      <caption>Each step starts where the one above ends.</caption>
+      <caption>Each step starts where the one above it ends.</caption>
       <thead><tr><th scope="col">Step</th><td class="chart"></td>\
       <th scope="col" class="number">Change</th><th scope="col" class="number">\(measure)</th>\
       </tr></thead>

@@ -117,6 +117,10 @@ extension HTMLReport {
       img.large { width: 4rem; height: 4rem; }
       th, td { padding-right: .45rem; }
       .chart { min-width: 4.5rem; }
+      .account th, .account td { padding-right: .5rem; }
+      .account .part th { padding-left: .75rem; }
+      .waterfall tbody th { white-space: normal; }
+      .waterfall .chart { width: 35%; }
       table { font-size: .85rem; }
     }
     @media print {
@@ -132,7 +136,7 @@ extension HTMLReport {
       th, td { padding-top: .1rem; padding-bottom: .1rem; }
       .wide { overflow: visible; }
       .strip li, tr, .heading { break-inside: avoid; }
-      h2, h3, summary { break-after: avoid; }
+      h2, h3, h3 + .quiet, summary { break-after: avoid; }
       pre { white-space: pre-wrap; }
     }
     """

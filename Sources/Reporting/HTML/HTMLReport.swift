@@ -121,7 +121,7 @@ public enum HTMLReport {
 
   private static func foot(_ report: ScoreReport) -> Markup {
     let citation =
-      "Scores by the method \(report.method.name) for the measure \(report.measure.rawValue), "
+      "Results of the method \(report.method.name) for the measure \(report.measure.rawValue), "
       + "computed with Palimpsest \(report.provenance.version)."
     return """
       <section aria-labelledby="provenance">

@@ -17,8 +17,8 @@ struct Waterfall {
 
   let steps: [Step]
 
-  /// The way of one column: the items that stand out, the others together, what is nobody's.
-  init(_ ledger: ScoreReport.QueryLedger, _ column: LedgerColumn, measure: String) {
+  /// The way of one column: the items that stand out, the net of all others, what is nobody's.
+  init(_ ledger: ScoreReport.QueryLedger, _ column: LedgerColumn) {
     guard let rows = ledger.account.columns[column] else {
       steps = []
       return
@@ -27,27 +27,21 @@ struct Waterfall {
     let sign: Double = account.isLowerBetter ? -1 : 1
     var position = account.measureInitial
     var steps = [
-      Step(label: "\(measure) before training", change: 0, end: position, style: "level")
+      Step(label: "before training", change: 0, end: position, style: "level")
     ]
     func step(_ label: String, _ value: Double, _ style: String) {
       position += sign * value
       steps.append(Step(label: label, change: sign * value, end: position, style: style))
     }
-    func side(_ shown: ArraySlice<Int>, _ all: [Int], _ name: String, _ style: String) {
-      for item in shown { step(ledger.item(item).id, rows.items[item], style) }
-      guard all.count > shown.count else { return }
-      let rest = all.reduce(0) { $0 + rows.items[$1] } - shown.reduce(0) { $0 + rows.items[$1] }
-      let count = all.count - shown.count
-      let others = "\(HumanNumber.count(count)) \(shown.isEmpty ? "" : "other ")\(name)"
-      step(count == 1 ? String(others.dropLast()) : others, rest, style)
+    let shown = ledger.supporters.prefix(Self.shown) + ledger.opponents.prefix(Self.shown)
+    func style(_ value: Double) -> String { value < 0 ? "oppose" : "support" }
+    for item in shown { step(ledger.item(item).id, rows.items[item], style(rows.items[item])) }
+    if shown.count < rows.items.count {
+      let rest = rows.itemsSum - shown.reduce(0) { $0 + rows.items[$1] }
+      let count = rows.items.count - shown.count
+      let name = shown.isEmpty ? "item" : "other item"
+      step("\(HumanNumber.count(count)) \(name)\(count == 1 ? "" : "s")", rest, style(rest))
     }
-    let items = rows.items.indices
-    side(
-      ledger.supporters.prefix(Self.shown), items.filter { rows.items[$0] > 0 }, "supporters",
-      "support")
-    side(
-      ledger.opponents.prefix(Self.shown), items.filter { rows.items[$0] < 0 }, "opponents",
-      "oppose")
     for (label, effect, value) in [
       ("weight decay", ScoreReport.QueryLedger.Effect.decay, rows.decay),
       ("clipping", .clipping, rows.clipping),
@@ -55,7 +49,7 @@ struct Waterfall {
     step("residual", rows.residual, "nobody")
     steps.append(
       Step(
-        label: "\(measure) after training", change: 0, end: account.measureFinal, style: "level"))
+        label: "after training", change: 0, end: account.measureFinal, style: "level"))
     self.steps = steps
   }
 

@@ -31,8 +31,10 @@ extension ScoreReport.QueryLedger {
     func nobody(
       _ label: String, _ effect: Effect, _ value: (LedgerAccount) -> Double
     ) -> [Line] {
-      effects.contains(effect) || rows.values.contains { value($0) != 0 }
-        ? [line(label, .nobody, value)] : []
+      // A marginal has no such row.
+      let values = rows.filter { $0.key.balances || value($0.value) != 0 }.mapValues(value)
+      return effects.contains(effect) || values.values.contains { $0 != 0 }
+        ? [Line(label: label, role: .nobody, values: values)] : []
     }
     let phased = rows.filter { $0.value.phases.count == Self.phaseNames.count }
     let phases =

@@ -17,7 +17,8 @@ extension Significance {
       + "more than it would owe a stranger"
     // The smallest p-value among m must be below level/m, unless many are small together.
     guard leastPValue * Double(tested) > self.level else { return claim + "." }
-    return claim + "; with so few strangers (no p-value can be below "
-      + "\(HumanNumber.significant(leastPValue, digits: 2))) a single item cannot show it."
+    return claim + "; the smallest p-value that so few strangers allow, "
+      + "\(HumanNumber.significant(leastPValue, digits: 2)), is too large for one item among so "
+      + "many."
   }
 }

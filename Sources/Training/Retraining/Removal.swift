@@ -53,7 +53,7 @@ public struct Removal: Equatable, Sendable {
   }
 
   /// Checks that the items are there.
-  func check<Scalar: TensorScalar>(_ run: TrainingRun<Scalar>) throws(TrainingError) {
+  package func check<Scalar: TensorScalar>(_ run: TrainingRun<Scalar>) throws(TrainingError) {
     try Self.check(items, below: run.train.items.count, "removed item")
     guard case .swapped(let others) = semantics else { return }
     try Self.check(others, below: run.test?.items.count ?? 0, "test item swapped in")

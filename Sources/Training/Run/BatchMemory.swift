@@ -11,15 +11,17 @@ package final class BatchMemory<Scalar: TensorScalar> {
   package let seed: AlignedBuffer<Scalar>
   private let labels: AlignedBuffer<Int32>
   private let values: AlignedBuffer<Scalar>
-  private let widths: (input: Int, target: Int)
+  private let inputWidth: Int
+  private let targetWidth: Int
 
   /// Memory for batches of B items.
   package init(_ model: any Model, loss: Loss, batch: Int) {
-    widths = (model.inputShape.count, loss.takesLabels ? 0 : model.outputShape.count)
-    inputs = AlignedBuffer(batch * widths.input, filledWith: 0)
+    inputWidth = model.inputShape.count
+    targetWidth = loss.takesLabels ? 0 : model.outputShape.count
+    inputs = AlignedBuffer(batch * inputWidth, filledWith: 0)
     seed = AlignedBuffer(batch, filledWith: 0)
     labels = AlignedBuffer(batch, filledWith: 0)
-    values = AlignedBuffer(batch * widths.target, filledWith: 0)
+    values = AlignedBuffer(batch * targetWidth, filledWith: 0)
   }
 
   /// Lets a workspace read the batch.
@@ -35,34 +37,29 @@ package final class BatchMemory<Scalar: TensorScalar> {
     }
   }
 
-  /// Copies a batch's items, and their weights over b; b counts the entries that name an item.
+  /// Copies a batch's items next to each other, zeros where it is short, and their weights over b
+  /// into the seed; zeros for a batch without items.
   ///
   /// - Parameters:
   ///   - rows: At most B rows of the data; −1 for none.
   ///   - weights: `[N]`; nil for ones.
-  package func load(_ rows: ArraySlice<Int>, of data: Dataset<Scalar>, weights: [Scalar]?) {
-    let present = Scalar(max(rows.count { $0 >= 0 }, 1))
-    for (place, row) in rows.enumerated() {
-      let isPresent = row >= 0
-      seed.base[place] = isPresent ? (weights?[row] ?? 1) / present : 0
-      let input = inputs.base + place * widths.input
-      if isPresent {
-        data.inputs.scalars.withUnsafeBufferPointer { all in
-          if let base = all.baseAddress {
-            input.update(from: base + row * widths.input, count: widths.input)
-          }
-        }
-      } else {
-        input.update(repeating: 0, count: widths.input)
-      }
-      switch data.targets {
-      case .labels(let all): labels.base[place] = isPresent ? all[row] : 0
-      case .values(let all):
-        let target = values.base + place * widths.target
-        for column in 0..<widths.target {
-          target[column] = isPresent ? all.scalars[row * widths.target + column] : 0
-        }
-      }
+  package func load(
+    _ rows: ArraySlice<Int>, of data: Dataset<Scalar>, weights: AlignedBuffer<Scalar>?
+  ) {
+    precondition(rows.count <= seed.count, "\(rows.count) rows for a batch of \(seed.count)")
+    inputs.gather(rows, of: data.inputs.scalars, width: inputWidth)
+    var present = 0
+    for row in rows where row >= 0 { present += 1 }
+    if let weights {
+      seed.gather(rows, of: weights)
+    } else {
+      for (place, row) in rows.enumerated() { seed.base[place] = row >= 0 ? 1 : 0 }
+    }
+    var count = Scalar(max(present, 1))
+    Scalar.zip(.divide, rows.count, seed.base, true, &count, false, seed.base)
+    switch data.targets {
+    case .labels(let all): labels.gather(rows, of: all, width: 1)
+    case .values(let all): values.gather(rows, of: all.scalars, width: targetWidth)
     }
   }
 }

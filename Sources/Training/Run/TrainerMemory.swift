@@ -3,21 +3,17 @@ import TensorCore
 
 /// The flat vectors of a ``Trainer``: parameters, gradient, optimizer state, and one batch.
 final class TrainerMemory<Scalar: TensorScalar> {
-  let parameters: FlatVector<Scalar>
-  let gradient: FlatVector<Scalar>
-  let states: [FlatVector<Scalar>]
+  let parameters: AlignedBuffer<Scalar>
+  let gradient: AlignedBuffer<Scalar>
+  let states: [AlignedBuffer<Scalar>]
   /// `[N]`, one number for each item.
-  let weights: FlatVector<Scalar>
-  /// `[B]`, item weight over b.
-  private let seed: FlatVector<Scalar>
-  private let inputs: FlatVector<Scalar>
-  private let labels: FlatVector<Int32>
-  private let values: FlatVector<Scalar>
-  private let stateTable: FlatVector<UnsafeMutablePointer<Scalar>>
-  private let scratch: FlatVector<Scalar>
+  let weights: AlignedBuffer<Scalar>
+  private let batch: BatchMemory<Scalar>
+  private let stateTable: AlignedBuffer<UnsafeMutablePointer<Scalar>>
+  private let scratch: AlignedBuffer<Scalar>
   /// One for each block.
-  private let isFinite: FlatVector<Bool>
-  private let squares: FlatVector<Scalar>
+  private let isFinite: AlignedBuffer<Bool>
+  private let squares: AlignedBuffer<Scalar>
   private let blocks: Blocks
 
   /// Elements of which parameters, gradient, state and scratch fit a first-level cache together.
@@ -26,65 +22,42 @@ final class TrainerMemory<Scalar: TensorScalar> {
   private static var smallestShared: Int { 1 << 16 }
 
   init(_ program: TrainingProgram<Scalar>, items: Int, threads: Int) {
-    let (model, batch) = (program.model, program.batchSize)
+    let model = program.model
     let count = model.layout.count
     blocks = Blocks(count, size: Self.blockSize)
-    parameters = FlatVector(repeating: 0, count: count)
-    gradient = FlatVector(repeating: 0, count: count)
-    states = program.optimizer.rule.stateNames.map { _ in FlatVector(repeating: 0, count: count) }
-    stateTable = FlatVector(repeating: parameters.pointer, count: states.count)
-    for (index, state) in states.enumerated() { stateTable.pointer[index] = state.pointer }
-    scratch = FlatVector(repeating: 0, count: threads * Self.blockSize)
-    isFinite = FlatVector(repeating: true, count: blocks.number)
-    squares = FlatVector(repeating: 0, count: blocks.number)
-    weights = FlatVector(repeating: 1, count: items)
-    seed = FlatVector(repeating: 0, count: batch)
-    inputs = FlatVector(repeating: 0, count: batch * model.inputShape.count)
-    labels = FlatVector(repeating: 0, count: batch)
-    values = FlatVector(
-      repeating: 0, count: program.loss.takesLabels ? 0 : batch * model.outputShape.count)
+    parameters = AlignedBuffer(count, filledWith: 0)
+    gradient = AlignedBuffer(count, filledWith: 0)
+    states = program.optimizer.rule.stateNames.map { _ in AlignedBuffer(count, filledWith: 0) }
+    stateTable = AlignedBuffer(states.count, filledWith: parameters.base)
+    for (index, state) in states.enumerated() { stateTable.base[index] = state.base }
+    scratch = AlignedBuffer(threads * Self.blockSize, filledWith: 0)
+    isFinite = AlignedBuffer(blocks.number, filledWith: true)
+    squares = AlignedBuffer(blocks.number, filledWith: 0)
+    weights = AlignedBuffer(items, filledWith: 1)
+    batch = BatchMemory(model, loss: program.loss, batch: program.batchSize)
   }
 
   /// Lets a workspace of the program read the batch and write the gradient.
   func bind(_ workspace: Workspace<Scalar>, _ program: TrainingProgram<Scalar>) {
     let (plan, layout) = (program.plan, program.model.layout)
-    workspace.bind(layout, of: plan, to: parameters.pointer)
-    for (label, vector) in [
-      (ItemGraph.inputsLabel, inputs), (TrainingProgram<Scalar>.seedLabel, seed),
-      (ItemGraph.targetsLabel, values),
-    ] {
-      if let slot = plan.input(label) { workspace.bind(slot, to: UnsafePointer(vector.pointer)) }
-    }
-    if let slot = plan.indexInput(ItemGraph.targetsLabel) {
-      workspace.bind(slot, to: UnsafePointer(labels.pointer))
-    }
+    workspace.bind(layout, of: plan, to: parameters.base)
+    batch.bind(workspace, plan)
     for (index, entry) in layout.entries.enumerated() {
-      workspace.bind(output: index + 1, to: gradient.pointer + entry.offset)
+      workspace.bind(output: index + 1, to: gradient.base + entry.offset)
     }
   }
 
   // MARK: The batch
 
-  /// Copies a batch's items next to each other, zeros where it is short, and their weights over b
-  /// into the seed; zeros for a batch without items.
+  /// Takes a batch's items, zeros where it is short, and their weights over b.
   func gather(_ rows: ArraySlice<Int>, of data: Dataset<Scalar>) {
-    precondition(rows.count == seed.count, "\(rows.count) rows for a batch of \(seed.count)")
-    var present = 0
-    for row in rows where row >= 0 { present += 1 }
-    inputs.gather(rows, of: data.inputs.scalars, width: inputs.count / seed.count)
-    seed.gather(rows, of: weights)
-    var count = Scalar(max(present, 1))
-    Scalar.zip(.divide, seed.count, seed.pointer, true, &count, false, seed.pointer)
-    switch data.targets {
-    case .labels(let all): labels.gather(rows, of: all, width: 1)
-    case .values(let all): values.gather(rows, of: all.scalars, width: values.count / seed.count)
-    }
+    batch.load(rows, of: data, weights: weights)
   }
 
   /// Σ w_i ℓ_i / b.
   func meanLoss(_ losses: UnsafeBufferPointer<Scalar>) -> Scalar {
     guard let losses = losses.baseAddress else { return 0 }
-    return Scalar.dot(seed.count, seed.pointer, losses)
+    return Scalar.dot(batch.seed.count, batch.seed.base, losses)
   }
 
   // MARK: The update
@@ -92,11 +65,11 @@ final class TrainerMemory<Scalar: TensorScalar> {
   /// |g|: squares are summed in blocks, blocks in their order.
   func gradientNorm(_ pool: WorkerPool?) -> Double {
     forEachBlock(pool) { block, range, _ in
-      let part = gradient.pointer + range.lowerBound
-      squares.pointer[block] = Scalar.dot(range.count, part, part)
+      let part = gradient.base + range.lowerBound
+      squares.base[block] = Scalar.dot(range.count, part, part)
     }
     var sum = 0.0
-    for block in 0..<blocks.number { sum += Double(squares.pointer[block]) }
+    for block in 0..<blocks.number { sum += Double(squares.base[block]) }
     return sum.squareRoot()
   }
 
@@ -109,18 +82,18 @@ final class TrainerMemory<Scalar: TensorScalar> {
     let rule = settings.rule
     forEachBlock(pool) { block, range, worker in
       let (start, count) = (range.lowerBound, range.count)
-      let part = gradient.pointer + start
+      let part = gradient.base + start
       if scale != 1 { Scalar.affine(count, scale, part, 0, part) }
       rule.update(
         OptimizerBlock(
-          count: count, parameters: parameters.pointer + start, gradient: part,
-          scratch: scratch.pointer + worker * Self.blockSize,
-          states: UnsafePointer(stateTable.pointer), offset: start),
+          count: count, parameters: parameters.base + start, gradient: part,
+          scratch: scratch.base + worker * Self.blockSize,
+          states: UnsafePointer(stateTable.base), offset: start),
         settings, rate: rate, step: step)
-      isFinite.pointer[block] = Scalar.allFinite(
-        UnsafeBufferPointer(start: parameters.pointer + start, count: count))
+      isFinite.base[block] = Scalar.allFinite(
+        UnsafeBufferPointer(start: parameters.base + start, count: count))
     }
-    for block in 0..<blocks.number where !isFinite.pointer[block] { return false }
+    for block in 0..<blocks.number where !isFinite.base[block] { return false }
     return true
   }
 

@@ -28,6 +28,15 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
         ItemFile(source: y.source, shape: y.array.shape, sha256: digests.1)
       )
     }
+
+    /// Gives the items names, and groups that belong together: an owner, a document, a source.
+    ///
+    /// - Precondition: One for each item, or none.
+    public mutating func name(ids: [String] = [], groups: [String] = []) {
+      let files = files
+      items = Dataset(inputs: items.inputs, targets: items.targets, ids: ids, groups: groups)
+      self.files = files
+    }
   }
 
   /// The network.

@@ -1,31 +1,15 @@
-/// Elements at one place in memory for as long as the object lives, so that plans can be bound to
-/// them.
-///
-/// For one thread at a time.
-final class FlatVector<Element: BitwiseCopyable> {
-  let count: Int
-  let pointer: UnsafeMutablePointer<Element>
+import TensorCore
 
-  /// Elements of one value, aligned to a cache line.
-  init(repeating value: Element, count: Int) {
-    self.count = count
-    pointer = UnsafeMutableRawPointer.allocate(
-      byteCount: max(count, 1) * MemoryLayout<Element>.stride, alignment: 64
-    ).bindMemory(to: Element.self, capacity: max(count, 1))
-    pointer.initialize(repeating: value, count: max(count, 1))
-  }
-
-  deinit { pointer.deallocate() }
-
+extension AlignedBuffer {
   /// A copy of the elements.
-  var array: [Element] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+  var array: [Element] { Array(elements) }
 
   /// Overwrites all elements.
   ///
   /// - Precondition: As many elements.
   func copy(from elements: [Element]) {
     precondition(elements.count == count, "\(elements.count) elements for \(count)")
-    pointer.update(from: elements, count: count)
+    base.update(from: elements, count: count)
   }
 
   /// Copies rows of `width` elements next to each other; zero bytes for a negative row.
@@ -36,17 +20,14 @@ final class FlatVector<Element: BitwiseCopyable> {
   }
 
   /// Copies the chosen elements next to each other; zero bytes for a negative place.
-  func gather(_ places: ArraySlice<Int>, of elements: FlatVector) {
-    gather(
-      places,
-      of: UnsafeRawBufferPointer(
-        start: elements.pointer, count: elements.count * MemoryLayout<Element>.stride), width: 1)
+  func gather(_ places: ArraySlice<Int>, of other: AlignedBuffer) {
+    gather(places, of: UnsafeRawBufferPointer(other.elements), width: 1)
   }
 
   private func gather(_ rows: ArraySlice<Int>, of bytes: UnsafeRawBufferPointer, width: Int) {
     precondition(rows.count * width <= count, "\(rows.count) rows of \(width) do not fit \(count)")
     let size = width * MemoryLayout<Element>.stride
-    var target = UnsafeMutableRawPointer(pointer)
+    var target = UnsafeMutableRawPointer(base)
     for row in rows {
       if row < 0 {
         target.initializeMemory(as: UInt8.self, repeating: 0, count: size)

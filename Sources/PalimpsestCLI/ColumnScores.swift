@@ -1,0 +1,68 @@
+import ArgumentParser
+import Palimpsest
+
+extension ScoreCommand {
+  /// Scores by a column of the ledger instead of an estimator.
+  func run<Scalar: TensorScalar>(
+    _ column: LedgerColumn, _ origin: ModelOptions.Origin, as type: Scalar.Type
+  ) throws {
+    guard case .record(let record) = origin else {
+      throw UsageError("--method \(method): needs a run, whose steps it goes through")
+    }
+    guard !aggregate, !topOnly else {
+      throw UsageError(
+        "--method \(method): leave out \(aggregate ? "--aggregate" : "--top-only"), which it does not "
+          + "know")
+    }
+    try query.check(record.manifest.loss)
+    let (loss, measure) = (record.manifest.loss, query.measure)
+    let train: Dataset<Scalar> = try record.train()
+    let queries = try query.read(
+      record.model, loss: loss, train: train, record: record,
+      hasPictures: Scoring.hasPictures(out))
+    let problem = try LedgerProblem(
+      record: record, queries: queries.data, measure: QueryMeasure(measure, loss: loss))
+    let pool = compute.makePool()
+    let columns = try ColumnOptions.parse(["--columns", column.rawValue])
+    if dryRun {
+      let bytes = queries.data.count * train.count * MemoryLayout<Scalar>.stride
+      return try WorkEstimate(
+        problem, options: columns, compute, pool: pool, outputBytes: scores == nil ? 0 : bytes
+      ).print(json: json)
+    }
+    let file = try out.map { try ReportFile(path: $0) }
+    let writer = try scores.map {
+      try ScoreMatrixWriter<Scalar>(path: $0, queries: queries.data.count, items: train.count)
+    }
+    let accounts = try columns.accounts(
+      problem, columns: [column], compute, pool: pool
+    ).accounts
+    let summaries = try zip(queries.items, accounts).map { item, account in
+      guard let summary = account.summary(of: column, top: top) else {
+        throw AnswerIsNo(
+          "\(item.id): \(column.rawValue) is refused: "
+            + (account.columns[column]?.refusal ?? "no rows"))
+      }
+      return summary
+    }
+    for (query, account) in accounts.enumerated() {
+      let row = (account.columns[column]?.items ?? []).map { Scalar($0) }
+      try writer?.write(
+        Tensor([1, row.count], row), rows: query..<query + 1, columns: 0..<row.count)
+    }
+    try writer?.finish()
+    let hasPictures = Scoring.hasPictures(out)
+    let report = ScoreReport(
+      title: "Scores of \(train.count) training items for \(accounts.count) outputs",
+      method: .init(name: method, summary: column.summary, unit: measure.unit(loss)),
+      measure: measure, loss: loss, model: record.model.specification, itemCount: train.count,
+      sections: zip(queries.items, summaries).map { item, summary in
+        .query(
+          .init(
+            query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top
+          ) { Scoring.item($0, train, "train", hasPictures: hasPictures) })
+      }, provenance: Scoring.provenance(record))
+    try file?.write(report)
+    try Scoring.print(report, json: json)
+  }
+}
