@@ -5,7 +5,10 @@ import PackageDescription
 let package = Package(
   name: "palimpsest-benchmarks",
   platforms: [.macOS(.v15)],
-  products: [.executable(name: "peer-workloads", targets: ["PeerWorkloads"])],
+  products: [
+    .executable(name: "peer-workloads", targets: ["PeerWorkloads"]),
+    .executable(name: "ledger-cost", targets: ["LedgerCost"]),
+  ],
   dependencies: [
     .package(name: "palimpsest", path: ".."),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -14,6 +17,12 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "PeerWorkloads",
+      dependencies: [
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Palimpsest", package: "palimpsest"),
+      ]),
+    .executableTarget(
+      name: "LedgerCost",
       dependencies: [
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Palimpsest", package: "palimpsest"),

@@ -79,9 +79,12 @@ extension ScoreReport.Evaluation {
 
   /// The cells of a method after its name.
   func cells(_ method: Method) -> [String] {
-    let counts = Set(method.figures.map(\.queries)).sorted().map(HumanNumber.count)
-    return method.figures.map(\.text)
-      + [counts.joined(separator: ", "), HumanNumber.significant(method.seconds, digits: 2)]
+    var counts = method.figures.map(\.queries)
+    if Set(counts).count == 1 { counts = [counts[0]] }
+    return method.figures.map(\.text) + [
+      counts.map(HumanNumber.count).joined(separator: ", "),
+      HumanNumber.significant(method.seconds, digits: 2),
+    ]
   }
 
   /// What the table says, and how long the trials took.
@@ -98,11 +101,14 @@ extension ScoreReport.Evaluation {
   var refusalSentences: [String] {
     methods.compactMap { method in
       guard let first = method.refusals.first else { return nil }
+      let others = method.refusals.dropFirst().map(\.name)
+      let names = [first.name] + others.prefix(4)
+      let more = others.count - others.prefix(4).count
       return "\(method.name) is refused for \(HumanNumber.count(method.refusals.count)) of "
-        + "\(HumanNumber.count(queryCount)) queries, which do not count: \(first.name), "
-        + "because \(first.value)"
-        + (method.refusals.count == 1
-          ? "" : "; " + method.refusals.dropFirst().map(\.name).joined(separator: ", ")) + "."
+        + "\(HumanNumber.count(queryCount)) queries, which do not count: "
+        + names.joined(separator: ", ")
+        + (more > 0 ? " and \(HumanNumber.count(more)) more" : "")
+        + ". \(first.name): \(first.value)."
     }
   }
 }

@@ -9,7 +9,10 @@ struct HelpTests {
 
   @Test(
     "every command explains itself with an example that fits in a terminal",
-    arguments: ["demo", "train", "score", "self-influence", "ledger", "retrain", "inspect", "list"])
+    arguments: [
+      "demo", "train", "score", "self-influence", "ledger", "retrain", "evaluate", "inspect",
+      "list",
+    ])
   func example(_ command: String) async throws {
     let help = try await room.done(command, "--help").output
     #expect(help.contains(/EXAMPLES?:\s+palimpsest/))
@@ -23,7 +26,8 @@ struct HelpTests {
   func overview() async throws {
     let help = try await room.done("--help").output
     for word in [
-      "demo", "train", "score", "self-influence", "ledger", "retrain", "inspect", "list",
+      "demo", "train", "score", "self-influence", "ledger", "retrain", "evaluate", "inspect",
+      "list",
       "EXIT STATUS",
     ] {
       #expect(help.contains(word))
@@ -48,6 +52,7 @@ struct HelpTests {
     "lists say the same to people and to programs",
     arguments: [
       "methods", "models", "formats", "measures", "losses", "optimizers", "columns", "rules",
+      "metrics",
     ])
   func list(_ kind: String) async throws {
     let lines = try await room.done("list", kind).output.split(separator: "\n")

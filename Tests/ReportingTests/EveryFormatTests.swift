@@ -22,7 +22,11 @@ struct EveryFormatTests {
   func empty(_ name: String) throws {
     let format = try #require(ReportRegistry.all.first { $0.name == name })
     let nothing = Sample.query([])
-    for sections in [[], [.query(nothing)], [.receipts([])]] as [[ScoreReport.Section]] {
+    let evaluation = ScoreReport.Evaluation(
+      metric: "lds", summary: "", queryCount: 0, trials: [], methods: [])
+    for sections in [[], [.query(nothing)], [.receipts([])], [.evaluation(evaluation)]]
+      as [[ScoreReport.Section]]
+    {
       let text = format.render(Sample.report(sections, items: 0))
       #expect(text.utf8.last == UInt8(ascii: "\n"))
       #expect(!text.contains(/\b(nan|inf)\b/))

@@ -31,6 +31,19 @@ final class PeerArrays {
     get throws { try dataset("ledger_query_x.npy", "ledger_query_y.npy", digitsNetwork) }
   }
 
+  /// The run that the ledger's workloads take apart.
+  var ledgerRun: TrainingRun<Float> {
+    get throws {
+      let items = try ledgerItems
+      let batches = try Batches(path: path("ledger_batches.npy"), items: items.count)
+      var run = try TrainingRun<Float>(
+        digitsNetwork, train: .init(items), learningRate: SGDRun.learningRate,
+        batchSize: batches.size, epochs: 1, batches: batches)
+      run.initialParameters = try digitsNetwork.layout.read(path("digits_initial.safetensors"))
+      return run
+    }
+  }
+
   /// One for each checkpoint.
   var learningRates: [Double] {
     get throws { try StoredArray.read(path: path("learning_rates.npy")).tensor().scalars }

@@ -2,7 +2,7 @@ import Palimpsest
 
 /// SGD from given parameters over given batches.
 final class SGDRun {
-  private static let learningRate = 0.1
+  static let learningRate = 0.1
   private let trainer: Trainer<Float>
   private let initial: TrainingState<Float>
   private let batches: Batches

@@ -20,5 +20,5 @@ extension Workload {
 /// All workloads.
 let workloads: [any Workload.Type] = [
   SGEMM.self, FullMatrix.self, Checkpoints.self, TopK.self, SelfInfluence.self, TrainEpoch.self,
-  TrainSteps.self, LedgerTraining.self,
+  TrainSteps.self, LedgerTraining.self, CreditSweep.self, MarginalSweep.self, BulkRetrainings.self,
 ]
