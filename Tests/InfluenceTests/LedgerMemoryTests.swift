@@ -15,8 +15,13 @@ struct LedgerMemoryTests {
   }
 
   /// The least memory that is accepted.
-  private func least(_ problem: LedgerProblem<Float>) throws -> Int {
-    let error = #expect(throws: LedgerError.self) { try accounts(problem, memory: 1) }
+  private func least(
+    _ problem: LedgerProblem<Float>, threads: Int = 1,
+    columns: Set<LedgerColumn> = [.credit, .marginal]
+  ) throws -> Int {
+    let error = #expect(throws: LedgerError.self) {
+      try accounts(problem, memory: 1, threads: threads, columns: columns)
+    }
     guard case .memory(let needed, 1) = error else {
       Issue.record("\(error as Any)")
       return 0
@@ -73,7 +78,8 @@ struct LedgerMemoryTests {
   @Test("even a long run has states in the least memory") func long() throws {
     let problem = try problem(SGD.self, steps: 1_200, queries: 1)
     let usual = try accounts(problem, columns: [.credit])
-    let narrow = try accounts(problem, memory: least(problem), columns: [.credit])
+    let narrow = try accounts(
+      problem, memory: least(problem, columns: [.credit]), columns: [.credit])
     #expect(narrow == usual)
   }
 
@@ -81,7 +87,7 @@ struct LedgerMemoryTests {
     let problem = try problem(AdamW.self, steps: 20, queries: 40, strangers: 7)
     let columns = Set(LedgerColumn.allCases)
     let usual = try accounts(problem, columns: columns)
-    let least = try least(problem)
+    let least = try least(problem, threads: 2, columns: columns)
     for memory in [least, least * 3 / 2] {
       #expect(try accounts(problem, memory: memory, threads: 2, columns: columns) == usual)
     }
