@@ -33,7 +33,7 @@ struct ChordQuadrature<Scalar: TensorScalar> {
   private static var deepest: Int { 12 }
 
   /// Halvings in a row without help after which a panel is taken as it is.
-  private static var mostStalls: Int { 3 }
+  private static var mostStalls: Int { 2 }
 
   init(
     _ gradients: ChordGradients<Scalar>, into integral: any ChordIntegral<Scalar>,
@@ -78,8 +78,8 @@ struct ChordQuadrature<Scalar: TensorScalar> {
   ///   - ends: f of each query at the ends of the panel.
   ///   - allowed: What each query may miss on the panel.
   ///   - before: What each query misses on the panel as a whole.
-  ///   - stalls: How often in a row halving has not helped each query: a kink's miss halves, that of
-  ///     rounding stays.
+  ///   - stalls: How often in a row halving has not helped each query where little is missed: a
+  ///     kink's miss halves, that of rounding in the measure's outputs stays.
   private func split(
     _ whole: Panel, _ queries: [Int], _ ends: [(Double, Double)], _ allowed: [Double],
     _ before: [Double], stalls: [Int], depth: Int
@@ -102,7 +102,9 @@ struct ChordQuadrature<Scalar: TensorScalar> {
         missed(first, query, firstEnds[query]), missed(second, query, secondEnds[query])
       )
       (firstMisses[query], secondMisses[query]) = misses
-      stalls[query] = misses.0 + misses.1 > 0.75 * before[query] ? stalls[query] + 1 : 0
+      let rounding = 8 * noise * max(1, abs(ends[query].0), abs(ends[query].1))
+      let hasHelped = misses.0 + misses.1 <= 0.75 * before[query] || before[query] > rounding
+      stalls[query] = hasHelped ? 0 : stalls[query] + 1
       if stalls[query] >= Self.mostStalls { continue }
       // The half that misses less passes if the other has something left then.
       firstAllowed[query] = misses.1 <= min(misses.0, all / 2) ? all - misses.1 : all / 2

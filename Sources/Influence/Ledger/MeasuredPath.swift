@@ -22,9 +22,12 @@ struct MeasuredPath: Sendable {
     }
   }
 
-  /// What a step may miss so that all together miss at most half of the tolerance times the movement.
+  /// What a step may miss.
+  ///
+  /// Misses of different steps have either sign, so they add up like their root: all together stay
+  /// below half of the tolerance times the movement.
   func allowedMiss(_ step: Int, _ query: Int, tolerance: Double) -> Double {
     let change = abs(self[step + 1, query] - self[step, query])
-    return tolerance / 4 * max(movement[query] / Double(max(steps, 1)), change)
+    return tolerance / 4 * max(movement[query] / Double(max(steps, 1)).squareRoot(), change)
   }
 }
