@@ -7,7 +7,7 @@
 ///     p_i = (1 + #{stranger ≥ credit_i}) / (1 + m),
 ///
 /// for which P(p_i ≤ t) ≤ t under the null hypothesis for every t. It is one-sided: a small p says
-/// that the item supports the output more than a stranger would. The p-values of items share their
+/// that the item did more for the output, or less against it, than a stranger would. The p-values of items share their
 /// strangers, so they are positively dependent on each (PRDS), and the procedure of Benjamini and
 /// Hochberg then still keeps the expected share of false claims among all claims of one output at or
 /// below ``level``.
@@ -16,7 +16,8 @@
 /// next to nothing new, because its gradients are the same there. So no p-value is below
 /// 1 / (1 + m). With few strangers nothing can be claimed among many items, and ``leastPValue`` tells
 /// that from an output that owes nobody anything. Training also fits its items, whose gradients
-/// shrink while those of strangers do not, which makes the test conservative.
+/// shrink while those of strangers do not: supporters then look smaller, and so do opponents.
+/// Strangers must have been drawn as the items were.
 ///
 /// Sources: S. Bates, E. Candès, L. Lei, Y. Romano, M. Sesia, "Testing for outliers with conformal
 /// p-values", Annals of Statistics 51 (2023), theorem 2; Y. Benjamini, Y. Hochberg, "Controlling the
