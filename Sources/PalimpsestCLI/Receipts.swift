@@ -46,8 +46,9 @@ struct Receipts<Scalar: TensorScalar> {
     return ScoreReport.Receipt(
       query: queries.items[query].id, removed: named.name,
       predictions: LedgerColumn.allCases.compactMap { column in
-        guard let rows = account.columns[column], rows.refusal == nil else { return nil }
-        return .init(column.rawValue, rows.predictions[number])
+        account.columns[column].map { rows in
+          .init(column.rawValue, rows.refusal == nil ? rows.predictions[number] : nil)
+        }
       },
       actual: after - account.measureFinal, unit: measure.unit(run.loss))
   }

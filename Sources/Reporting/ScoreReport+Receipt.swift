@@ -7,11 +7,11 @@ extension ScoreReport {
     public struct Prediction: Sendable, Equatable {
       /// What predicted it, such as `credit`.
       public var name: String
-      /// The change.
-      public var change: Double
+      /// The change; nil where it was refused.
+      public var change: Double?
 
       /// A prediction.
-      public init(_ name: String, _ change: Double) {
+      public init(_ name: String, _ change: Double?) {
         self.name = name
         self.change = change
       }
@@ -21,7 +21,7 @@ extension ScoreReport {
     public var query: String
     /// What was taken out of the training set, in words.
     public var removed: String
-    /// The changes of the query's measure that were predicted; what had no answer is left out.
+    /// The changes of the query's measure that were predicted.
     public var predictions: [Prediction]
     /// The change that came out.
     public var actual: Double
@@ -39,7 +39,7 @@ extension ScoreReport {
       self.unit = unit
     }
 
-    /// What was predicted under a name.
+    /// What was predicted under a name; nil where nothing was.
     public func predicted(by name: String) -> Double? {
       predictions.first { $0.name == name }?.change
     }
@@ -68,12 +68,13 @@ extension [ScoreReport.Receipt] {
     return names
   }
 
-  /// How well each foresaw what came out.
+  /// How well each that was not always refused foresaw what came out.
   public var fits: [ScoreReport.Fit] {
-    predictors.map { name in
+    predictors.compactMap { name in
       let pairs = compactMap { receipt in
         receipt.predicted(by: name).map { (predicted: $0, actual: receipt.actual) }
       }
+      if pairs.isEmpty { return nil }
       return ScoreReport.Fit(
         name: name, count: pairs.count,
         agreeing: pairs.count { predicted, actual in

@@ -108,11 +108,45 @@ struct RetrainTests {
     let actual = try list.json[1]["actual"]
     #expect(try group.json[1]["actual"] == actual)
     #expect(try group.json[1]["removed"]?.string == "group Anna, 4 items")
-    for more in [["--renormalize"], ["--swap", "test:0..<4"]] {
+    let run: TrainingRun<Float> = try RunRecord(folder: room.path("run")).run()
+    let test = try #require(run.test?.items)
+    func loss(_ run: TrainingRun<Float>) throws -> Double {
+      let trainer = run.makeTrainer()
+      try trainer.run(run.batches, run.learningRates)
+      let values = run.model.values(
+        of: .loss, loss: run.loss, on: test[[0]], at: trainer.parameters)
+      return Double(values[0])
+    }
+    let before = try loss(run)
+    for (more, semantics) in [
+      ([], .fixedDenominator), (["--renormalize"], .renormalized),
+      (["--swap", "test:0..<4"], .swapped(with: [0, 1, 2, 3])),
+    ] as [([String], Removal.Semantics)] {
       let outcome = try await room.run(["retrain", "run", "--without", "0..<4"] + more + query)
       #expect(outcome.status == 0, "\(outcome.errors)")
-      #expect(try outcome.json[1]["actual"] != actual)
+      let after = try loss(Removal([0, 1, 2, 3], semantics).applied(to: run))
+      #expect(try outcome.json[1]["actual"]?.double == after - before)
     }
+  }
+
+  @Test("a refused column is named with the reason, and an answer of no where it was asked for")
+  func refused() async throws {
+    // Kinks, and steps that are far too large for the integral over the weight.
+    let room = try await Room.withRun(
+      items: 40, "--precision", "float64", "--lr", "3", "--model", "mlp:6-5-3:relu")
+    let options = ["retrain", "run", "--query", "test:0", "--without", "3"]
+    let text = try await room.run(options)
+    #expect(text.status == 0, "\(text.errors)")
+    let words = text.output.split { $0.isWhitespace }.joined(separator: " ")
+    #expect(words.contains("The column integrated predicts nothing for test:0, because "))
+    #expect(words.contains(" refused "))
+    let lines = try await room.run(options + ["--json"]).json
+    #expect(lines[1]["predicted"]?["integrated"] == .null)
+    #expect(lines[1]["predicted"]?["credit"]?.double != nil)
+    let named = try await room.run(options + ["--columns", "integrated", "--json"])
+    #expect(named.status == 1)
+    #expect(try named.json.map { $0["kind"]?.string } == ["replay", "receipt"])
+    #expect(named.errors.hasPrefix("palimpsest: test:0: the column integrated is refused: "))
   }
 
   @Test("reports of every kind")

@@ -210,9 +210,43 @@ struct LedgerTests {
     #expect(text.contains("  marginal             4   1.00     1.00      1.00         4 of 4\n"))
     let mixed = Sample.receipts(2) + Sample.receipts(2, refused: true)
     #expect(mixed.fits.map(\.count) == [4, 4, 2])
-    #expect(TerminalReport.render(Sample.report([.receipts(mixed)])).contains("  refused  "))
+    #expect(TerminalReport.render(Sample.report([.receipts(mixed)])).contains("  refused\n"))
     let table = try parseCSV(CSVReport.render(Sample.report([.receipts(mixed)])))
     #expect(table[0] == ["query", "removed", "credit", "marginal", "integrated", "actual", "unit"])
     #expect(table[4][4] == "" && Double(table[1][4]) == -0.1)
+    let lines = try JSONLinesReport.results(Sample.report([.receipts(mixed)]))
+      .split(separator: "\n").map { try JSONValue(ByteSource(Array($0.utf8), name: "line")) }
+    #expect(lines[2]["predicted"]?["integrated"] == .null)
+    // What was always refused foresaw nothing, and is shown all the same.
+    let refused = Sample.receipts(3, refused: true)
+    #expect(refused.predictors.last == "integrated" && refused.fits.count == 2)
   }
+
+  @Test("what came out is there on a narrow terminal, however long the names are")
+  func narrowReceipts() throws {
+    let long = String(repeating: "a long name ", count: 10)
+    let receipts = Sample.receipts(4).map { receipt in
+      var receipt = receipt
+      (receipt.query, receipt.removed) = (long, "列車" + long)
+      receipt.actual *= 1e5
+      return receipt
+    }
+    let text = TerminalReport.render(Sample.report([.receipts(receipts)]))
+    let lines = text.split(separator: "\n").map(String.init)
+    let start = try #require(lines.firstIndex { $0.hasSuffix("predicted by") })
+    let heads = lines[start + 1].split(separator: " ")
+    #expect(heads == ["query", "removed", "actual", "credit", "marginal", "integrated"])
+    // The caption stands over the first column that predicted.
+    let credit = try #require(lines[start + 1].firstRange(of: "credit"))
+    #expect(
+      lines[start].count - "predicted by".count
+        <= lines[start + 1].distance(from: lines[start + 1].startIndex, to: credit.lowerBound))
+    for line in lines[start + 2..<start + 6] {
+      // Four wide characters take eight cells.
+      #expect(line.count <= 80 && line.split(separator: " ").suffix(4).allSatisfy(isNumber))
+    }
+    #expect(lines[start + 6] == "  Changes in nats.")
+  }
+
+  private func isNumber(_ text: Substring) -> Bool { text.contains(/^[+−][0-9.\u{202f}]+$/) }
 }

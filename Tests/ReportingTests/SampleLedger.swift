@@ -52,8 +52,10 @@ extension Sample {
       let actual = Double(number) / 10
       return ScoreReport.Receipt(
         query: "test:\(number)", removed: "train:1",
-        predictions: [.init("credit", 2 * actual), .init("marginal", actual)]
-          + (refused ? [] : [.init("integrated", -actual)]),
+        predictions: [
+          .init("credit", 2 * actual), .init("marginal", actual),
+          .init("integrated", refused ? nil : -actual),
+        ],
         actual: actual, unit: "nats")
     }
   }

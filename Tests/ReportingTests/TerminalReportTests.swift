@@ -55,8 +55,8 @@ struct TerminalReportTests {
         unit: "nats")
     }
     let text = TerminalReport.render(Sample.report([.receipts(receipts)]))
-    #expect(text.contains("  test:3  train:1     +0.200  +0.100  nats\n"))
-    #expect(text.contains("  test:3  train:1     −0.500  +0.300  nats\n"))
+    #expect(text.contains("  test:3  train:1  +0.100     +0.200\n"))
+    #expect(text.contains("  test:3  train:1  +0.300     −0.500\n  Changes in nats.\n"))
     #expect(text.contains("The sign was foreseen in 1 of 2."))
   }
 }

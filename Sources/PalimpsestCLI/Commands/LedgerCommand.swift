@@ -114,7 +114,8 @@ struct LedgerCommand: ParsableCommand {
     } else {
       try Scoring.print(report, json: false)
     }
-    try judge(report.ledgers)
+    try columns.checkRefusals(queries.items, result.accounts)
+    try columns.checkBalance(queries.items, result.accounts)
   }
 
   /// Test items to compare with, spread evenly over all of them.
@@ -195,25 +196,5 @@ struct LedgerCommand: ParsableCommand {
           + "\(HumanNumber.significant(departure, digits: 2)) of the way between two.")
     }
     return notes
-  }
-
-  /// Ends with no where rows do not add up, or what was asked for by name is refused.
-  private func judge(_ ledgers: [ScoreReport.QueryLedger]) throws {
-    for ledger in ledgers {
-      for column in ledger.columns {
-        guard let rows = ledger.account.columns[column] else { continue }
-        if let refusal = rows.refusal {
-          guard columns.columns?.contains(column) == true else { continue }
-          throw AnswerIsNo(
-            "\(ledger.query.id): the column \(column.rawValue) is refused: \(refusal)")
-        }
-        if ledger.balances(column) == false {
-          throw AnswerIsNo(
-            "\(ledger.query.id): the column \(column.rawValue) does not balance: found a residual of "
-              + "\(HumanNumber.significant(rows.relativeResidual, digits: 2)) of the gross movement, "
-              + "expected at most \(columns.tolerance)")
-        }
-      }
-    }
   }
 }

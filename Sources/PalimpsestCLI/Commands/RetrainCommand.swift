@@ -9,7 +9,8 @@ struct RetrainCommand: ParsableCommand {
     abstract: "Train again without some items, and compare with what was predicted.",
     discussion: """
       First the run is replayed as it was: the recorded parameters must come out \
-      bit for bit. The exit status is 1 where they do not.
+      bit for bit. The exit status is 1 where they do not, or a named column is \
+      refused.
 
       EXAMPLES:
         palimpsest retrain run --without 17,18 --query test:3
@@ -81,14 +82,32 @@ struct RetrainCommand: ParsableCommand {
     let receipts = try Receipts(
       run: run, measure: query.measure, queries: queries, accounts: accounts
     ).receipts(removals, pool: pool)
-    let report = report(record, run, receipts, removals: removals.count)
+    let report = report(
+      record, run, receipts, removals: removals.count, notes: notes(queries.items, accounts))
     try file?.write(report)
     if json {
       try Output.write(JSONLinesReport.results(report))
     } else {
       try Scoring.print(report, json: false)
     }
+    try columns.checkRefusals(queries.items, accounts)
   }
+
+  /// A note for each column that has no prediction for some queries, with the reasons.
+  private func notes(_ queries: [ScoreReport.Item], _ accounts: [OutputAccount]) -> [String] {
+    LedgerColumn.allCases.compactMap { column in
+      let refusals = ColumnOptions.refusals(queries, accounts, [column])
+      guard !refusals.isEmpty else { return nil }
+      let named = refusals.prefix(Self.mostReasons).map { "\($0.query), because \($0.reason)" }
+      let more = refusals.count - named.count
+      return "The column \(column.rawValue) predicts nothing for "
+        + named.joined(separator: "; for ")
+        + (more > 0 ? "; and for \(HumanNumber.count(more)) more." : ".")
+    }
+  }
+
+  /// Refused queries of a column that a note gives the reasons of.
+  private static let mostReasons = 3
 
   /// Takes all steps again and says that the recorded parameters come out.
   ///
@@ -120,12 +139,8 @@ struct RetrainCommand: ParsableCommand {
 
   private func report<Scalar: TensorScalar>(
     _ record: RunRecord, _ run: TrainingRun<Scalar>, _ receipts: [ScoreReport.Receipt],
-    removals: Int
+    removals: Int, notes: [String]
   ) -> ScoreReport {
-    var notes: [String] = []
-    if receipts.contains(where: { $0.predictions.isEmpty }) {
-      notes.append("A receipt without numbers of a column has no prediction of it.")
-    }
     var provenance = Scoring.provenance(record)
     provenance.facts.append(
       .init("replay", "all steps as recorded, every checkpoint bit for bit"))

@@ -41,6 +41,39 @@ struct ColumnOptions: ParsableArguments {
       })
   }
 
+  /// Ends with no where a column that was asked for by name is refused.
+  func checkRefusals(_ queries: [ScoreReport.Item], _ accounts: [OutputAccount]) throws {
+    guard let refusal = Self.refusals(queries, accounts, columns ?? []).first else { return }
+    throw AnswerIsNo(
+      "\(refusal.query): the column \(refusal.column.rawValue) is refused: \(refusal.reason)")
+  }
+
+  /// Ends with no where the rows of a column do not add up.
+  func checkBalance(_ queries: [ScoreReport.Item], _ accounts: [OutputAccount]) throws {
+    for (query, account) in zip(queries, accounts) {
+      for column in LedgerColumn.allCases where column.balances {
+        guard let rows = account.columns[column], rows.refusal == nil,
+          !(rows.relativeResidual <= tolerance)
+        else { continue }
+        throw AnswerIsNo(
+          "\(query.id): the column \(column.rawValue) does not balance: found a residual of "
+            + "\(HumanNumber.significant(rows.relativeResidual, digits: 2)) of the gross movement, "
+            + "expected at most \(tolerance)")
+      }
+    }
+  }
+
+  /// What is refused, in the order of the columns and the queries.
+  static func refusals(
+    _ queries: [ScoreReport.Item], _ accounts: [OutputAccount], _ columns: Set<LedgerColumn>
+  ) -> [(column: LedgerColumn, query: String, reason: String)] {
+    LedgerColumn.allCases.filter(columns.contains).flatMap { column in
+      zip(queries, accounts).compactMap { query, account in
+        account.columns[column]?.refusal.map { (column, query.id, $0) }
+      }
+    }
+  }
+
   /// Draws up the accounts of some queries, with a bar for the progress.
   ///
   /// What an interrupted command had done is kept in the run's folder, if that can be written.

@@ -15,7 +15,7 @@ extension HTMLReport {
       // Bars compare only within one unit.
       let largest =
         receipts.filter { $0.unit == receipt.unit }
-        .flatMap { $0.predictions.map { abs($0.change) } + [abs($0.actual)] }.max() ?? 1
+        .flatMap { $0.predictions.map { abs($0.change ?? 0) } + [abs($0.actual)] }.max() ?? 1
       let bar = Bar(
         predictors.map { ((receipt.predicted(by: $0) ?? 0) / largest, "predicted") }
           + [(receipt.actual / largest, "actual")])

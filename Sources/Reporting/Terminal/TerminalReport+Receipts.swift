@@ -5,25 +5,40 @@ extension TerminalReport {
   static func lines(of receipts: [ScoreReport.Receipt], _ style: Style) -> [String] {
     guard !receipts.isEmpty else { return [] }
     let predictors = receipts.predictors
+    let units = Set(receipts.map(\.unit))
     // One column of numbers, so that all compare.
     var numbers = HumanNumber.column(
       receipts.flatMap { receipt in
-        predictors.compactMap(receipt.predicted) + [receipt.actual]
+        [receipt.actual] + predictors.compactMap(receipt.predicted)
       })[...]
     let names = predictors.count == 1 ? ["predicted"] : predictors
-    let headings = ["query", "removed"] + names + ["actual", "change in"]
-    let table = TextTable(
-      alignments: [.left, .left] + names.map { _ in .right } + [.right, .left],
-      rows: [headings.map { .init($0, .faint) }]
+    let figures = TextTable(
+      alignments: [.right] + names.map { _ in .right } + (units.count == 1 ? [] : [.left]),
+      rows: [(["actual"] + names + (units.count == 1 ? [] : ["change in"])).map { .init($0, .faint) }]
         + receipts.map { receipt in
-          [.init(receipt.query.clipped(to: 24)), .init(receipt.removed.clipped(to: 40))]
+          [.init(numbers.popFirst() ?? "")]
             + predictors.map { name in
               .init(receipt.predicted(by: name) == nil ? "refused" : numbers.popFirst() ?? "")
-            }
-            + [.init(numbers.popFirst() ?? ""), .init(receipt.unit)]
+            } + (units.count == 1 ? [] : [.init(receipt.unit)])
         })
-    return [style.paint("Trained again to check", .heading)]
-      + table.fitting(style).lines(style) + fits(receipts, style)
+    // What the numbers leave of a line is for the words, however long these are.
+    let room = style.width - figures.width - 6
+    let query = min(24, max(room / 3, 8))
+    let queries = receipts.map { $0.query.clipped(toWidth: query) }
+    let removed = min(40, max(room - (queries.map(\.terminalWidth).max() ?? 0), 8))
+    let words = zip(queries, receipts).map { query, receipt -> [TextTable.Cell] in
+      [.init(query), .init(receipt.removed.clipped(toWidth: removed))]
+    }
+    let table = TextTable(
+      alignments: [.left, .left] + figures.alignments,
+      rows: zip([[.init("query", .faint), .init("removed", .faint)]] + words, figures.rows)
+        .map { $0 + $1 })
+    let caption: [String] =
+      predictors.count == 1 ? [] : [style.paint(table.indent(of: 3) + "predicted by", .faint)]
+    return [style.paint("Trained again to check", .heading)] + caption
+      + table.fitting(style).lines(style)
+      + (units.count == 1 ? wrapped("Changes in \(receipts[0].unit).", style) : [])
+      + fits(receipts, style)
   }
 
   private static func fits(_ receipts: [ScoreReport.Receipt], _ style: Style) -> [String] {

@@ -30,6 +30,11 @@ struct TextTable {
     alignments.indices.map { column in rows.map { $0[column].text.terminalWidth }.max() ?? 0 }
   }
 
+  /// The blanks in front of a column.
+  func indent(of column: Int) -> String {
+    String(repeating: " ", count: widths.prefix(column).reduce(2) { $0 + $1 + 2 })
+  }
+
   /// The table with only as many of its columns as fit beside each other.
   func fitting(_ style: TerminalReport.Style, indent: Int = 2) -> TextTable {
     var (end, columns) = (indent - 2, 0)
@@ -70,6 +75,21 @@ extension String {
       guard let scalar = character.unicodeScalars.first else { return width }
       return width + (scalar.isWide ? 2 : 1)
     }
+  }
+}
+
+extension String {
+  /// As much as a terminal shows in this many cells, an ellipsis for the rest.
+  func clipped(toWidth limit: Int) -> String {
+    let text = plainLine
+    guard text.terminalWidth > limit else { return text }
+    var (width, kept) = (0, "")
+    for character in text {
+      width += String(character).terminalWidth
+      guard width < limit else { break }
+      kept.append(character)
+    }
+    return kept + "…"
   }
 }
 
