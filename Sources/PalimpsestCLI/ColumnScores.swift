@@ -23,7 +23,7 @@ extension ScoreCommand {
     let problem = try LedgerProblem(
       record: record, queries: queries.data, measure: QueryMeasure(measure, loss: loss))
     let pool = compute.makePool()
-    let columns = try ColumnOptions.parse(["--columns", column.rawValue])
+    let columns = ColumnOptions([column])
     if dryRun {
       let bytes = queries.data.count * train.count * MemoryLayout<Scalar>.stride
       return try WorkEstimate(
@@ -37,32 +37,28 @@ extension ScoreCommand {
     let accounts = try columns.accounts(
       problem, columns: [column], compute, pool: pool
     ).accounts
-    let summaries = try zip(queries.items, accounts).map { item, account in
-      guard let summary = account.summary(of: column, top: top) else {
-        throw AnswerIsNo(
-          "\(item.id): \(column.rawValue) is refused: "
-            + (account.columns[column]?.refusal ?? "no rows"))
-      }
-      return summary
-    }
-    for (query, account) in accounts.enumerated() {
-      let row = (account.columns[column]?.items ?? []).map { Scalar($0) }
-      try writer?.write(
-        Tensor([1, row.count], row), rows: query..<query + 1, columns: 0..<row.count)
-    }
+    try writer?.write(column, of: accounts)
     try writer?.finish()
     let hasPictures = Scoring.hasPictures(out)
     let report = ScoreReport(
       title: "Scores of \(train.count) training items for \(accounts.count) outputs",
       method: .init(name: method, summary: column.summary, unit: measure.unit(loss)),
       measure: measure, loss: loss, model: record.model.specification, itemCount: train.count,
-      sections: zip(queries.items, summaries).map { item, summary in
-        .query(
+      sections: zip(queries.items, accounts).map { item, account in
+        guard let summary = account.summary(of: column, top: top) else {
+          return .query(
+            .init(
+              query: item, measured: account.measureFinal,
+              refusal: account.columns[column]?.refusal ?? "no rows"))
+        }
+        return .query(
           .init(
             query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top
           ) { Scoring.item($0, train, "train", hasPictures: hasPictures) })
       }, provenance: Scoring.provenance(record))
     try file?.write(report)
     try Scoring.print(report, json: json)
+    try columns.checkRefusals(queries.items, accounts)
+    try columns.checkBalance(queries.items, accounts)
   }
 }

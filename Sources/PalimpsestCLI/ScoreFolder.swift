@@ -29,29 +29,32 @@ struct ScoreFolder<Scalar: TensorScalar> {
   /// Writes each column `[Q, N]`, positive for support, and the p-values; NaN where a column is
   /// refused or no stranger could stand in.
   func write(_ accounts: [OutputAccount]) throws {
-    for (column, file) in columns {
-      try Self.write(file) { query in
-        guard let rows = accounts[query].columns[column], rows.refusal == nil else { return nil }
-        return rows.items.map { Scalar($0) }
-      }
-    }
-    if let pValues {
-      try Self.write(pValues) { query in
-        accounts[query].significance?.pValues.map { $0.map { Scalar($0) } ?? .nan }
-      }
+    for (column, file) in columns { try file.write(column, of: accounts) }
+    try pValues?.write(accounts) { account in
+      account.significance?.pValues.map { $0.map { Scalar($0) } ?? .nan }
     }
     for (_, file) in columns { try file.finish() }
     try pValues?.finish()
   }
+}
 
-  private static func write(
-    _ file: ScoreMatrixWriter<Scalar>, _ row: (Int) -> [Scalar]?
+extension ScoreMatrixWriter {
+  /// Writes a column `[Q, N]`, positive for support; NaN where it is refused.
+  func write(_ column: LedgerColumn, of accounts: [OutputAccount]) throws {
+    try write(accounts) { account in
+      guard let rows = account.columns[column], rows.refusal == nil else { return nil }
+      return rows.items.map { Scalar($0) }
+    }
+  }
+
+  /// Writes a row for each account, NaN where it has none.
+  fileprivate func write(
+    _ accounts: [OutputAccount], _ row: (OutputAccount) -> [Scalar]?
   ) throws {
-    let (queries, items) = (file.shape[0], file.shape[1])
-    for query in 0..<queries {
-      let scores = row(query) ?? [Scalar](repeating: .nan, count: items)
-      try file.write(
-        Tensor([1, items], scores), rows: query..<query + 1, columns: 0..<items)
+    let items = shape[1]
+    for (query, account) in accounts.enumerated() {
+      let scores = row(account) ?? [Scalar](repeating: .nan, count: items)
+      try write(Tensor([1, items], scores), rows: query..<query + 1, columns: 0..<items)
     }
   }
 }

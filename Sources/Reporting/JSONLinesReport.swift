@@ -64,6 +64,7 @@ public enum JSONLinesReport {
       ("effectiveContributors", number(cocktail?.effectiveContributors)),
       ("entropyContributors", number(cocktail?.entropyContributors)),
       ("topShare", number(cocktail?.topShare)), ("cancellation", number(cocktail?.cancellation)),
+      ("refusal", scores.refusal.map { .string($0) } ?? .null),
       ("supporters", .array(scores.supporters.map(object))),
       ("opponents", .array(scores.opponents.map(object))),
     ])

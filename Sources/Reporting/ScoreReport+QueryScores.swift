@@ -7,8 +7,10 @@ extension ScoreReport {
     public var query: Item
     /// Its measure, in the measure's own unit.
     public var measured: Double
-    /// How concentrated its scores are; nil where not all of them were computed.
+    /// How concentrated its scores are; nil where not all of them were computed, or refused.
     public var cocktail: Cocktail?
+    /// Why the method has no scores for it; nil where it has.
+    public var refusal: String?
     /// Highest scores first.
     ///
     /// Where few items support the output, the last of them do not.
@@ -28,6 +30,12 @@ extension ScoreReport {
       self.cocktail = cocktail
       self.supporters = supporters
       self.opponents = opponents
+    }
+
+    /// A query that the method has no scores for.
+    public init(query: Item, measured: Double, refusal: String) {
+      self.init(query: query, measured: measured, cocktail: nil, supporters: [], opponents: [])
+      self.refusal = refusal
     }
 
     /// The strongest items of a query, each looked up by its number.

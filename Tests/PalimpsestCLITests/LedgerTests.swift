@@ -49,8 +49,8 @@ struct LedgerTests {
   func scores() async throws {
     let room = try await Room.withRun(items: 40, "--precision", "float64")
     _ = try await room.done(
-      "ledger", "run", "--query", "test:0..<2", "--scores", "npy", "--tolerance", "0.01")
-    for column in LedgerColumn.allCases where column != .integrated {
+      "ledger", "run", "--query", "test:0..<2", "--scores", "npy")
+    for column in LedgerColumn.allCases {
       let printed = try await room.done(
         "score", "run", "--query", "test:0..<2", "--method", column.rawValue, "--scores", "s.npy",
         "--out", "s.html", "--json"
@@ -58,6 +58,30 @@ struct LedgerTests {
       #expect(printed.count >= 2)
       let scores: Tensor<Double> = try room.array("s.npy")
       #expect(try scores == room.array("npy/\(column.rawValue).npy"))
+    }
+  }
+
+  @Test("scores that are refused are named, and the others are written")
+  func refusedScores() async throws {
+    let room = try await Room.withRun(
+      items: 40, "--precision", "float64", "--lr", "3", "--model", "mlp:6-5-3:relu")
+    let outcome = try await room.run([
+      "score", "run", "--query", "test:0..<8", "--method", "integrated", "--scores", "s.npy",
+      "--out", "s.jsonl",
+    ])
+    #expect(outcome.status == 1)
+    let first = try #require(
+      try jsonLines(room.text("s.jsonl")).first { $0["refusal"]?.string != nil })
+    let (id, reason) = (
+      try #require(first["id"]?.string), try #require(first["refusal"]?.string)
+    )
+    #expect(outcome.errors == "palimpsest: \(id): the column integrated is refused: \(reason)\n")
+    #expect(outcome.output.contains("There are no scores: "))
+    let scores: Tensor<Double> = try room.array("s.npy")
+    for (query, line) in try jsonLines(room.text("s.jsonl")).dropFirst().enumerated() {
+      let isRefused = line["refusal"]?.string != nil
+      #expect(scores.row(query).scalars.allSatisfy { $0.isNaN == isRefused })
+      #expect((line["gross"] == .null) == isRefused)
     }
   }
 
@@ -150,10 +174,10 @@ struct LedgerTests {
     let table = try room.text("ledger.csv").split(separator: "\r\n").map {
       $0.split(separator: ",", omittingEmptySubsequences: false)
     }
-    // Two queries of forty items and three rows that are nobody's.
-    #expect(table.count == 1 + 2 * 43)
+    // Two queries of forty items, three rows that are nobody's, before and after.
+    #expect(table.count == 1 + 2 * 45)
     let credit = try #require(table[0].firstIndex(of: "credit"))
-    let sum = table.dropFirst().prefix(43).reduce(0) { $0 + (Double($1[credit]) ?? .nan) }
+    let sum = table[2..<45].reduce(0) { $0 + (Double($1[credit]) ?? .nan) }
     let change = try #require(lines[1]["total"]?.double)
     #expect(abs(sum - change) < 1e-9)
   }

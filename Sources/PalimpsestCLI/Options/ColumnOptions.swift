@@ -13,12 +13,24 @@ struct ColumnOptions: ParsableArguments {
   var columns: Set<LedgerColumn>?
 
   @Option(help: "How a gradient is averaged along a step.")
-  var rule = QuadratureRule.simpson
+  var rule = Self.standardRule
 
   @Option(
     help: ArgumentHelp(
       "Largest residual of an account, relative to the gross movement.", valueName: "x"))
-  var tolerance = 1e-4
+  var tolerance = Self.standardTolerance
+
+  private static let standardRule = QuadratureRule.simpson
+  private static let standardTolerance = 1e-4
+
+  init() {}
+
+  /// What a command that has none of these options asks for.
+  init(_ columns: Set<LedgerColumn>) {
+    self.columns = columns
+    rule = Self.standardRule
+    tolerance = Self.standardTolerance
+  }
 
   func validate() throws {
     guard tolerance > 0, tolerance.isFinite else {

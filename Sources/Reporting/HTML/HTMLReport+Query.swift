@@ -30,7 +30,7 @@ extension HTMLReport {
       <h2 id="query-\(number)">\(query.id.plainLine)\(label)</h2>
       <p class="measure">\(report.measure.rawValue) \
       <strong>\(HumanNumber.significant(scores.measured))</strong></p>
-      <p>\(scores.cocktail.sentence)</p>
+      <p>\(scores.sentence)</p>
       </div></div>
       \(text)
       \(strip("Supporters", "support", first, "scores \(report.method.unitPhrase)"))

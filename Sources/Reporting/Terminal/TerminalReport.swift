@@ -70,7 +70,7 @@ public enum TerminalReport {
     if case .text(let text) = query.content {
       lines += wrapped("“\(text.plainLine.clipped(to: 400))”", style)
     }
-    lines += wrapped(scores.cocktail.sentence, style)
+    lines += wrapped(scores.sentence, style)
     let (supporters, opponents) = (scores.realSupporters, scores.realOpponents)
     let count = max(supporters.count, opponents.count)
     guard count > 0 else { return lines }

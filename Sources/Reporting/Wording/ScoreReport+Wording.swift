@@ -66,6 +66,11 @@ extension Cocktail? {
   }
 }
 
+extension ScoreReport.QueryScores {
+  /// What the scores come to, or why there are none.
+  var sentence: String { refusal.map { "There are no scores: \($0)." } ?? cocktail.sentence }
+}
+
 extension ScoreReport.Fit {
   /// How often prediction and outcome had the same sign.
   func agreement(named: Bool) -> String {
