@@ -6,7 +6,8 @@ extension CSVReport {
     + LedgerColumn.allCases.map(\.rawValue)
     + ["p", "significant", "first_epoch", "between", "last_epoch", "unit"]
 
-  /// A row for each item, then those that are nobody's; what a column does not say is empty.
+  /// The measure before training, a row for each item, those that are nobody's, and the measure
+  /// after training; what a column does not say is empty.
   ///
   /// The times are those of the column that ranks the items.
   static func rows(of ledger: ScoreReport.QueryLedger, unit: String) -> [String] {
@@ -35,9 +36,13 @@ extension CSVReport {
         query + [name] + Array(repeating: "", count: 4) + values.map(cell)
           + Array(repeating: "", count: 5) + [text(unit)])
     }
-    return items + [
+    func measured(_ name: String, _ value: Double) -> String {
+      nobody(name, LedgerColumn.allCases.map { account.columns[$0] == nil ? nil : value })
+    }
+    return [measured("before", account.measureInitial)] + items + [
       nobody("decay", columns.map { $0?.decay }), nobody("clipping", columns.map { $0?.clipping }),
       nobody("residual", LedgerColumn.allCases.map { account.columns[$0]?.residual }),
+      measured("after", account.measureFinal),
     ]
   }
 

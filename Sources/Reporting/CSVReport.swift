@@ -1,9 +1,9 @@
 /// A table for spreadsheets and data frames, of one kind: accounts, or scores, or receipts, or
 /// evaluations, the first of these that the report has.
 ///
-/// RFC 4180 with a header line. Accounts have a row for each query and each item, and one for each
-/// row that is nobody's; scores a row for each query and each of its strongest items, `rank` counting
-/// from 1 in each `side`. A text that a spreadsheet would run as a formula gets an apostrophe in
+/// RFC 4180 with a header line. Accounts have for each query the measure before training, a row for
+/// each item and each row that is nobody's, and the measure after training; scores a row for each
+/// query and each of its strongest items, `rank` counting from 1 in each `side`. A text that a spreadsheet would run as a formula gets an apostrophe in
 /// front; numbers stay numbers.
 public enum CSVReport {
   static let format = ReportFormat(

@@ -38,7 +38,7 @@ struct HumanNumberTests {
   @Test("a column has its points in line, or each number for itself") func column() {
     #expect(HumanNumber.column([0.0123, -0.00456, 0]) == ["+0.01230", "−0.00456", "0.00000"])
     // What is far smaller than the rest gets two digits more, not all of its own.
-    #expect(HumanNumber.column([1, 1e-9]) == ["+1.0000", "+0.0000"])
+    #expect(HumanNumber.column([1, 1e-9]) == ["+1.0000", "0.0000"])
     #expect(HumanNumber.column([1.5e-9, -2e-9]) == ["+1.50 × 10⁻⁹", "−2.00 × 10⁻⁹"])
     #expect(HumanNumber.column([1234, -5.0]) == ["+1\u{202f}234.0", "−5.0"])
     #expect(HumanNumber.column([0, 0]) == ["0", "0"])

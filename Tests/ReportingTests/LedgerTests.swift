@@ -46,6 +46,42 @@ struct LedgerTests {
       })
   }
 
+  @Test("printed rows add up: what is nobody's has the decimals of the items")
+  func printedSum() throws {
+    let ledger = Sample.ledger(
+      Sample.account(rows, decay: -0.01254, clipping: 1e-6, residual: 0.00236))
+    let lines = text(ledger).split(separator: "\n").map(String.init)
+    for row in [
+      "− weight decay             −0.01254", "− clipping              +1.0 × 10⁻⁶",
+      "− residual                 +0.00236",
+    ] { #expect(lines.contains("  " + row), "\(row)") }
+    let page = HTMLReport.render(Sample.report([.ledger(ledger)]))
+    let waterfall = try #require(page.firstRange(of: "Each step starts where"))
+    let end = page[waterfall.upperBound...]
+    for change in [">+0.0125</td>", ">−1.0 × 10⁻⁶</td>", ">−0.0024</td>"] {
+      #expect(end.contains(change), "\(change)")
+    }
+  }
+
+  @Test("a time without steps is not shown, nor a single one")
+  func phases() {
+    var account = Sample.account(rows)
+    let none = rows.map { _ in 0.0 }
+    account.columns[.credit]?.phases = [rows.map { $0 / 2 }, none, rows.map { $0 / 2 }]
+    for format in [text(Sample.ledger(account), width: 120), page(account)] {
+      #expect(format.contains("first epoch") && format.contains("last epoch"))
+      #expect(!format.contains("between"))
+    }
+    account.columns[.credit]?.phases = [rows, none, none]
+    for format in [text(Sample.ledger(account), width: 120), page(account)] {
+      #expect(!format.contains("first epoch") && !format.contains("last epoch"))
+    }
+  }
+
+  private func page(_ account: OutputAccount) -> String {
+    HTMLReport.render(Sample.report([.ledger(Sample.ledger(account))]))
+  }
+
   @Test("where more is better, rows are added") func raised() {
     let account = Sample.account(rows, isLowerBetter: false)
     var report = Sample.report([.ledger(Sample.ledger(account))])
@@ -92,6 +128,7 @@ struct LedgerTests {
     let lines = text(Sample.ledger(account)).split(separator: "\n").map(String.init)
     #expect(lines.contains { $0.hasPrefix("     supporters") && !$0.contains("integrated") })
     #expect(lines.contains { $0.contains("− 4 items") && $0.hasSuffix("refused") })
+    #expect(lines.contains { $0.hasPrefix("  − residual") && $0.hasSuffix("  0") })
     let alone = OutputAccount(
       measureInitial: 1, measureFinal: 0.5, isLowerBetter: true,
       columns: [.integrated: LedgerAccount(items: rows, residual: -0.25, refusal: "no")])
@@ -190,9 +227,10 @@ struct LedgerTests {
     let credit = try #require(table[0].firstIndex(of: "credit"))
     #expect(
       table.dropFirst().map { $0[2] } == [
-        "item", "item", "item", "item", "decay", "clipping", "residual",
+        "before", "item", "item", "item", "item", "decay", "clipping", "residual", "after",
       ])
-    let sum = table.dropFirst().reduce(0) { $0 + (Double($1[credit]) ?? .nan) }
+    #expect(Double(table[1][credit]) == 2.5 && Double(table[9][credit]) == account.measureFinal)
+    let sum = table[2..<9].reduce(0) { $0 + (Double($1[credit]) ?? .nan) }
     // Seven numbers added in one order and in another.
     #expect(abs(sum - account.total) < 1e-15)
     #expect(table.dropFirst().allSatisfy { $0[credit + 1].isEmpty })
@@ -248,5 +286,5 @@ struct LedgerTests {
     #expect(lines[start + 6] == "  Changes in nats.")
   }
 
-  private func isNumber(_ text: Substring) -> Bool { text.contains(/^[+−][0-9.\u{202f}]+$/) }
+  private func isNumber(_ text: Substring) -> Bool { text.contains(/^[+−]?[0-9.\u{202f}]+$/) }
 }

@@ -147,9 +147,9 @@ extension HTMLReport {
       + (hasGroups ? [heading("group", isNumber: false)] : [])
     let rest =
       ledger.answered.map { heading($0.rawValue) } + (hasClaims ? [heading("p")] : [])
-      + (phases == nil ? [] : ScoreReport.QueryLedger.phaseNames.map { heading($0) })
+      + (phases == nil ? [] : ledger.shownPhaseNames.map { heading($0) })
     let star = hasClaims ? " An asterisk marks the items that are owed more than a stranger." : ""
-    let times = phases == nil ? "" : " The last three columns part \(leading.rawValue) by time."
+    let times = phases == nil ? "" : " The last columns part \(leading.rawValue) by time."
     return """
       <h3 id="items-\(number)">The items that stand out</h3>
       <p class="quiet">In \(report.method.unitText), strongest first by \(leading.rawValue), which the \

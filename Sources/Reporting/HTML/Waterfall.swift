@@ -13,6 +13,8 @@ struct Waterfall {
     let end: Double
     /// The style of the bar: `support`, `oppose`, `nobody`, or `level` for the two ends.
     let style: String
+    /// Whether it is what the others leave over.
+    var isResidual = false
   }
 
   let steps: [Step]
@@ -29,9 +31,11 @@ struct Waterfall {
     var steps = [
       Step(label: "before training", change: 0, end: position, style: "level")
     ]
-    func step(_ label: String, _ value: Double, _ style: String) {
+    func step(_ label: String, _ value: Double, _ style: String, isResidual: Bool = false) {
       position += sign * value
-      steps.append(Step(label: label, change: sign * value, end: position, style: style))
+      steps.append(
+        Step(
+          label: label, change: sign * value, end: position, style: style, isResidual: isResidual))
     }
     let shown = ledger.supporters.prefix(Self.shown) + ledger.opponents.prefix(Self.shown)
     func style(_ value: Double) -> String { value < 0 ? "oppose" : "support" }
@@ -46,7 +50,7 @@ struct Waterfall {
       ("weight decay", ScoreReport.QueryLedger.Effect.decay, rows.decay),
       ("clipping", .clipping, rows.clipping),
     ] where ledger.effects.contains(effect) || value != 0 { step(label, value, "nobody") }
-    step("residual", rows.residual, "nobody")
+    step("residual", rows.residual, "nobody", isResidual: true)
     steps.append(
       Step(
         label: "after training", change: 0, end: account.measureFinal, style: "level"))
@@ -62,11 +66,8 @@ struct Waterfall {
     let (low, high) = (min(ends.min() ?? 0, 0), max(ends.max() ?? 0, 0))
     let scale = high > low ? 200 / (high - low) : 0
     func place(_ value: Double) -> Double { value.isFinite ? (value - low) * scale : 0 }
-    // What is nobody's may be far smaller than what items did: it has digits of its own.
-    let own = HumanNumber.column(steps.map { $0.style == "nobody" ? 0 : $0.change })
-    let changes = zip(steps, own).map { step, text in
-      step.style == "nobody" ? HumanNumber.signed(step.change, digits: 2) : text
-    }
+    let summands = steps.filter { !$0.isResidual }.map(\.change)
+    let changes = steps.map { HumanNumber.summand($0.change, of: summands) }
     let measures = HumanNumber.column(steps.map(\.end), isSigned: false)
     return steps.enumerated().map { index, step in
       let isLevel = step.style == "level"

@@ -97,7 +97,7 @@ extension TerminalReport {
     func headings(_ side: String) -> [TextTable.Cell] {
       (["", side] + (hasLabels ? ["label"] : []) + (hasGroups ? ["group"] : [])
         + ledger.answered.map(\.rawValue) + (hasClaims ? ["p"] : [])
-        + (phases == nil ? [] : ScoreReport.QueryLedger.phaseNames)).map { .init($0, .faint) }
+        + (phases == nil ? [] : ledger.shownPhaseNames)).map { .init($0, .faint) }
     }
     func row(_ place: Int, rank: Int) -> [TextTable.Cell] {
       let item = items[place]

@@ -54,21 +54,39 @@ public enum HumanNumber {
   public static func column(
     _ values: [Double], digits: Int = 3, isSigned: Bool = true
   ) -> [String] {
-    func sign(_ value: Double) -> String { isSigned && value > 0 ? "+" : "" }
+    let decimals = columnDecimals(values, digits: digits)
+    return values.map { value in
+      guard let decimals, value.isFinite else {
+        return (isSigned && value > 0 ? "+" : "") + significant(value, digits: digits)
+      }
+      let sign = isSigned && value > 0 && !vanishes(value, decimals: decimals) ? "+" : ""
+      return sign + fixed(value, decimals: decimals)
+    }
+  }
+
+  /// A signed number of a sum: with as many decimals as a column of the summands has, so that the
+  /// printed numbers add up, or with two digits of its own where these would show nothing of it.
+  static func summand(_ value: Double, of summands: [Double], digits: Int = 3) -> String {
+    guard let decimals = columnDecimals(summands, digits: digits), value.isFinite, value != 0 else {
+      return signed(value, digits: digits)
+    }
+    if vanishes(value, decimals: decimals) { return signed(value, digits: 2) }
+    return (value > 0 ? "+" : "") + fixed(value, decimals: decimals)
+  }
+
+  /// The decimals of the numbers of a column; nil where each stands for itself.
+  private static func columnDecimals(_ values: [Double], digits: Int) -> Int? {
     let exponents = values.filter { $0.isFinite && $0 != 0 }.map {
       scientific($0, digits: digits).exponent
     }
-    guard let largest = exponents.max(), let smallest = exponents.min() else {
-      return values.map(unusual)
-    }
+    guard let largest = exponents.max(), let smallest = exponents.min() else { return nil }
     let decimals = max(0, digits - 1 - max(smallest, largest - 2))
-    guard largest < 6, decimals <= 7 else {
-      return values.map { sign($0) + significant($0, digits: digits) }
-    }
-    return values.map { value in
-      guard value.isFinite else { return unusual(value) }
-      return sign(value) + fixed(value, decimals: decimals)
-    }
+    return largest < 6 && decimals <= 7 ? decimals : nil
+  }
+
+  /// Whether rounding leaves nothing of a number.
+  private static func vanishes(_ value: Double, decimals: Int) -> Bool {
+    !fixed(value, decimals: decimals).contains { ("1"..."9").contains($0) }
   }
 
   private static let superscripts: [Character: Character] = [
@@ -92,7 +110,9 @@ public enum HumanNumber {
   private static func fixed(_ value: Double, decimals: Int) -> String {
     let parts = String(format: "%.*f", decimals, abs(value)).split(separator: ".")
     let whole = parts.first.map { grouped(String($0)) } ?? "0"
-    return (value < 0 ? minus : "") + whole + (parts.count > 1 ? "." + parts[1] : "")
+    let digits = whole + (parts.count > 1 ? "." + parts[1] : "")
+    // Nothing has no sign.
+    return value < 0 && digits.contains { ("1"..."9").contains($0) } ? minus + digits : digits
   }
 
   private static func grouped(_ digits: String) -> String {

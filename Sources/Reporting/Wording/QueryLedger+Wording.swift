@@ -37,13 +37,11 @@ extension ScoreReport.QueryLedger {
         ? [Line(label: label, role: .nobody, values: values)] : []
     }
     let phased = rows.filter { $0.value.phases.count == Self.phaseNames.count }
-    let phases =
-      phased.isEmpty
-      ? []
-      : Self.phaseNames.enumerated().map { phase, name in
-        Line(
-          label: name, role: .part, values: phased.mapValues { $0.phases[phase].reduce(0, +) })
-      }
+    let phases = shownPhases.map { phase in
+      Line(
+        label: Self.phaseNames[phase], role: .part,
+        values: phased.mapValues { $0.phases[phase].reduce(0, +) })
+    }
     return [
       measured(.before, account.measureInitial),
       line(itemCount == 1 ? "1 item" : "\(HumanNumber.count(itemCount)) items", .items) {
@@ -53,27 +51,29 @@ extension ScoreReport.QueryLedger {
       line("opponents", .part) { $0.items.reduce(0) { $0 + min($1, 0) } },
     ] + phases + nobody("weight decay", .decay) { $0.decay }
       + nobody("clipping", .clipping) { $0.clipping } + [
-        Line(label: "residual", role: .residual, values: balanced.mapValues(\.residual)),
+        Line(
+          label: "residual", role: .residual,
+          values: rows.filter { $0.key.balances }.mapValues(\.residual)),
         measured(.after, account.measureFinal),
       ]
   }
 
   /// The numbers of the lines for each column; what is not known is nil.
   ///
-  /// All summands of a column have as many decimals; a residual has digits of its own.
+  /// All rows of a column have as many decimals, so that the printed numbers add up; one of which
+  /// these would show nothing has digits of its own.
   func texts(of lines: [Line]) -> [[String?]] {
     let columns = self.columns.map { column -> [String?] in
       let isSummand = { (line: Line) in [.items, .part, .nobody].contains(line.role) }
-      let values = lines.filter(isSummand).compactMap { $0.values[column] }
-      var summands = HumanNumber.column(values, digits: 4)[...]
+      let summands = lines.filter(isSummand).compactMap { $0.values[column] }
       return lines.map { line in
         guard let value = line.values[column] else {
           return line.role == .items && account.columns[column]?.refusal != nil ? "refused" : nil
         }
         return switch line.role {
         case .before, .after: HumanNumber.significant(value, digits: 4)
-        case .residual: HumanNumber.signed(value, digits: 2)
-        case .items, .part, .nobody: summands.popFirst()
+        case .items, .part, .nobody, .residual:
+          HumanNumber.summand(value, of: summands, digits: 4)
         }
       }
     }
@@ -88,7 +88,22 @@ extension ScoreReport.QueryLedger {
   }
 
   /// What the three parts of a row by time are called.
-  static let phaseNames = ["first epoch", "between", "last epoch"]
+  private static let phaseNames = ["first epoch", "between", "last epoch"]
+
+  /// The parts by time in which anything happened, as a short run has not all of them; none where
+  /// that is a single one.
+  private var shownPhases: [Int] {
+    let columns = account.columns.values.filter {
+      $0.refusal == nil && $0.phases.count == Self.phaseNames.count
+    }
+    let phases = Self.phaseNames.indices.filter { phase in
+      columns.contains { $0.phases[phase].contains { $0 != 0 } }
+    }
+    return phases.count > 1 ? phases : []
+  }
+
+  /// What the shown parts of a row by time are called.
+  var shownPhaseNames: [String] { shownPhases.map { Self.phaseNames[$0] } }
 
   /// Before and after, and by how much.
   func change(_ measure: String, unit: String) -> String {
@@ -185,13 +200,16 @@ extension ScoreReport.QueryLedger {
     }
   }
 
-  /// What the leading column gives some items in the first epoch, between and in the last, as texts;
-  /// nil where it knows no time.
+  /// What the leading column gives some items in each shown part of the time, as texts; nil where it
+  /// knows no time.
   func phases(_ items: [Int]) -> [[String]]? {
-    guard let leading, let phases = account.columns[leading]?.phases,
+    let shown = shownPhases
+    guard !shown.isEmpty, let leading, let phases = account.columns[leading]?.phases,
       phases.count == Self.phaseNames.count
     else { return nil }
-    let texts = HumanNumber.column(items.flatMap { item in phases.map { $0[item] } })
-    return items.indices.map { Array(texts[3 * $0..<3 * $0 + 3]) }
+    let texts = HumanNumber.column(items.flatMap { item in shown.map { phases[$0][item] } })
+    return items.indices.map { place in
+      Array(texts[shown.count * place..<shown.count * (place + 1)])
+    }
   }
 }
