@@ -6,7 +6,7 @@ import Training
 /// Computes the scores of a ``ScoreProblem``: the matrix, the strongest items, the diagonal.
 ///
 /// Items go through the network in blocks of fixed size, each worker taking blocks; a block's scores
-/// against all queries are products of small factors (``ProductPath``). Neither the number of
+/// against all queries are products of small factors. Neither the number of
 /// threads nor the memory allowed changes a bit of the result.
 public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   /// What is asked.
@@ -25,7 +25,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   ///   - pool: The threads that share the blocks.
   ///   - memory: Bytes that the computation may take beyond the problem itself; nil for no limit.
   /// - Throws: ``ScoreError`` where the parts do not fit together or into the memory;
-  ///   ``GraphError`` where a gradient has no factors.
+  ///   `GraphError` where a gradient has no factors.
   public init(
     _ problem: ScoreProblem<Scalar>, pool: WorkerPool, memory: Int? = nil
   ) throws {

@@ -4,7 +4,9 @@ extension OutputAccount {
   /// What one column comes to, as the scores of any method do; nil where it was refused or not asked
   /// for.
   ///
-  /// - Parameter k: How many supporters and opponents to keep.
+  /// - Parameters:
+  ///   - column: The column.
+  ///   - k: How many supporters and opponents to keep.
   public func summary(of column: LedgerColumn, top k: Int) -> QuerySummary? {
     guard let account = columns[column], account.refusal == nil else { return nil }
     var collector = TopCollector(k: k)
