@@ -130,8 +130,8 @@ extension WorkEstimate {
 extension WorkEstimate {
   /// Of a ledger, some steps of which are tried.
   init<Scalar: TensorScalar>(
-    _ problem: LedgerProblem<Scalar>, options: ColumnOptions, _ compute: ComputeOptions,
-    pool: WorkerPool, outputBytes: Int
+    _ problem: LedgerProblem<Scalar>, options: ColumnOptions, sameLabel: Bool = true,
+    _ compute: ComputeOptions, pool: WorkerPool, outputBytes: Int
   ) throws {
     let (run, columns) = (problem.run, options.wanted)
     let (parameters, steps, queries) = (
@@ -141,40 +141,64 @@ extension WorkEstimate {
     let passes =
       1 + (columns.contains(.credit) ? 1 : 0) + (columns.contains(.marginal) ? 3 : 0)
       + (columns.contains(.integrated) ? 24 : 0)
-    let visits = Double(queries) * Double(steps) * Double(run.batches.size)
+    // Each stranger is looked at in every step, once.
+    let strangers = Double(problem.strangers?.count ?? 0)
+    let visits =
+      Double(queries) * Double(steps) * (Double(run.batches.size) * Double(passes) + strangers)
     let bytes = MemoryLayout<Scalar>.stride
     let data =
       (run.train.items.inputs.count + (run.test?.items.inputs.count ?? 0)
-        + problem.queries.inputs.count) * bytes
+        + problem.queries.inputs.count + (problem.strangers?.inputs.count ?? 0)) * bytes
     let states = (steps + 1) * parameters * (1 + run.optimizer.rule.stateNames.count) * bytes
     let adjoints =
       queries
-      * (12 * parameters * bytes + run.batches.rows.count * bytes
+      * ((12 * parameters + run.batches.rows.count + Self.pairs(problem, sameLabel)) * bytes
         + 64 * run.train.items.count)
     self.init(
       items: run.train.items.count, queries: queries, steps: steps, parameters: parameters,
-      operations: 2 * visits * Double(parameters) * Double(passes), outputBytes: outputBytes,
-      seconds: try Self.seconds(problem, options, compute, pool),
+      operations: 2 * visits * Double(parameters), outputBytes: outputBytes,
+      seconds: try Self.seconds(problem, options, sameLabel, compute, pool),
       peakBytes: (40 << 20) + 2 * data + min(states + adjoints, compute.memory?.bytes ?? 1 << 30))
   }
 
-  /// The time of all steps, from that of the first few.
-  private static func seconds<Scalar: TensorScalar>(
-    _ problem: LedgerProblem<Scalar>, _ options: ColumnOptions, _ compute: ComputeOptions,
-    _ pool: WorkerPool
-  ) throws -> Double {
-    var sample = problem.run
-    let steps = min(sample.batches.count, 4)
-    sample.batches = Batches(
-      size: sample.batches.size,
-      rows: Array(sample.batches.rows.prefix(steps * sample.batches.size)))
-    sample.learningRates = Array(sample.learningRates.prefix(steps))
-    let few = LedgerProblem(
-      run: sample, queries: problem.queries, measure: problem.measure,
-      strangers: problem.strangers)
-    let duration = try ContinuousClock().measure {
-      _ = try options.accounts(few, columns: options.wanted, compute, pool: pool)
+  /// How many items have which strangers: the pairs whose credits one query has.
+  private static func pairs<Scalar: TensorScalar>(
+    _ problem: LedgerProblem<Scalar>, _ sameLabel: Bool
+  ) -> Int {
+    guard let strangers = problem.strangers else { return 0 }
+    let items = problem.run.train.items
+    guard sameLabel, let labels = items.labels, let others = strangers.labels else {
+      return items.count * strangers.count
     }
-    return duration / .seconds(1) * Double(problem.run.batches.count) / Double(steps)
+    var counts: [Int32: Int] = [:]
+    for label in others { counts[label, default: 0] += 1 }
+    return labels.reduce(0) { $0 + (counts[$1] ?? 0) }
+  }
+
+  /// The time of all steps, from how much longer some steps take than a few of them: what is done
+  /// once, whatever the number of steps, counts once.
+  private static func seconds<Scalar: TensorScalar>(
+    _ problem: LedgerProblem<Scalar>, _ options: ColumnOptions, _ sameLabel: Bool,
+    _ compute: ComputeOptions, _ pool: WorkerPool
+  ) throws -> Double {
+    func seconds(of steps: Int) throws -> Double {
+      var sample = problem.run
+      sample.batches = Batches(
+        size: sample.batches.size,
+        rows: Array(sample.batches.rows.prefix(steps * sample.batches.size)))
+      sample.learningRates = Array(sample.learningRates.prefix(steps))
+      let few = LedgerProblem(
+        run: sample, queries: problem.queries, measure: problem.measure,
+        strangers: problem.strangers)
+      return try ContinuousClock().measure {
+        _ = try options.accounts(
+          few, columns: options.wanted, sameLabel: sameLabel, compute, pool: pool)
+      } / .seconds(1)
+    }
+    let steps = problem.run.batches.count
+    let (few, some) = (min(steps, 2), min(steps, 6))
+    let (short, long) = (try seconds(of: few), try seconds(of: some))
+    let each = some > few ? max(long - short, 0) / Double(some - few) : 0
+    return long + each * Double(steps - some)
   }
 }

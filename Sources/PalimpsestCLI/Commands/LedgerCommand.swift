@@ -35,7 +35,7 @@ struct LedgerCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Test items that each training item is compared with; 0 for none. (default: 300)",
+      "Test items taken as strangers; an item meets those of its label. 0 for none. (default: 300)",
       valueName: "n"))
   var twins: Int?
 
@@ -95,7 +95,8 @@ struct LedgerCommand: ParsableCommand {
       let matrices = columns.wanted.count + (problem.strangers == nil ? 0 : 1)
       let bytes = matrices * queries.data.count * train.count * MemoryLayout<Scalar>.stride
       let estimate = try WorkEstimate(
-        problem, options: columns, compute, pool: pool, outputBytes: scores == nil ? 0 : bytes)
+        problem, options: columns, sameLabel: twinLabels == .same, compute, pool: pool,
+        outputBytes: scores == nil ? 0 : bytes)
       return try estimate.print(json: json)
     }
     let file = try out.map { try ReportFile(path: $0) }
