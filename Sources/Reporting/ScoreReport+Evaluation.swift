@@ -93,7 +93,10 @@ extension ScoreReport.Evaluation {
       "\($0.name): \(HumanNumber.count($0.retrainings)) retrainings in "
         + "\(HumanNumber.significant($0.seconds, digits: 2)) s"
     }
-    let what = "Mean over the queries, and where it would lie with other draws in 95 % of the cases"
+    let hasIntervals = methods.contains { $0.figures.contains { $0.interval != nil } }
+    let what =
+      "Mean over the queries"
+      + (hasIntervals ? ", and where it would lie with other draws in 95 % of the cases" : "")
     return ([what] + times).joined(separator: ". ") + "."
   }
 

@@ -75,28 +75,14 @@ struct EvaluateCommand: ParsableCommand {
 
   private static func readMetrics(_ text: String) throws -> [any EvaluationMetric.Type] {
     let known = EvaluationRegistry.all.map { $0.name }
-    return try names(text, known).compactMap { EvaluationRegistry.metric($0) }
+    return try NameList(text, known: known).names.compactMap { EvaluationRegistry.metric($0) }
   }
 
   private static func readMethods(_ text: String) throws -> [EvaluationMethod] {
     let all = EvaluationMethod.all
-    return try names(text, all.map(\.name)).compactMap { name in all.first { $0.name == name } }
-  }
-
-  /// Names with commas between them, each known and there once.
-  private static func names(_ text: String, _ known: [String]) throws -> [String] {
-    var names: [String] = []
-    for name in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
-      guard known.contains(name) else {
-        throw ValidationError(
-          "found \"\(name)\", expected some of \(known.joined(separator: ","))")
-      }
-      guard !names.contains(name) else {
-        throw ValidationError("found \(name) twice, expected each once")
-      }
-      names.append(name)
+    return try NameList(text, known: all.map(\.name)).names.compactMap { name in
+      all.first { $0.name == name }
     }
-    return names
   }
 
   private static func readFractions(_ text: String) throws -> [Double] {
@@ -128,16 +114,17 @@ struct EvaluateCommand: ParsableCommand {
       fractions: try fractions(of: run.train.items.count), subsets: subsets, seed: seed)
     let file = try out.map { try ReportFile(path: $0) }
     let pool = compute.makePool()
-    let trials = try metrics.map { metric in
-      try Self.withProgress(metric.name, "retrainings") {
-        try metric.trials(setting, pool: pool, progress: $0)
-      }
-    }
+    // First what a limit of memory may refuse.
     let scores = try wanted.map { method in
       try Self.withProgress(method.name, "passes") {
         try method.scores(
           record, queries: queries.data, measure: query.measure, tolerance: tolerance, pool: pool,
           memory: compute.memory?.bytes, progress: $0)
+      }
+    }
+    let trials = try metrics.map { metric in
+      try Self.withProgress(metric.name, "retrainings") {
+        try metric.trials(setting, pool: pool, progress: $0)
       }
     }
     let evaluations = zip(metrics, trials).map { metric, trials in
@@ -194,11 +181,20 @@ struct EvaluateCommand: ParsableCommand {
       },
       methods: zip(wanted, scores).map { method, scores in
         .init(
-          name: method.name, figures: trials.map { $0.judge(scores.rows) },
+          name: method.name, figures: trials.map { figure($0.judge(scores.rows)) },
           refusals: scores.refusals.sorted { $0.key < $1.key }.map { .init(ids[$0.key], $0.value) },
           seconds: scores.seconds)
       })
   }
+
+  /// A figure, without its interval where too few retrainings were drawn again for one.
+  private func figure(_ figure: EvaluationFigure) -> EvaluationFigure {
+    var figure = figure
+    if subsets < Self.fewestForInterval { figure.interval = nil }
+    return figure
+  }
+
+  private static let fewestForInterval = 10
 
   private func report<Scalar: TensorScalar>(
     _ record: RunRecord, _ run: TrainingRun<Scalar>, _ evaluations: [ScoreReport.Evaluation]

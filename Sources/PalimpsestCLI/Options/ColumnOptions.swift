@@ -17,7 +17,8 @@ struct ColumnOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Largest residual of an account, relative to the gross movement.", valueName: "x"))
+      "Largest residual of an account, relative to the gross movement; steps are refined until they meet it.",
+      valueName: "x"))
   var tolerance = Self.standardTolerance
 
   private static let standardRule = QuadratureRule.simpson
@@ -42,15 +43,8 @@ struct ColumnOptions: ParsableArguments {
   var wanted: Set<LedgerColumn> { columns ?? Set(LedgerColumn.allCases) }
 
   private static func columns(_ text: String) throws -> Set<LedgerColumn> {
-    let names = text.split(separator: ",", omittingEmptySubsequences: false)
-    return try Set(
-      names.map { name in
-        guard let column = LedgerColumn(rawValue: String(name)) else {
-          let known = LedgerColumn.allCases.map(\.rawValue).joined(separator: ",")
-          throw ValidationError("found \"\(name)\", expected some of \(known)")
-        }
-        return column
-      })
+    let known = LedgerColumn.allCases.map(\.rawValue)
+    return Set(try NameList(text, known: known).names.compactMap { LedgerColumn(rawValue: $0) })
   }
 
   /// Ends with no where a column that was asked for by name is refused.

@@ -123,6 +123,7 @@ public enum HTMLReport {
     let citation =
       "Results of the method \(report.method.name) for the measure \(report.measure.rawValue), "
       + "computed with Palimpsest \(report.provenance.version)."
+    let times = report.evaluations.isEmpty ? "" : ", but for times"
     return """
       <section aria-labelledby="provenance">
       <h2 id="provenance">Where the numbers come from</h2>
@@ -130,7 +131,7 @@ public enum HTMLReport {
       </section>
       <section aria-labelledby="reproduce">
       <h2 id="reproduce">How to reproduce and cite</h2>
-      <p>On one kind of processor this command gives the same numbers to the last bit:</p>
+      <p>On one kind of processor this command gives the same numbers to the last bit\(times):</p>
       <pre tabindex="0"><code>\(report.provenance.command)</code></pre>
       <p>Cite as: \(citation)</p>
       </section>
