@@ -14,8 +14,10 @@ struct ScoreFolder<Scalar: TensorScalar> {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
       throw FormatError(
-        .uncreatable, file: path, found: "a folder cannot be made here",
-        expected: "a place to write to", remedy: "choose another with --scores")
+        .uncreatable, file: path,
+        found: FileManager.default.fileExists(atPath: path)
+          ? "a file here" : "a place where no folder can be made",
+        expected: "a folder, or a place for one", remedy: "choose another with --scores")
     }
     func file(_ name: String) throws -> ScoreMatrixWriter<Scalar> {
       try ScoreMatrixWriter(path: "\(path)/\(name).npy", queries: queries, items: items)

@@ -22,10 +22,11 @@ enum Scoring {
 
   /// An item as a report shows it, with its picture where the report has pictures.
   static func item<Scalar: TensorScalar>(
-    _ number: Int, _ data: Dataset<Scalar>, _ part: String, hasPictures: Bool
+    _ number: Int, _ data: Dataset<Scalar>, _ part: String, hasPictures: Bool = false
   ) -> ScoreReport.Item {
     ScoreReport.Item(
-      id: id(number, data, part), label: data.labels.map { "\($0[number])" } ?? "",
+      id: id(number, data, part), number: data.ids.isEmpty ? nil : number,
+      label: data.labels.map { "\($0[number])" } ?? "",
       group: data.groups.isEmpty ? "" : data.groups[number],
       content: hasPictures ? image(number, data).map { .image($0) } : nil)
   }

@@ -1,14 +1,17 @@
 import Formats
 import Influence
+import Training
 
 extension JSONLinesReport {
   /// An account: what was measured, and an object for each column that was asked for.
-  static func object(_ ledger: ScoreReport.QueryLedger) -> JSONValue {
+  static func object(_ ledger: ScoreReport.QueryLedger, _ report: ScoreReport) -> JSONValue {
     let account = ledger.account
     return object(
       [
         ("kind", .string("ledger")), ("id", .string(ledger.query.id)),
         ("label", .string(ledger.query.label)), ("group", .string(ledger.query.group)),
+        ("measure", .string(report.measure.rawValue)),
+        ("unit", report.method.unit.map { .string($0) } ?? .null),
         ("items", .number(ledger.itemCount)), ("measureInitial", number(account.measureInitial)),
         ("measureFinal", number(account.measureFinal)), ("total", number(account.total)),
         ("isLowerBetter", .bool(account.isLowerBetter)), ("tolerance", number(ledger.tolerance)),

@@ -20,7 +20,7 @@ public enum JSONLinesReport {
 
   /// The lines after the header.
   public static func results(_ report: ScoreReport) -> String {
-    report.sections.flatMap(objects).map { "\($0)\n" }.joined()
+    report.sections.flatMap { objects($0, report) }.map { "\($0)\n" }.joined()
   }
 
   private static func header(_ report: ScoreReport) -> JSONValue {
@@ -45,10 +45,12 @@ public enum JSONLinesReport {
     ])
   }
 
-  private static func objects(_ section: ScoreReport.Section) -> [JSONValue] {
+  private static func objects(
+    _ section: ScoreReport.Section, _ report: ScoreReport
+  ) -> [JSONValue] {
     switch section {
     case .query(let query): [object(query)]
-    case .ledger(let ledger): [object(ledger)]
+    case .ledger(let ledger): [object(ledger, report)]
     case .receipts(let receipts): receipts.map(object) + receipts.fits.map(object)
     case .evaluation(let evaluation): objects(evaluation)
     }

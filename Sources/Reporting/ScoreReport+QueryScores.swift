@@ -86,6 +86,8 @@ extension ScoreReport {
 
     /// Its name, such as `train:17`.
     public var id: String
+    /// Its row in the data, where the name does not tell it.
+    public var number: Int?
     /// Its label or target in words; empty for none.
     public var label: String
     /// Its owner, document or source; empty for none.
@@ -94,11 +96,23 @@ extension ScoreReport {
     public var content: Content?
 
     /// An item.
-    public init(id: String, label: String = "", group: String = "", content: Content? = nil) {
+    public init(
+      id: String, number: Int? = nil, label: String = "", group: String = "",
+      content: Content? = nil
+    ) {
       self.id = id
+      self.number = number
       self.label = label
       self.group = group
       self.content = content
+    }
+
+    /// The name with the number, as people see it: `train:17`, or `Ann (17)`.
+    public var title: String { title(clippedTo: .max) }
+
+    /// The same with at most so many characters of the name.
+    func title(clippedTo limit: Int) -> String {
+      id.plainLine.clipped(to: limit) + (number.map { " (\($0))" } ?? "")
     }
   }
 }

@@ -281,6 +281,9 @@ struct BadInputTests {
       "a column that there is not", 64, ["--columns", "blame", "credit,marginal,integrated"],
       ["ledger", "run", "--columns", "credit,blame"]),
     BadInput(
+      "a column twice", 64, ["--columns", "credit twice"],
+      ["ledger", "run", "--columns", "credit,credit"]),
+    BadInput(
       "a rule that there is not", 64, ["--rule", "romberg", "simpson"],
       ["ledger", "run", "--rule", "romberg"]),
     BadInput(
@@ -310,6 +313,21 @@ struct BadInputTests {
       "a check that leaves something out", 64, ["--check"],
       ["retrain", "run", "--check", "--without", "3"]),
     BadInput(
+      "a check with a report", 64, ["--check", "--out"],
+      ["retrain", "run", "--check", "--out", "r.html"]),
+    BadInput(
+      "a check of some outputs", 64, ["--check", "--query"],
+      ["retrain", "run", "--check", "--query", "test:0"]),
+    BadInput(
+      "a check with a swap", 64, ["--check", "--swap"],
+      ["retrain", "run", "--check", "--swap", "test:0"]),
+    BadInput(
+      "a check of another mean", 64, ["--check", "--renormalize"],
+      ["retrain", "run", "--check", "--renormalize"]),
+    BadInput(
+      "a check of columns", 64, ["--check", "--columns"],
+      ["retrain", "run", "--check", "--columns", "credit"]),
+    BadInput(
       "an item that is none", 64, ["--without", "train", "17,18"],
       ["retrain", "run", "--without", "train"]),
     BadInput(
@@ -318,6 +336,9 @@ struct BadInputTests {
     BadInput(
       "an item twice", 64, ["--without", "item 3 twice", "each once"],
       ["retrain", "run", "--without", "3,3"]),
+    BadInput(
+      "more items than there are", 64, ["--without", "30..<41", "0 to 39"],
+      ["retrain", "run", "--without", "30..<41"]),
     BadInput(
       "more items than numbers", 64, ["--without", "0..<9223372036854775807"],
       ["retrain", "run", "--without", "0..<9223372036854775807"]),
@@ -435,6 +456,7 @@ struct BadInputTests {
     ) {
       try $0.replaceInput(24, with: .nan, in: "qx.npy")
     },
+    BadInput("no such run to evaluate", 66, ["nowhere/run.json"], ["evaluate", "nowhere"]),
     BadInput("no such run for a ledger", 66, ["nowhere/run.json"], ["ledger", "nowhere"]),
     BadInput("no such run to train again", 66, ["nowhere"], ["retrain", "nowhere", "--check"]),
     BadInput(

@@ -186,4 +186,46 @@ struct TrainingTests {
     }
     #expect(try room.contents() == before)
   }
+
+  @Test("items and groups have the names of a file, and are found by them")
+  func names() async throws {
+    let room = try Room()
+    try room.writeItems()
+    let ids = (0..<40).map { $0 == 7 ? "Zoë, the elder" : $0 == 9 ? "3" : "person \($0)" }
+    try room.write(ids.joined(separator: "\n").utf8, to: "ids.txt")
+    try room.write((0..<40).map { $0 < 4 ? "Anna\n" : "-\n" }.joined().utf8, to: "groups.txt")
+    let trained = try await room.run(
+      Room.training + ["--out", "run", "--train-ids", "ids.txt", "--train-groups", "groups.txt"])
+    try #require(trained.status == 0, "\(trained.errors)")
+    let query = ["--query", "test:0", "--columns", "credit", "--tolerance", "1"]
+    let ledger = try await room.run(["ledger", "run", "--top", "40"] + query)
+    #expect(ledger.output.contains("Zoë, the elder (7)  ") && ledger.output.contains("Anna"))
+    let object = try #require(
+      try await room.run(["ledger", "run", "--top", "40", "--json"] + query).json.first)
+    let top = try #require(object["credit"]?["top"]?.array)
+    #expect(top.contains { $0["id"]?.string == "Zoë, the elder" && $0["item"] == .number(7) })
+    #expect(object["groups"]?.array?.count == 2)
+    func actual(_ options: String...) async throws -> (removed: String?, actual: Double?) {
+      let outcome = try await room.run(["retrain", "run", "--json"] + options + query)
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      let receipt = try outcome.json[1]
+      return (receipt["removed"]?.string, receipt["actual"]?.double)
+    }
+    let byNumber = try await actual("--without", "7")
+    #expect(byNumber.removed == "Zoë, the elder (7)")
+    #expect(try await actual("--without", "Zoë, the elder") == byNumber)
+    let both = try await actual("--without", "person 5,7")
+    #expect(both == (try await actual("--without", "5,7")))
+    let copies = try await actual("--near-duplicates", "Zoë, the elder", "--similarity", "1")
+    #expect(copies.actual == byNumber.actual)
+    // A name that is another item's number.
+    let unclear = try await room.run(["retrain", "run", "--without", "3"] + query)
+    #expect(unclear.status == 64)
+    #expect(unclear.errors.contains("found \"3\", which may be item 3 or 9, expected one"))
+    let unknown = try await room.run(["retrain", "run", "--without", "Zoë"] + query)
+    #expect(unknown.status == 64 && unknown.errors.contains("or an id"))
+    try room.write((["Ann", "Ann"] + ids.dropFirst(2)).joined(separator: "\n").utf8, to: "ids.txt")
+    let twice = try await room.run(Room.training + ["--out", "new", "--train-ids", "ids.txt"])
+    #expect(twice.status == 65 && twice.errors.contains("“Ann” in lines 1 and 2"))
+  }
 }

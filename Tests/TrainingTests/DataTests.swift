@@ -110,7 +110,14 @@ struct DataTests {
     try folder.write("Ann\n\nCara\n", to: "hole.txt")
     #expect(
       message { _ = try ItemNames.read(path: folder.path("hole.txt"), items: 3) }
-        .contains("line 2 empty"))
+        .contains("found nothing in line 2, expected the name of a group, such as - for none"))
+    try folder.write("Ann\nBob\nAnn\n", to: "twice.txt")
+    #expect(
+      try ItemNames.read(path: folder.path("twice.txt"), items: 3) == ["Ann", "Bob", "Ann"])
+    #expect(
+      message {
+        _ = try ItemNames.read(path: folder.path("twice.txt"), items: 3, areUnique: true)
+      }.contains("found “Ann” in lines 1 and 3, expected a name of its own for each item"))
   }
 
   @Test("inputs and targets of different numbers")

@@ -39,13 +39,21 @@ struct RetrainCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
-    guard check != !removal.isEmpty else {
+    if check {
+      if let option = optionsBesideCheck.first {
+        throw ValidationError("--check only replays the run; leave out \(option)")
+      }
+    } else if removal.isEmpty {
       throw ValidationError(
-        check
-          ? "--check leaves nothing out; leave out the other options"
-          : "what is to be left out? Expected --without, --without-group, --without-top or --near-duplicates"
+        "what is to be left out? Expected --without, --without-group, --without-top or --near-duplicates"
       )
     }
+  }
+
+  /// What was asked for that a check does not do.
+  private var optionsBesideCheck: [String] {
+    removal.given + query.given + (columns.columns == nil ? [] : ["--columns"])
+      + (out == nil ? [] : ["--out"])
   }
 
   mutating func run() throws {

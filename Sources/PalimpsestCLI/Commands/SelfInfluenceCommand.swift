@@ -90,20 +90,20 @@ struct SelfInfluenceCommand: ParsableCommand {
       for note in Scoring.notes(estimator, source.record) { try Output.line("note: \(note)") }
     }
     let chosen = order.prefix(top)
-    let ids = chosen.map { Scoring.id($0, source.items, "train") }
-    let width = ids.map { FormatError.printable($0, limit: Self.widest).count }.max() ?? 0
-    for (rank, (item, id)) in zip(chosen, ids).enumerated() {
+    let items = chosen.map { Scoring.item($0, source.items, "train") }
+    let width = items.map { FormatError.printable($0.title, limit: Self.widest).count }.max() ?? 0
+    for (rank, (item, shown)) in zip(chosen, items).enumerated() {
       let label = source.items.labels.map { Int($0[item]) }
       if json {
         let members: [JSONValue.Member] = [
           .init("rank", .number(rank + 1)), .init("item", .number(item)),
-          .init("id", .string(id)), .init("label", label.map { .number($0) } ?? .null),
+          .init("id", .string(shown.id)), .init("label", label.map { .number($0) } ?? .null),
           .init("value", .number(values[item])),
         ]
         try Output.line("\(JSONValue.object(members))")
       } else {
         let rankText = String(rank + 1)
-        let name = FormatError.printable(id, limit: Self.widest)
+        let name = FormatError.printable(shown.title, limit: Self.widest)
         try Output.line(
           String(repeating: " ", count: max(0, String(chosen.count).count - rankText.count))
             + rankText + "  " + name + String(repeating: " ", count: width - name.count)

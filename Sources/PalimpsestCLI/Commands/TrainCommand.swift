@@ -171,7 +171,7 @@ struct TrainCommand: ParsableCommand {
     if trainIds != nil || trainGroups != nil {
       let count = sources.train.items.count
       sources.train.name(
-        ids: try trainIds.map { try ItemNames.read(path: $0, items: count) } ?? [],
+        ids: try trainIds.map { try ItemNames.read(path: $0, items: count, areUnique: true) } ?? [],
         groups: try trainGroups.map { try ItemNames.read(path: $0, items: count) } ?? [])
     }
     if batches != nil, epochs != nil || batchSize != nil {

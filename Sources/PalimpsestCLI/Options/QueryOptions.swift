@@ -24,6 +24,14 @@ struct QueryOptions: ParsableArguments {
     var items: [ScoreReport.Item]
   }
 
+  /// The options that name queries or what is asked of them, so far as they were given.
+  var given: [String] {
+    [
+      ("--query", !query.isEmpty), ("--query-x", queryX != nil), ("--query-y", queryY != nil),
+      ("--measure", measure != .loss),
+    ].filter(\.1).map(\.0)
+  }
+
   /// Checks what can be checked before anything is read.
   ///
   /// - Throws: ``UsageError``.

@@ -5,9 +5,9 @@ import Palimpsest
 struct RemovalOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Items to leave out, such as 17,18 or 3..<9; repeatable, each a removal.",
-      valueName: "items"), transform: Self.items)
-  var without: [[Int]] = []
+      "Items to leave out, such as 17,18 or 3..<9, or ids; repeatable, each a removal.",
+      valueName: "items"))
+  var without: [String] = []
 
   @Option(help: ArgumentHelp("A group to leave out; repeatable.", valueName: "name"))
   var withoutGroup: [String] = []
@@ -20,7 +20,7 @@ struct RemovalOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "An item to leave out with all that resemble it; repeatable.", valueName: "item"))
-  var nearDuplicates: [Int] = []
+  var nearDuplicates: [String] = []
 
   @Option(
     help: ArgumentHelp(
@@ -48,6 +48,15 @@ struct RemovalOptions: ParsableArguments {
     without.isEmpty && withoutGroup.isEmpty && withoutTop == nil && nearDuplicates.isEmpty
   }
 
+  /// The options that were given.
+  var given: [String] {
+    [
+      ("--without", !without.isEmpty), ("--without-group", !withoutGroup.isEmpty),
+      ("--without-top", withoutTop != nil), ("--near-duplicates", !nearDuplicates.isEmpty),
+      ("--renormalize", renormalize), ("--swap", swap != nil),
+    ].filter(\.1).map(\.0)
+  }
+
   func validate() throws {
     if let withoutTop, withoutTop < 1 {
       throw ValidationError("--without-top: found \(withoutTop), expected 1 or more")
@@ -65,24 +74,53 @@ struct RemovalOptions: ParsableArguments {
     }
   }
 
-  /// `17,18` or `3..<9`.
-  private static func items(_ text: String) throws -> [Int] {
-    let fault = ValidationError("found \"\(text)\", expected items such as 17,18 or 3..<9")
-    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+  /// The items that a text such as `17,18`, `3..<9` or an id names.
+  ///
+  /// - Throws: ``UsageError``.
+  private func items<Scalar: TensorScalar>(_ text: String, in data: Dataset<Scalar>) throws -> [Int]
+  {
+    if data.ids.contains(text) { return [try item(text, in: data, option: "--without")] }
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     let items = try parts.flatMap { part -> [Int] in
-      if let item = Int(part), item >= 0 { return [item] }
       let ends = part.split(separator: "..<", omittingEmptySubsequences: false)
-      guard ends.count == 2, let low = Int(ends[0]), let high = Int(ends[1]), 0 <= low, low < high,
-        // No data set has more items.
-        high <= Int(Int32.max)
-      else { throw fault }
+      guard ends.count == 2, let low = Int(ends[0]), let high = Int(ends[1]), 0 <= low, low < high
+      else { return [try item(part, in: data, option: "--without")] }
+      guard high <= data.count else {
+        throw UsageError("--without: found \(part), expected items of 0 to \(data.count - 1)")
+      }
       return Array(low..<high)
     }
     var seen: Set<Int> = []
     if let twice = items.first(where: { !seen.insert($0).inserted }) {
-      throw ValidationError("found item \(twice) twice, expected each once")
+      throw UsageError("--without: found item \(twice) twice, expected each once")
     }
     return items
+  }
+
+  /// The item of a number or of an id, as reports show it.
+  ///
+  /// - Throws: ``UsageError`` where there is none, or more than one.
+  private func item<Scalar: TensorScalar>(
+    _ text: String, in data: Dataset<Scalar>, option: String
+  ) throws -> Int {
+    let isNumbered = data.ids.isEmpty && text.hasPrefix("train:")
+    let number = Int(isNumbered ? text.dropFirst(6) : text[...]).flatMap { $0 < 0 ? nil : $0 }
+    let named = data.ids.indices.filter { data.ids[$0] == text }
+    let meant = Set(named + (number.map { $0 < data.count ? [$0] : [] } ?? [])).sorted()
+    guard meant.count < 2 else {
+      throw UsageError(
+        "\(option): found \"\(text)\", which may be item "
+          + meant.prefix(5).map(String.init).joined(separator: " or ")
+          + ", expected one; a range such as \(meant[0])..<\(meant[0] + 1) holds numbers only")
+    }
+    if let item = meant.first { return item }
+    guard let number else {
+      throw UsageError(
+        "\(option): found \"\(text)\", expected "
+          + (option == "--without" ? "items such as 17,18 or 3..<9" : "an item such as 17")
+          + (data.ids.isEmpty ? "" : ", or an id"))
+    }
+    throw UsageError("\(option): found item \(number), expected 0 to \(data.count - 1)")
   }
 
   /// The removals that do not depend on scores.
@@ -92,15 +130,12 @@ struct RemovalOptions: ParsableArguments {
     _ run: TrainingRun<Scalar>
   ) throws -> [Named] {
     let items = run.train.items
-    let lists = try without.map { list in
-      if let bad = list.first(where: { $0 >= items.count }) {
-        throw UsageError(
-          "--without: found item \(bad), expected 0 to \(items.count - 1)")
-      }
+    let lists = try without.map { text in
+      let list = try self.items(text, in: items)
       let names =
         list.count <= 3
-        ? list.map { Scoring.id($0, items, "train") }.joined(separator: ", ")
-        : "\(list.count) items from \(Scoring.id(list[0], items, "train")) on"
+        ? list.map { Scoring.item($0, items, "train").title }.joined(separator: ", ")
+        : "\(list.count) items from \(Scoring.item(list[0], items, "train").title) on"
       return Named(name: names, removal: try removal(list, run), query: nil)
     }
     let groups = try withoutGroup.map { name in
@@ -122,20 +157,17 @@ struct RemovalOptions: ParsableArguments {
 
   /// An item with all that resemble it.
   private func copies<Scalar: TensorScalar>(
-    of item: Int, _ run: TrainingRun<Scalar>
+    of text: String, _ run: TrainingRun<Scalar>
   ) throws -> Named {
     let items = run.train.items
-    guard (0..<items.count).contains(item) else {
-      throw UsageError(
-        "--near-duplicates: found item \(item), expected 0 to \(items.count - 1)")
-    }
+    let item = try item(text, in: items, option: "--near-duplicates")
     let found = items.nearDuplicates(of: item, similarity: similarity ?? 0.95).map(\.item)
     let others = found.count - 1
     let name =
       others == 0
       ? "which nothing resembles" : others == 1 ? "and 1 like it" : "and \(others) like it"
     return Named(
-      name: "\(Scoring.id(item, items, "train")) \(name)",
+      name: "\(Scoring.item(item, items, "train").title) \(name)",
       removal: try removal(found.sorted(), run),
       query: nil)
   }

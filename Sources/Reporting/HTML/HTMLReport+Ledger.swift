@@ -132,7 +132,7 @@ extension HTMLReport {
         hasClaims ? "<td class=\"number\">\(ledger.pValue(number) ?? "")</td>" : nil
       let times = phases?[place].map { "<td class=\"number quiet\">\($0)</td>" as Markup } ?? []
       return """
-        <tr><th scope="row">\(item.id.plainLine.clipped(to: 48))</th>\(label)\(group)\
+        <tr><th scope="row">\(item.title(clippedTo: 48))</th>\(label)\(group)\
         <td class="chart">\(Bar(rows[number], largest: largest).markup)</td>\
         \(ledger.answered.map { numberCell(values[place][$0] ?? "") })\(claim)\(times)</tr>
 

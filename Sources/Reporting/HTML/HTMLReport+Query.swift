@@ -60,7 +60,7 @@ extension HTMLReport {
         ? nil : "<span>label \(scored.item.label.plainLine.clipped(to: 60))</span>"
       return """
         <li>\(content)<strong class="\(side)">\(score)</strong>\
-        <span>\(scored.item.id.plainLine)</span>\(label)</li>
+        <span>\(scored.item.title)</span>\(label)</li>
 
         """
     }
@@ -83,7 +83,7 @@ extension HTMLReport {
       let group: Markup? =
         hasGroups ? "<td>\(scored.item.group.plainLine.clipped(to: 60))</td>" : nil
       return """
-        <tr><th scope="row">\(scored.item.id.plainLine.clipped(to: 48))</th>\
+        <tr><th scope="row">\(scored.item.title(clippedTo: 48))</th>\
         <td>\(scored.item.label.plainLine.clipped(to: 60))</td>\(group)\
         <td class="chart">\(Bar(scored.score, largest: largest).markup)</td>\
         <td class="number \(scored.score < 0 ? "oppose" : "support")">\(score)</td></tr>

@@ -39,7 +39,9 @@ struct Waterfall {
     }
     let shown = ledger.supporters.prefix(Self.shown) + ledger.opponents.prefix(Self.shown)
     func style(_ value: Double) -> String { value < 0 ? "oppose" : "support" }
-    for item in shown { step(ledger.item(item).id, rows.items[item], style(rows.items[item])) }
+    for item in shown {
+      step(ledger.item(item).title(clippedTo: 40), rows.items[item], style(rows.items[item]))
+    }
     if shown.count < rows.items.count {
       let rest = rows.itemsSum - shown.reduce(0) { $0 + rows.items[$1] }
       let count = rows.items.count - shown.count

@@ -101,7 +101,7 @@ extension TerminalReport {
     }
     func row(_ place: Int, rank: Int) -> [TextTable.Cell] {
       let item = items[place]
-      return [.init("\(rank)", .faint), .init(item.id.clipped(to: 24))]
+      return [.init("\(rank)", .faint), .init(item.title(clippedTo: 24))]
         + (hasLabels ? [.init(item.label.clipped(to: 16))] : [])
         + (hasGroups ? [.init(item.group.clipped(to: 16), .faint)] : [])
         + ledger.answered.map { cell(values[place][$0] ?? "") }

@@ -14,7 +14,9 @@ extension TerminalReport {
     let names = predictors.count == 1 ? ["predicted"] : predictors
     let figures = TextTable(
       alignments: [.right] + names.map { _ in .right } + (units.count == 1 ? [] : [.left]),
-      rows: [(["actual"] + names + (units.count == 1 ? [] : ["change in"])).map { .init($0, .faint) }]
+      rows: [
+        (["actual"] + names + (units.count == 1 ? [] : ["change in"])).map { .init($0, .faint) }
+      ]
         + receipts.map { receipt in
           [.init(numbers.popFirst() ?? "")]
             + predictors.map { name in

@@ -83,7 +83,7 @@ public enum TerminalReport {
       let width = 2 + (hasLabels ? 1 : 0) + (hasGroups ? 1 : 0)
       guard index < items.count else { return Array(repeating: .init(""), count: width) }
       let scored = items[index]
-      return [.init(scored.item.id.clipped(to: 24))]
+      return [.init(scored.item.title(clippedTo: 24))]
         + (hasLabels ? [.init(scored.item.label.clipped(to: 16))] : [])
         + (hasGroups ? [.init(scored.item.group.clipped(to: 16), .faint)] : [])
         + [.init(numbers[first + index], first == 0 ? .support : .oppose)]
