@@ -64,6 +64,17 @@ struct EvaluateTests {
     #expect(try room.text("report.html").contains("25 % removed"))
   }
 
+  @Test("a few retrainings give a mean and no interval, and memory is refused before any of them")
+  func few() async throws {
+    let room = try await Room.withRun()
+    let options = ["evaluate", "run", "--query", "test:0", "--methods", "credit", "--subsets", "9"]
+    let line = try #require(try await room.run(options + ["--json"]).json.last)
+    #expect(line["mean"]?.double != nil && line["low"] == .null && line["high"] == .null)
+    #expect(!(try await room.run(options)).output.contains("95 %"))
+    let outcome = try await room.run(options + ["--memory", "1k", "--subsets", "1000000"])
+    #expect(outcome.status == 64 && outcome.errors.contains("--memory"))
+  }
+
   @Test("refused queries are named, and an answer of no where the method was")
   func refused() async throws {
     let room = try await Room.withRun(
