@@ -20,6 +20,7 @@ public final class Ledger<Scalar: TensorScalar> {
   let strangers: StrangerTable?
   let hasStandIns: Bool
   private let prediction: RemovalPrediction<Scalar>
+  private let layout: Layout
   let store: LedgerStore?
   var progress: LedgerProgress
 
@@ -54,7 +55,7 @@ public final class Ledger<Scalar: TensorScalar> {
     prediction = RemovalPrediction(problem.run, options.removals, standIns)
     store = try LedgerStore(problem, options)
     progress = LedgerProgress(problem, options)
-    _ = try plan()
+    layout = try Self.layout(problem, options, strangers, threads: pool.threads)
   }
 
   /// The accounts of all queries, Q of them.
@@ -65,9 +66,8 @@ public final class Ledger<Scalar: TensorScalar> {
   public func accounts(
     progress report: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws -> [OutputAccount] {
-    let plan = try plan()
     var accounts: [OutputAccount] = []
-    for group in plan.groups { accounts += try self.accounts(group, plan, report) }
+    for group in layout.groups { accounts += try self.accounts(group, layout, report) }
     store?.removeAll()
     return accounts
   }
@@ -87,22 +87,25 @@ public final class Ledger<Scalar: TensorScalar> {
   /// Bytes that a person who gives no limit is content with.
   private static var standardMemory: Int { 1 << 30 }
 
-  private func plan() throws -> Layout {
+  private static func layout(
+    _ problem: LedgerProblem<Scalar>, _ options: LedgerOptions, _ strangers: StrangerTable?,
+    threads: Int
+  ) throws -> Layout {
     let (run, stride) = (problem.run, MemoryLayout<Scalar>.stride)
-    let allowed = options.memory ?? Self.standardMemory
+    let allowed = options.memory ?? standardMemory
     let states = run.model.layout.count * (1 + run.optimizer.rule.stateNames.count) * stride
     let fewest = Trajectory<Scalar>.smallestRoom(run.batches.count) * states
     let (visits, items) = (run.batches.rows.count, run.train.items.count)
     let blocks = LedgerSweep<Scalar>.blocks(problem.queries.count)
     let size = blocks.map(\.count).max() ?? 1
-    let workspaces = try workspaceCount(size)
+    let workspaces = try workspaceCount(problem, options, size)
     // Adjoints, gradients at the points of a chord, products; rows and phases as double numbers.
     let perQuery =
       (visits + (strangers?.rowCount ?? 0) + 12 * run.model.layout.count) * stride
       + 8 * items * (3 + 2 * Phases.count) + workspaces * stride / size
     let preparation = try StepPreparation<Scalar>.Program(
       problem, takesFactors: true, differentiatesScale: options.columns != [.credit])
-    let fixed = fewest + pool.threads * preparation.workspaceCount * stride
+    let fixed = fewest + threads * preparation.workspaceCount * stride
     let largest = size * perQuery
     let needed = fixed + largest + preparation.stepCount * stride
     guard needed <= allowed else { throw LedgerError.memory(needed: needed, allowed: allowed) }
@@ -125,7 +128,9 @@ public final class Ledger<Scalar: TensorScalar> {
   }
 
   /// Elements of the workspaces of a block of so many queries.
-  private func workspaceCount(_ queries: Int) throws -> Int {
+  private static func workspaceCount(
+    _ problem: LedgerProblem<Scalar>, _ options: LedgerOptions, _ queries: Int
+  ) throws -> Int {
     let measures = try QueryPrograms(problem, count: queries).workspaceCount
     if options.columns == [.credit] { return measures }
     return measures
