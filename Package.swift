@@ -46,7 +46,7 @@ let package = Package(
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
     .target(name: "Autodiff", dependencies: ["TensorCore"]),
-    .target(name: "Formats", dependencies: ["TensorCore", "CZlib", "CSodium"]),
+    .target(name: "Formats", dependencies: ["Autodiff", "TensorCore", "CZlib", "CSodium"]),
     .target(
       name: "Training",
       dependencies: [
