@@ -19,6 +19,8 @@ public struct ByteSource: Sendable {
   /// The number of bytes.
   public let count: Int
   private let storage: Storage
+  /// Where the first byte stands in the storage.
+  private let start: Int
 
   /// The bytes of a file.
   ///
@@ -40,10 +42,19 @@ public struct ByteSource: Sendable {
   /// The bytes of an array's elements in memory.
   init(_ elements: [Int64]) { self.init("", elements.count * 8, .integers(elements)) }
 
-  private init(_ name: String, _ count: Int, _ storage: Storage) {
+  private init(_ name: String, _ count: Int, _ storage: Storage, from start: Int = 0) {
     self.name = name
     self.count = count
     self.storage = storage
+    self.start = start
+  }
+
+  /// Some of the bytes as a source of their own, which counts from 0.
+  ///
+  /// - Precondition: The range is inside this source.
+  func part(_ range: Range<Int>, name: String) -> ByteSource {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count, "\(range) of \(count) bytes")
+    return ByteSource(name, range.count, storage, from: start + range.lowerBound)
   }
 
   /// Fills the buffer with the bytes from this offset.
@@ -52,11 +63,11 @@ public struct ByteSource: Sendable {
       throw truncated(at: offset, needing: buffer.count)
     }
     func copy(_ bytes: UnsafeRawBufferPointer) {
-      let part = bytes[offset..<offset + buffer.count]
+      let part = bytes[start + offset..<start + offset + buffer.count]
       buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: part))
     }
     switch storage {
-    case .file(let file): try file.read(at: offset, into: buffer)
+    case .file(let file): try file.read(at: start + offset, into: buffer)
     case .bytes(let elements): elements.withUnsafeBytes(copy)
     case .floats(let elements): elements.withUnsafeBytes(copy)
     case .doubles(let elements): elements.withUnsafeBytes(copy)
