@@ -1,4 +1,5 @@
 public import Autodiff
+import TensorCore
 
 /// The activations of built models, by name.
 public enum Activation: String, CaseIterable, Sendable {

@@ -156,15 +156,6 @@ public struct CNN: Model {
     }
   }
 
-  /// What is built from shapes that were checked when the text was read.
-  private func fitting(_ build: () throws(GraphError) -> NodeID) -> NodeID {
-    do {
-      return try build()
-    } catch {
-      preconditionFailure("\(error)")
-    }
-  }
-
   /// Uniform in ±1/√n for a layer with n inputs of each output, as in PyTorch.
   public func initialParameters(seed: UInt64) -> [Double] {
     var inputs = 1

@@ -103,19 +103,27 @@ public struct Transformer: Model {
 
   /// Logits of the next token at every position.
   public func outputs(_ graph: inout Graph, inputs: NodeID, parameters: [NodeID]) -> NodeID {
+    fitting { () throws(GraphError) in
+      try logits(&graph, inputs: inputs, parameters: parameters)
+    }
+  }
+
+  private func logits(
+    _ graph: inout Graph, inputs: NodeID, parameters: [NodeID]
+  ) throws(GraphError) -> NodeID {
     var remaining = parameters[...]
     func next() -> NodeID { remaining.removeFirst() }
     let embedding = next()
     var x = graph.add(graph.gather(embedding, inputs), next())
     for _ in 0..<layers {
-      var y = graph.layerNormalization(x, scale: next(), offset: next())
-      y = attend(&graph, linear(&graph, y, next(), next()))
+      var y = try graph.layerNormalization(x, scale: next(), offset: next())
+      y = try attend(&graph, linear(&graph, y, next(), next()))
       x = graph.add(x, linear(&graph, y, next(), next()))
-      y = graph.layerNormalization(x, scale: next(), offset: next())
+      y = try graph.layerNormalization(x, scale: next(), offset: next())
       y = graph.gelu(linear(&graph, y, next(), next()))
       x = graph.add(x, linear(&graph, y, next(), next()))
     }
-    x = graph.layerNormalization(x, scale: next(), offset: next())
+    x = try graph.layerNormalization(x, scale: next(), offset: next())
     return graph.matmul(x, isTied ? embedding : next(), transposeB: true)
   }
 
@@ -124,14 +132,14 @@ public struct Transformer: Model {
   ) -> NodeID { graph.add(graph.matmul(x, weight, transposeB: true), bias) }
 
   /// Attention of queries, keys and values `[B, T, 3 · width]` to what came before, `[B, T, width]`.
-  private func attend(_ graph: inout Graph, _ x: NodeID) -> NodeID {
+  private func attend(_ graph: inout Graph, _ x: NodeID) throws(GraphError) -> NodeID {
     let (batch, size) = (graph.shape(x)[0], width / heads)
     let split = graph.reshape(x, to: [batch, context, 3 * heads, size])
     let byHead = graph.transpose(split, [0, 2, 1, 3])
     func part(_ number: Int) -> NodeID {
       graph.slice(byHead, axis: -3, start: number * heads, count: heads)
     }
-    let y = graph.attention(part(0), part(1), part(2), isCausal: true)
+    let y = try graph.attention(part(0), part(1), part(2), isCausal: true)
     return graph.reshape(graph.transpose(y, [0, 2, 1, 3]), to: [batch, context, width])
   }
 
