@@ -96,6 +96,11 @@ extension ONNXReader {
 
   /// Reads the `ValueInfoProto` of an input or output.
   private func value(_ part: ProtobufFile.Field) throws(FormatError) -> ONNXGraph.Value {
+    guard part.payload.count <= ONNXReader.longestType else {
+      throw malformed(
+        at: part.range.lowerBound, "an input or output described by \(part.payload.count) bytes",
+        expected: "at most \(ONNXReader.longestType)")
+    }
     let body = try file.message(ValueInfoProto.self, in: part.payload).body
     func refused(_ found: String, _ expected: String) -> FormatError {
       malformed(
