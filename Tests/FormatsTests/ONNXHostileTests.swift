@@ -132,6 +132,12 @@ struct ONNXHostileTests {
       .model(nodes: [.node("Neg", ["w"], ["y"])], weights: [.tensor("w", [1], kind: 8)]),
       "“w”, of type text, for an operator “Neg”"),
     Case(
+      "an input of texts that an operator reads",
+      .model(
+        Proto.graph(nodes: [.node("Neg", ["x"], ["y"])]).message(
+          11, Proto().text(1, "x").message(2, Proto().message(1, Proto().int(1, 8))))),
+      "“x”, of type text, for an operator “Neg”"),
+    Case(
       "an input of negative extent",
       .model(
         Proto().message(
