@@ -1,7 +1,7 @@
 """The parameters of the built-in models: their names and shapes, read off a SPEC.
 
     mlp:64-32-10:tanh
-    cnn:1x28x28:16c3-p2-32c3-p2-10:relu
+    cnn:1x28x28:16c3-p2-32c3-p2-10:relu    (p: maximum, a: mean; 16c3s2p1: a stride and padding)
     transformer:vocabulary=96,context=128,width=128,heads=4,layers=2[,tied]
 
 The names are those of `torch.nn.Sequential` for the first two, activations counted as layers.
@@ -82,11 +82,14 @@ def _convolutional(image: str, stages: str) -> list[Layer]:
     place = 0
     texts = stages.split("-")
     for text in texts:
-        convolution, pool = re.fullmatch(r"(\d+)c(\d+)", text), re.fullmatch(r"p(\d+)", text)
+        convolution = re.fullmatch(r"(\d+)c(\d+)(?:s(\d+))?(?:p(\d+))?", text)
+        pool = re.fullmatch(r"[pa](\d+)", text)
         if convolution and flat is None:
-            outputs, size = map(_extent, convolution.groups())
+            outputs, size, stride = (_extent(part or "1") for part in convolution.groups()[:3])
+            padding = int(convolution.group(4) or 0)
             found.append(Layer(str(place), (outputs, channels, size, size)))
-            channels, height, width = outputs, height - size + 1, width - size + 1
+            channels = outputs
+            height, width = ((n + 2 * padding - size) // stride + 1 for n in (height, width))
             place += 2
         elif pool and flat is None:
             size = _extent(pool.group(1))

@@ -5,7 +5,7 @@
 A Flax kernel is `[I, O]` or `[K, K, C, O]`, a weight here `[O, I]` or `[O, C, K, K]`. Flax puts
 channels last, so the linear layer after the convolutions has its inputs in another order too; give
 the images to the command by `channels_first`. What a tree does not tell has to agree: the
-activation, no padding (`padding="VALID"`), and for the transformer the exact GELU
+activation, the padding (`"VALID"` where the SPEC has none), and for the transformer the exact GELU
 (`nn.gelu(x, approximate=False)`) and an epsilon of 1e-5 in `nn.LayerNorm`.
 """
 

@@ -57,14 +57,14 @@ class Transformer(flax.Module):
     @flax.compact
     def __call__(self, tokens):
         wte = flax.Embed(11, 8, name="wte")
-        x = wte(tokens) + flax.Embed(8, 8, name="wpe")(jnp.arange(tokens.shape[1]))
+        x = wte(tokens) + flax.Embed(6, 8, name="wpe")(jnp.arange(tokens.shape[1]))
         for block in range(2):
             x = Block(name=f"blocks_{block}")(x)
         x = flax.LayerNorm(epsilon=1e-5, name="lnf")(x)
         return wte.attend(x) if self.tied else flax.Dense(11, use_bias=False, name="head")(x)
 
 
-TRANSFORMER = "transformer:vocabulary=11,context=8,width=8,heads=2,layers=2"
+TRANSFORMER = "transformer:vocabulary=11,context=6,width=8,heads=2,layers=2"
 PAIRS = {
     "mlp:6-5-3:tanh": (
         MLP, lambda: torch_nn.Sequential(torch_nn.Linear(6, 5), torch_nn.Tanh(),
@@ -115,12 +115,14 @@ def test_specifications_name_what_pytorch_names():
     for specification, (_, make, _) in PAIRS.items():
         expected = {name: tuple(value.shape) for name, value in make().named_parameters()}
         assert parameter_shapes(specification) == expected
-    assert parameter_shapes("cnn:3x8x8:4c3-7-2")["5.weight"] == (2, 7)
+    shapes = parameter_shapes("cnn:3x9x9:4c3s2p1-a2-7-2")
+    assert shapes["0.weight"] == (4, 3, 3, 3)  # To 5x5, and by the pool to 2x2.
+    assert shapes["4.weight"] == (7, 4 * 2 * 2) and shapes["6.weight"] == (2, 7)
 
 
 @pytest.mark.parametrize(
     "text", ["mlp:6", "mlp:6-0-3", "cnn:1x4x4:2c5-3", "cnn:1x4x4:2c3", "transformer:width=3", "rnn:1",
-             "mlp:6-²-3:tanh", "transformer:vocabulary=11,context=8,width=8,heads=2,layers=-1"])  # fmt: skip
+             "mlp:6-²-3:tanh", "transformer:vocabulary=11,context=6,width=8,heads=2,layers=-1"])  # fmt: skip
 def test_a_text_that_is_no_specification(text):
     with pytest.raises(PalimpsestError, match="expected"):
         parameter_shapes(text)
