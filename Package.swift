@@ -35,6 +35,12 @@ let package = Package(
     .systemLibrary(
       name: "CSodium", pkgConfig: "libsodium",
       providers: [.apt(["libsodium-dev"]), .brew(["libsodium"])]),
+    .systemLibrary(
+      name: "CPNG", pkgConfig: "libpng",
+      providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(
+      name: "CJPEG", pkgConfig: "libturbojpeg",
+      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
 
     // MARK: Libraries, arrows down only
     .target(name: "CKernels"),
@@ -46,7 +52,9 @@ let package = Package(
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
     .target(name: "Autodiff", dependencies: ["TensorCore"]),
-    .target(name: "Formats", dependencies: ["Autodiff", "TensorCore", "CZlib", "CSodium"]),
+    .target(
+      name: "Formats",
+      dependencies: ["Autodiff", "TensorCore", "CZlib", "CSodium", "CPNG", "CJPEG"]),
     .target(
       name: "Training",
       dependencies: [
