@@ -20,6 +20,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
     // MARK: System libraries (shims only)
@@ -54,7 +55,11 @@ let package = Package(
     .target(name: "Autodiff", dependencies: ["TensorCore"]),
     .target(
       name: "Formats",
-      dependencies: ["Autodiff", "TensorCore", "CZlib", "CSodium", "CPNG", "CJPEG"]),
+      dependencies: [
+        "Autodiff", "TensorCore", "CZlib", "CSodium", "CPNG", "CJPEG",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      exclude: ["ONNX/Schema/onnx.proto"]),
     .target(
       name: "Training",
       dependencies: [

@@ -30,17 +30,34 @@ public struct ByteSource: Sendable {
     self.init(path, count, .file(file))
   }
 
+  /// The bytes of a file that another file names, inside a folder.
+  ///
+  /// - Throws: `FormatError` where the path leads out, or is a link of any kind, as what stands
+  ///   behind one was not meant to be read by that name.
+  init(
+    _ relative: String, inside folder: String, namedBy file: String
+  ) throws(FormatError) {
+    let path = try ContainedPath.resolve(
+      relative, inside: folder, namedBy: file, followingLinks: false)
+    let (opened, count) = try OpenFile.reading(path, followingLinks: false)
+    self.init(path, count, .file(opened))
+  }
+
   /// Bytes in memory.
   public init(_ bytes: [UInt8], name: String) { self.init(name, bytes.count, .bytes(bytes)) }
 
   /// The bytes of an array's elements in memory.
-  init(_ elements: [Float]) { self.init("", elements.count * 4, .floats(elements)) }
+  init(_ elements: [Float], name: String = "") {
+    self.init(name, elements.count * 4, .floats(elements))
+  }
   /// The bytes of an array's elements in memory.
   init(_ elements: [Double], name: String = "") {
     self.init(name, elements.count * 8, .doubles(elements))
   }
   /// The bytes of an array's elements in memory.
-  init(_ elements: [Int64]) { self.init("", elements.count * 8, .integers(elements)) }
+  init(_ elements: [Int64], name: String = "") {
+    self.init(name, elements.count * 8, .integers(elements))
+  }
 
   private init(_ name: String, _ count: Int, _ storage: Storage, from start: Int = 0) {
     self.name = name
