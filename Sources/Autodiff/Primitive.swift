@@ -37,11 +37,38 @@ public protocol Primitive: Hashable, Sendable {
   /// The elementwise function, where the primitive is one; such primitives are fused.
   var elementwise: ElementwiseFunction? { get }
 
+  /// Adds the primitive for B examples at once, as ``Graph/batched(_:of:size:inputs:)`` does it.
+  ///
+  /// - Parameters:
+  ///   - operands: Those that differ from example to example have an axis of B more in front.
+  ///   - single: The operands' shapes for one example.
+  ///   - result: The result's shape for one example.
+  ///   - size: B.
+  /// - Returns: `[B] + result`.
+  func batched(
+    _ graph: inout Graph, operands: [NodeID], single: [Shape], result: Shape, size: Int
+  ) -> NodeID
+
   /// How a parameter in this place meets the data, one example at a time.
   func factor(_ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int) -> Factor?
 }
 
 extension Primitive {
+  /// The same primitive, once all its operands have the axis.
+  public func batched(
+    _ graph: inout Graph, operands: [NodeID], single: [Shape], result: Shape, size: Int
+  ) -> NodeID {
+    var all = operands
+    for (index, shape) in single.enumerated() where graph.shape(operands[index]) == shape {
+      all[index] = graph.broadcast(operands[index], from: shape, to: Shape([size]).appending(shape))
+    }
+    do {
+      return try graph.adding(self, all)
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
   /// Most primitives are not elementwise.
   public var elementwise: ElementwiseFunction? { nil }
 
@@ -92,17 +119,20 @@ public struct PrimitiveExample: Sendable {
   public let operands: [Shape]
   /// Which operands hold indices, and below what bound.
   public let indexBound: [Int: Int]
+  /// Which operands hold whole numbers without a derivative, and below what bound.
+  public let wholeNumberBound: [Int: Int]
   /// Operand elements are drawn from this interval.
   public let domain: ClosedRange<Double>
 
   /// An instance on operands of these shapes.
   public init(
     _ primitive: any Primitive, _ operands: [Shape], indexBound: [Int: Int] = [:],
-    domain: ClosedRange<Double> = -2...2
+    wholeNumberBound: [Int: Int] = [:], domain: ClosedRange<Double> = -2...2
   ) {
     self.primitive = primitive
     self.operands = operands
     self.indexBound = indexBound
+    self.wholeNumberBound = wholeNumberBound
     self.domain = domain
   }
 }

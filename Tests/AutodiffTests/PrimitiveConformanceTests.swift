@@ -19,6 +19,10 @@ private struct Problem {
       if let bound = example.indexBound[position] {
         operands.append(graph.indexInput("i\(position)", shape))
         indices["i\(position)"] = draws.indices(shape.count, below: bound)
+      } else if let bound = example.wholeNumberBound[position] {
+        operands.append(graph.input("n\(position)", shape))
+        let drawn = draws.indices(shape.count, below: bound)
+        values["n\(position)"] = Tensor(shape, drawn.map(Double.init))
       } else {
         let input = graph.input("x\(position)", shape)
         operands.append(input)

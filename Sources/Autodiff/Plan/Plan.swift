@@ -17,7 +17,7 @@ public struct Plan<Scalar: TensorScalar>: Sendable {
   let places: [Int?]
   let arenaCount: Int
   let scratchCount: Int
-  let constants: [(slot: Int, value: Double, count: Int)]
+  let constants: [(slot: Int, elements: RepeatedElements)]
   private let inputs: [String: (slot: Int, shape: Shape)]
   private let indexInputs: [String: (slot: Int, shape: Shape)]
   private let outputSlots: [Int]
@@ -33,7 +33,7 @@ public struct Plan<Scalar: TensorScalar>: Sendable {
 
   init(
     steps: [Step], slotList: [Int], places: [Int?], arenaCount: Int, scratchCount: Int,
-    constants: [(slot: Int, value: Double, count: Int)],
+    constants: [(slot: Int, elements: RepeatedElements)],
     inputs: [String: (slot: Int, shape: Shape)],
     indexInputs: [String: (slot: Int, shape: Shape)], outputSlots: [Int], outputShapes: [Shape]
   ) {
@@ -90,6 +90,22 @@ public struct Plan<Scalar: TensorScalar>: Sendable {
       case .chain(let chain):
         chain.run(table, workspace.scratch)
       }
+    }
+  }
+}
+
+/// The elements of a constant array, which may all be the same.
+struct RepeatedElements: Sendable {
+  /// The elements, or the one that is repeated.
+  let elements: [Double]
+  /// How many there are.
+  let count: Int
+
+  func fill<Scalar: TensorScalar>(_ memory: UnsafeMutablePointer<Scalar>) {
+    if elements.count == 1 {
+      memory.update(repeating: Scalar(elements[0]), count: count)
+    } else {
+      for (index, element) in elements.enumerated() { memory[index] = Scalar(element) }
     }
   }
 }

@@ -49,7 +49,7 @@ struct PlanCompiler<Scalar: TensorScalar> {
   private mutating func compile() -> Plan<Scalar> {
     var inputs: [String: (slot: Int, shape: Shape)] = [:]
     var indexInputs: [String: (slot: Int, shape: Shape)] = [:]
-    var constantNodes: [(NodeID, Double)] = []
+    var constantNodes: [(id: NodeID, elements: RepeatedElements)] = []
     var bound: Set<Int> = []
     var work: [NodeID] = []
     for index in graph.nodes.indices where needed[index] {
@@ -64,13 +64,18 @@ struct PlanCompiler<Scalar: TensorScalar> {
       case let input as IndexInput:
         indexInputs[input.label] = (slotCount, input.shape)
         bound.insert(slotCount)
-      case let constant as Constant: constantNodes.append((id, constant.value))
+      case let constant as Constant:
+        constantNodes.append(
+          (id, RepeatedElements(elements: [constant.value], count: constant.shape.count)))
+      case let literal as Literal:
+        constantNodes.append(
+          (id, RepeatedElements(elements: literal.elements, count: literal.shape.count)))
       default: work.append(id)
       }
       slotCount += 1
     }
     let groups = fuse(work)
-    let (places, arenaCount, inScratch) = place(groups, constants: constantNodes.map(\.0), bound)
+    let (places, arenaCount, inScratch) = place(groups, constants: constantNodes.map(\.id), bound)
     var slotList: [Int] = []
     var scratchCount = 0
     let steps = groups.map { group -> Plan<Scalar>.Step in
@@ -90,7 +95,7 @@ struct PlanCompiler<Scalar: TensorScalar> {
     return Plan(
       steps: steps, slotList: slotList, places: places, arenaCount: arenaCount,
       scratchCount: scratchCount,
-      constants: constantNodes.map { (slot($0.0), $0.1, graph.shape($0.0).count) },
+      constants: constantNodes.map { (slot($0.id), $0.elements) },
       inputs: inputs, indexInputs: indexInputs, outputSlots: outputs.map { slot($0) },
       outputShapes: outputs.map { graph.shape($0) })
   }

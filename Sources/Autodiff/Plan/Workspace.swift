@@ -33,7 +33,7 @@ public final class Workspace<Scalar: TensorScalar>: @unchecked Sendable {
       if place == nil { unbound.insert(slot) }
     }
     for constant in plan.constants {
-      table[constant.slot].update(repeating: Scalar(constant.value), count: constant.count)
+      constant.elements.fill(table[constant.slot])
     }
   }
 

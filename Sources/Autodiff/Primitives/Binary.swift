@@ -68,18 +68,28 @@ public struct Binary: Primitive {
     }
   }
 
+  /// Operands without the axis stay as they are; the others' axes are aligned with the result's.
+  public func batched(
+    _ graph: inout Graph, operands: [NodeID], single: [Shape], result: Shape, size: Int
+  ) -> NodeID {
+    let aligned = zip(operands, single).map { operand, shape in
+      graph.shape(operand) == shape
+        ? operand : graph.aligned(operand, from: shape, rank: result.rank)
+    }
+    return graph.add(self, aligned[0], aligned[1])
+  }
+
   /// The function itself.
   public var elementwise: ElementwiseFunction? { .binary(function) }
 
-  /// A broadcast row is a bias: its gradient for one example is the sum of the cotangent's rows.
+  /// What is added to each example once has the cotangent itself for its gradient.
   public func factor(_ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int) -> Factor?
   {
-    let own = graph.shape(operands[operand])
-    let result = graph.shape(cotangent)
-    guard function == .add, own.rank == 1, own[0] == result[-1], result.rank >= 2 else {
-      return nil
-    }
-    return Factor(parameter: operands[operand], form: .bias, cotangent: cotangent)
+    let (own, result) = (graph.shape(operands[operand]), graph.shape(cotangent))
+    guard function == .add, result.rank >= 2, own.rank < result.rank,
+      own.count * result[0] == result.count
+    else { return nil }
+    return Factor(parameter: operands[operand], form: .whole, cotangent: cotangent)
   }
 
   /// Runs of the last axes that are contiguous in both operands go to the bulk kernel.

@@ -36,6 +36,18 @@ public struct Constant: Primitive {
   public let shape: Shape
 }
 
+/// An array of known elements, such as a mask or a table of positions.
+public struct Literal: Primitive {
+  /// The name of the primitive.
+  public static let name = "literal"
+  /// Leaves have no derivative of their own.
+  public static let examples: [PrimitiveExample] = []
+  /// The elements, row-major.
+  public let elements: [Double]
+  /// Its shape.
+  public let shape: Shape
+}
+
 /// A node without operands: it has a shape, no derivative rule, and nothing to compute.
 public protocol Leaf: Primitive {
   /// The shape of the value.
@@ -45,6 +57,7 @@ public protocol Leaf: Primitive {
 extension Input: Leaf {}
 extension IndexInput: Leaf {}
 extension Constant: Leaf {}
+extension Literal: Leaf {}
 
 extension Leaf {
   /// The declared shape.
@@ -80,6 +93,17 @@ extension Graph {
   /// An array of one repeated value.
   public mutating func constant(_ value: Double, _ shape: Shape = []) -> NodeID {
     add(Constant(value: value, shape: shape))
+  }
+
+  /// An array of known elements.
+  ///
+  /// - Precondition: `elements.count == shape.count`.
+  public mutating func literal(_ elements: [Double], _ shape: Shape) -> NodeID {
+    precondition(elements.count == shape.count, "\(elements.count) elements for \(shape)")
+    if let first = elements.first, elements.allSatisfy({ $0 == first }) {
+      return constant(first, shape)
+    }
+    return add(Literal(elements: elements, shape: shape))
   }
 
   /// The value of a constant node, nil for others.

@@ -90,13 +90,53 @@ public struct MatMul: Primitive {
     return graph.sum(product, to: graph.shape(b))
   }
 
-  /// A weight `[O, I]` (or `[I, O]`) applied to activations `[B, …, I]`.
+  /// Operands without the axis stay as they are; the others' axes are aligned with the result's.
+  public func batched(
+    _ graph: inout Graph, operands: [NodeID], single: [Shape], result: Shape, size: Int
+  ) -> NodeID {
+    let aligned = zip(operands, single).map { operand, shape in
+      graph.shape(operand) == shape
+        ? operand : graph.aligned(operand, from: shape, rank: result.rank)
+    }
+    return graph.add(self, aligned[0], aligned[1])
+  }
+
+  /// A weight, perhaps one for each group, on either side of the activations.
   public func factor(_ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int) -> Factor?
   {
-    guard operand == 1, !transposeA, graph.shape(operands[1]).rank == 2 else { return nil }
+    let (weight, data) = (graph.shape(operands[operand]), graph.shape(operands[1 - operand]))
+    let result = graph.shape(cotangent)
+    let groups = weight.dropLast(2).extents.drop { $0 == 1 }
+    if data.rank == 2 {
+      // Each row is an example.
+      guard operand == 1, !transposeA, groups.isEmpty else { return nil }
+      return Factor(
+        parameter: operands[1],
+        form: .product(
+          FactorProduct(
+            activation: operands[0], blocks: 1, groups: 1, positions: 1, inputs: data[-1],
+            outputs: result[-1], isOutputsFirst: transposeB, hasActivationColumns: false,
+            hasCotangentColumns: false)), cotangent: cotangent)
+    }
+    let front = data.extents.dropLast(2).dropFirst()
+    guard groups.count <= front.count, Array(front.suffix(groups.count)) == Array(groups),
+      result.rank == data.rank
+    else { return nil }
+    let hasColumns = operand == 0 ? !transposeB : transposeA
+    var (blocks, positions) = (
+      front.dropLast(groups.count).reduce(1, *), hasColumns ? data[-1] : data[-2]
+    )
+    if operand == 1, !hasColumns, groups.isEmpty { (blocks, positions) = (1, blocks * positions) }
     return Factor(
-      parameter: operands[1],
-      form: .product(activation: operands[0], outputsFirst: transposeB), cotangent: cotangent)
+      parameter: operands[operand],
+      form: .product(
+        FactorProduct(
+          activation: operands[1 - operand], blocks: blocks, groups: groups.reduce(1, *),
+          positions: positions, inputs: hasColumns ? data[-2] : data[-1],
+          outputs: operand == 0 ? result[-2] : result[-1],
+          isOutputsFirst: operand == 0 ? !transposeA : transposeB,
+          hasActivationColumns: hasColumns, hasCotangentColumns: operand == 0)),
+      cotangent: cotangent)
   }
 
   /// One product where only A has axes in front; else one for each of them.

@@ -23,7 +23,7 @@ extension Graph {
   /// returns true, no cotangent is made for that operand.
   mutating func reverseSweep(
     from y: NodeID, to sources: [NodeID], seed: NodeID?,
-    intercept: (_ graph: Graph, _ node: NodeID, _ operand: Int, _ cotangent: NodeID) -> Bool
+    intercept: (_ graph: inout Graph, _ node: NodeID, _ operand: Int, _ cotangent: NodeID) -> Bool
   ) -> [NodeID: NodeID] {
     let depends = dependents(of: sources, upTo: y)
     let isSource = Set(sources)
@@ -35,7 +35,7 @@ extension Graph {
       guard depends[index], let cotangent = cotangents[id] else { continue }
       let node = self[id]
       for (operand, value) in node.operands.enumerated() where depends[value.index] {
-        if isSource.contains(value), intercept(self, id, operand, cotangent) { continue }
+        if isSource.contains(value), intercept(&self, id, operand, cotangent) { continue }
         guard
           let part = node.primitive.vjp(
             &self, operands: node.operands, result: id, cotangent: cotangent, operand: operand)
