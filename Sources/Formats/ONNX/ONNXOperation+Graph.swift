@@ -15,13 +15,8 @@ extension ONNXOperation {
   }
 
   /// Known elements as a value of the graph.
-  mutating func literal(_ constant: ONNXConstant) throws(FormatError) -> NodeID {
-    if let first = constant.elements.first,
-      constant.elements.allSatisfy({ $0 == first || ($0.isNaN && first.isNaN) })
-    {
-      return graph.constant(first, constant.shape)
-    }
-    return graph.literal(constant.elements, constant.shape)
+  mutating func literal(_ constant: ONNXConstant) -> NodeID {
+    graph.literal(constant.elements, constant.shape)
   }
 
   /// Elements computed from their places as a value of the graph.
@@ -30,7 +25,7 @@ extension ONNXOperation {
   ) throws(FormatError) -> NodeID {
     _ = try self.shape(of: shape.extents)
     guard shape.count <= Self.mostKnownElements else { throw tooLarge(shape.extents) }
-    return try literal(ONNXConstant(shape, .float64, (0..<shape.count).map(element)))
+    return graph.literal((0..<shape.count).map(element), shape)
   }
 
   /// f(a, b), broadcasting.
@@ -102,6 +97,73 @@ extension ONNXOperation {
     permutation.remove(at: axis)
     permutation.insert(axis, at: place)
     return try transpose(x, permutation)
+  }
+
+  /// Some entries along an axis counted from the front.
+  mutating func slice(
+    _ x: NodeID, axis: Int, start: Int, count: Int, step: Int = 1
+  ) throws(FormatError) -> NodeID {
+    let shape = graph.shape(x)
+    let last = count > 0 ? start + (count - 1) * step : start
+    guard count >= 0, start >= 0, count == 0 || (start < shape[axis] && last < shape[axis]) else {
+      throw fault("\(count) entries from \(start) on of axis \(axis) of \(shape)")
+    }
+    return graph.slice(
+      x, axis: axis - shape.rank, start: min(start, shape[axis]), step: step, count: count)
+  }
+
+  /// x along an axis of `extent` with zeros elsewhere.
+  mutating func place(
+    _ x: NodeID, axis: Int, start: Int, extent: Int
+  ) throws(FormatError) -> NodeID {
+    var extents = graph.shape(x).extents
+    extents[axis] = extent
+    _ = try shape(of: extents)
+    return graph.place(x, axis: axis - extents.count, extent: extent, start: start)
+  }
+
+  /// Arrays one after another along an axis counted from the front.
+  mutating func concatenate(_ parts: [NodeID], axis: Int) throws(FormatError) -> NodeID {
+    var extents = graph.shape(parts[0]).extents
+    let first = extents
+    extents[axis] = 0
+    for part in parts {
+      var own = graph.shape(part).extents
+      guard own.count == first.count else {
+        throw fault("arrays of \(first.count) and \(own.count) axes one after another")
+      }
+      extents[axis] += own[axis]
+      own[axis] = first[axis]
+      guard own == first else {
+        throw fault("\(graph.shape(part)) behind \(first)", expected: "equal extents elsewhere")
+      }
+      _ = try shape(of: extents)
+    }
+    // Arrays without elements add nothing.
+    let filled = parts.filter { graph.shape($0).count > 0 }
+    if filled.isEmpty { return graph.constant(0, try shape(of: extents)) }
+    return graph.concatenate(filled, axis: axis - first.count)
+  }
+
+  /// The largest elements over axes counted from the front, which stay with extent one.
+  mutating func largest(_ x: NodeID, axes: [Int]) throws(FormatError) -> NodeID {
+    let (rows, kept) = try rows(x, of: axes)
+    guard let windows = rows.windows else { return graph.constant(-.infinity, kept) }
+    return try reshape(try adding(MaxPool(windows), rows.id), to: kept.extents)
+  }
+
+  /// x with some axes together as the last of `[R, 1, N]`; and the shape with ones in their places.
+  mutating func rows(
+    _ x: NodeID, of axes: [Int]
+  ) throws(FormatError) -> (rows: (id: NodeID, windows: Windows?), kept: Shape) {
+    let shape = graph.shape(x)
+    let others = shape.extents.indices.filter { !axes.contains($0) }
+    let count = axes.reduce(1) { $0 * shape[$1] }
+    let moved = try transpose(x, others + axes.sorted())
+    let id = try reshape(moved, to: [others.reduce(1) { $0 * shape[$1] }, 1, count])
+    let kept = shape.extents.enumerated().map { axes.contains($0.0) ? 1 : $0.1 }
+    let windows = Windows(WindowAxis(extent: 1, size: 1), WindowAxis(extent: count, size: count))
+    return ((id, count > 0 ? windows : nil), Shape(kept))
   }
 
   /// The sum over axes counted from the front.

@@ -4,7 +4,7 @@ import TensorCore
 /// One node of a file while it is added to a graph: its operands, attributes and faults.
 struct ONNXOperation {
   /// The largest number of elements of a value that the graph computes.
-  static let mostElements = 1 << 31
+  static let mostElements = 1 << 28
   /// The largest number of elements of an array that is known before there are data.
   static let mostKnownElements = 1 << 24
 
@@ -80,7 +80,7 @@ struct ONNXOperation {
   mutating func input(_ index: Int) throws(FormatError) -> NodeID {
     switch try value(index) {
     case .computed(let id, _): return id
-    case .constant(let constant): return try literal(constant)
+    case .constant(let constant): return literal(constant)
     case .sequence: throw fault("operand \(index + 1) is a sequence", expected: "an array")
     }
   }

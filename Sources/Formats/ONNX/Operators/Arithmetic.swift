@@ -8,7 +8,7 @@ extension ONNXOperator {
       let (a, b) = try o.aligned()
       let quotient = try o.divide(a, b)
       let isFloating = try o.type(0).isFloatingPoint
-      return [try o.result(isFloating ? quotient : try o.truncated(quotient))]
+      return [try o.result(isFloating ? quotient : o.graph.unary(.truncate, quotient))]
     },
     ONNXOperator("Mod", remainder),
     ONNXOperator("Pow", power),
@@ -20,7 +20,6 @@ extension ONNXOperator {
       return [try o.result(o.graph.affine(total, scale: 1 / Double(o.operands.count), offset: 0))]
     },
     ONNXOperator("Clip", clip),
-    ONNXOperator("Einsum", einsum),
   ]
 
   private typealias Combination =
@@ -53,7 +52,7 @@ extension ONNXOperator {
     let hasSignOfFirst = try o.flag("fmod")
     let (a, b) = (try o.input(0), try o.input(1))
     let quotient = try o.divide(a, b)
-    let whole = hasSignOfFirst ? try o.truncated(quotient) : o.graph.unary(.floor, quotient)
+    let whole = hasSignOfFirst ? o.graph.unary(.truncate, quotient) : o.graph.unary(.floor, quotient)
     return [try o.result(try o.subtract(a, try o.multiply(b, whole)))]
   }
 
@@ -62,7 +61,7 @@ extension ONNXOperator {
     let type = try o.type(0)
     let result = try o.power(x, exponent)
     let drops = !type.isFloatingPoint && (try o.type(1).isFloatingPoint)
-    return [.computed(drops ? try o.truncated(result) : result, type)]
+    return [.computed(drops ? o.graph.unary(.truncate, result) : result, type)]
   }
 
   private static func clip(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {

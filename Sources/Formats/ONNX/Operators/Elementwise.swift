@@ -3,9 +3,11 @@ import Autodiff
 /// Functions of one argument, element by element.
 extension ONNXOperator {
   static let elementwise: [ONNXOperator] = [
-    map("Abs", .absolute), map("Sign", .sign), map("Sqrt", .sqrt), map("Reciprocal", .reciprocal),
+    map("Abs", .abs), map("Sign", .sign), map("Sqrt", .sqrt), map("Reciprocal", .reciprocal),
     map("Exp", .exp), map("Log", .log), map("Erf", .erf), map("Sin", .sin), map("Cos", .cos),
-    map("Floor", .floor), map("Ceil", .ceil), map("Round", .round), map("Tanh", .tanh),
+    map("Tan", .tan), map("Asin", .asin), map("Acos", .acos), map("Atan", .atan),
+    map("Sinh", .sinh), map("Cosh", .cosh), map("Asinh", .asinh), map("Acosh", .acosh),
+    map("Atanh", .atanh), map("Floor", .floor), map("Ceil", .ceil), map("Round", .round), map("Tanh", .tanh),
     map("Sigmoid", .sigmoid), map("Relu", .relu),
     ONNXOperator("Neg") { o throws(FormatError) in
       let x = try o.input(0)

@@ -49,11 +49,6 @@ extension ONNXOperation {
       return .computed(graph.affine(try binary(.equal, x, zero), scale: -1, offset: 1), type)
     }
     let drops = from.isFloatingPoint && !type.isFloatingPoint
-    return .computed(drops ? try truncated(x) : x, type)
-  }
-
-  /// x without its fraction.
-  mutating func truncated(_ x: NodeID) throws(FormatError) -> NodeID {
-    try multiply(graph.unary(.sign, x), graph.unary(.floor, graph.unary(.absolute, x)))
+    return .computed(drops ? graph.unary(.truncate, x) : x, type)
   }
 }
