@@ -111,6 +111,21 @@ public struct Operands<Scalar: TensorScalar> {
   public var result: UnsafeMutablePointer<Scalar> { table[resultSlot] }
 }
 
+extension Operands {
+  /// Runs `body` on each block of items, shared among the pool's threads where there is one.
+  func share(_ blocks: Blocks, _ body: (Range<Int>) -> Void) {
+    guard let pool, blocks.number > 1 else { return body(0..<blocks.count) }
+    pool.run(blocks.number) { block, _ in body(blocks[block]) }
+  }
+}
+
+extension Blocks {
+  /// Blocks of planes with so many elements each that a block is worth a thread's while.
+  static func planes(_ planes: Int, of elements: Int) -> Blocks {
+    Blocks(planes, size: max((1 << 16) / max(elements, 1), 1))
+  }
+}
+
 /// One instance of a primitive with operands to try it on.
 public struct PrimitiveExample: Sendable {
   /// What to try.

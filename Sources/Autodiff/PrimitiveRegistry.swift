@@ -21,5 +21,13 @@ public enum PrimitiveRegistry {
     Exclude.self,
     Gather.self,
     ScatterAdd.self,
+    Unfold.self,
+    Fold.self,
+    MaxPool.self,
+    WindowSelect.self,
+    WindowScatter.self,
+    Slice.self,
+    Place.self,
+    Concatenate.self,
   ]
 }

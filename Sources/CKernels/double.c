@@ -24,3 +24,4 @@
    z * (2.0 / 15 + z * (2.0 / 17 + z * (2.0 / 19 + z * (2.0 / 21)))))))))))
 #define PANEL KERNEL_PANEL_F64
 #include "kernels.h"
+#include "windows.h"

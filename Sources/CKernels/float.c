@@ -23,3 +23,4 @@
   (z * (2.0f / 3 + z * (2.0f / 5 + z * (2.0f / 7 + z * (2.0f / 9 + z * (2.0f / 11))))))
 #define PANEL KERNEL_PANEL_F32
 #include "kernels.h"
+#include "windows.h"

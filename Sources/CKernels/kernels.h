@@ -112,25 +112,48 @@ WIDE void NAME(kernel_map)(int f, ptrdiff_t n, const T *x, T *y) {
   case KERNEL_RECIPROCAL: LOOP(1 / v)
   case KERNEL_SQUARE: LOOP(v * v)
   case KERNEL_COPY: memmove(y, x, n * sizeof(T)); break;
+  case KERNEL_ABS: LOOP(MATH(fabs)(v))
+  case KERNEL_SIGN: LOOP(v != v ? v : (T)((v > 0) - (v < 0)))
+  case KERNEL_FLOOR: LOOP(MATH(floor)(v))
+  case KERNEL_CEIL: LOOP(MATH(ceil)(v))
+  case KERNEL_TRUNCATE: LOOP(MATH(trunc)(v))
+  case KERNEL_ROUND: LOOP(MATH(rint)(v)) /* halves to even */
+  case KERNEL_EXPM1: CALLS(MATH(expm1)(v))
+  case KERNEL_LOG1P: CALLS(MATH(log1p)(v))
+  case KERNEL_SIN: CALLS(MATH(sin)(v))
+  case KERNEL_COS: CALLS(MATH(cos)(v))
+  case KERNEL_TAN: CALLS(MATH(tan)(v))
+  case KERNEL_ASIN: CALLS(MATH(asin)(v))
+  case KERNEL_ACOS: CALLS(MATH(acos)(v))
+  case KERNEL_ATAN: CALLS(MATH(atan)(v))
+  case KERNEL_SINH: CALLS(MATH(sinh)(v))
+  case KERNEL_COSH: CALLS(MATH(cosh)(v))
+  case KERNEL_ASINH: CALLS(MATH(asinh)(v))
+  case KERNEL_ACOSH: CALLS(MATH(acosh)(v))
+  case KERNEL_ATANH: CALLS(MATH(atanh)(v))
   }
 }
 #undef LOOP
 #undef CALLS
 
-#define EACH(expression)                                                                           \
-  IN_PLACE for (ptrdiff_t i = 0; i < columns; i++) z[i] = (expression);
+#define EACH(left, right, expression)                                                              \
+  IN_PLACE for (ptrdiff_t i = 0; i < columns; i++) {                                               \
+    T p = left, q = right;                                                                         \
+    z[i] = (expression);                                                                           \
+  }
 
-#define ZIP(operator)                                                                              \
+// f of p and q, of which either may stay the same along a row.
+#define ZIP(expression)                                                                            \
   for (ptrdiff_t r = 0; r < rows; r++, x += xr, y += yr, z += columns) {                           \
     T a = *x, b = *y;                                                                              \
     if (xc && yc) {                                                                                \
-      EACH(x[i] operator y[i])                                                                     \
+      EACH(x[i], y[i], expression)                                                                 \
     } else if (xc) {                                                                               \
-      EACH(x[i] operator b)                                                                        \
+      EACH(x[i], b, expression)                                                                    \
     } else if (yc) {                                                                               \
-      EACH(a operator y[i])                                                                        \
+      EACH(a, y[i], expression)                                                                    \
     } else {                                                                                       \
-      EACH(a operator b)                                                                           \
+      EACH(a, b, expression)                                                                       \
     }                                                                                              \
   }                                                                                                \
   break;
@@ -143,10 +166,17 @@ WIDE void NAME(kernel_zip)(int f, ptrdiff_t rows, ptrdiff_t columns, const T *x,
     rows = 1;
   }
   switch (f) {
-  case KERNEL_ADD: ZIP(+)
-  case KERNEL_SUBTRACT: ZIP(-)
-  case KERNEL_MULTIPLY: ZIP(*)
-  case KERNEL_DIVIDE: ZIP(/)
+  case KERNEL_ADD: ZIP(p + q)
+  case KERNEL_SUBTRACT: ZIP(p - q)
+  case KERNEL_MULTIPLY: ZIP(p * q)
+  case KERNEL_DIVIDE: ZIP(p / q)
+  case KERNEL_LESS: ZIP(p < q ? (T)1 : (T)0)
+  case KERNEL_LESS_OR_EQUAL: ZIP(p <= q ? (T)1 : (T)0)
+  case KERNEL_EQUAL: ZIP(p == q ? (T)1 : (T)0)
+  case KERNEL_MAXIMUM: ZIP(((p >= q) | (p != p)) ? p : q) /* NaN stays NaN */
+  case KERNEL_MINIMUM: ZIP(((p <= q) | (p != p)) ? p : q)
+  case KERNEL_POWER: ZIP(MATH(pow)(p, q))
+  case KERNEL_MASK: ZIP(p != 0 ? q : (T)0)
   }
 }
 #undef EACH

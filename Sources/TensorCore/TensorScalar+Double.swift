@@ -306,6 +306,38 @@ extension Double: TensorScalar {
     kernel_sparse_product_f64(rows, columns, n, index, value, start, panel, y, ldy)
   }
 
+  public static func unfold(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_unfold_f64(planes, windows.rows.kernel, windows.columns.kernel, x, y)
+  }
+
+  public static func fold(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_fold_f64(planes, windows.rows.kernel, windows.columns.kernel, x, y)
+  }
+
+  public static func maxPool(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_max_pool_f64(planes, windows.rows.kernel, windows.columns.kernel, x, y)
+  }
+
+  public static func windowSelect(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Double>, _ v: UnsafePointer<Double>,
+    _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_window_select_f64(planes, windows.rows.kernel, windows.columns.kernel, x, v, y)
+  }
+
+  public static func windowScatter(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Double>, _ v: UnsafePointer<Double>,
+    _ y: UnsafeMutablePointer<Double>
+  ) {
+    kernel_window_scatter_f64(planes, windows.rows.kernel, windows.columns.kernel, x, v, y)
+  }
+
   public static func cast<Other: TensorScalar>(_ values: [Double]) -> [Other] {
     values.map { Other($0) }
   }

@@ -306,6 +306,38 @@ extension Float: TensorScalar {
     kernel_sparse_product_f32(rows, columns, n, index, value, start, panel, y, ldy)
   }
 
+  public static func unfold(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_unfold_f32(planes, windows.rows.kernel, windows.columns.kernel, x, y)
+  }
+
+  public static func fold(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_fold_f32(planes, windows.rows.kernel, windows.columns.kernel, x, y)
+  }
+
+  public static func maxPool(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_max_pool_f32(planes, windows.rows.kernel, windows.columns.kernel, x, y)
+  }
+
+  public static func windowSelect(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Float>, _ v: UnsafePointer<Float>,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_window_select_f32(planes, windows.rows.kernel, windows.columns.kernel, x, v, y)
+  }
+
+  public static func windowScatter(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Float>, _ v: UnsafePointer<Float>,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    kernel_window_scatter_f32(planes, windows.rows.kernel, windows.columns.kernel, x, v, y)
+  }
+
   public static func cast<Other: TensorScalar>(_ values: [Float]) -> [Other] {
     values.map { Other($0) }
   }

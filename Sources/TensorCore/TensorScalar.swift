@@ -160,6 +160,23 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
     _ rows: Int, _ columns: Int, _ n: Int, _ index: UnsafePointer<Int32>,
     _ value: UnsafePointer<Self>, _ start: UnsafePointer<Int>, _ panel: UnsafePointer<Self>,
     _ y: UnsafeMutablePointer<Self>, _ ldy: Int)
+  /// y `[planes, h · w, H' · W']`, the elements of each window of x `[planes, H, W]`.
+  static func unfold(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+  /// The transpose of ``unfold(_:_:_:_:)``: elements that share a place are added.
+  static func fold(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+  /// y `[planes, H', W']`, the largest element of each window; NaN where one is NaN.
+  static func maxPool(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+  /// y `[planes, H', W']`, the element of v where x has the first largest one of each window.
+  static func windowSelect(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Self>, _ v: UnsafePointer<Self>,
+    _ y: UnsafeMutablePointer<Self>)
+  /// The transpose of ``windowSelect(_:_:_:_:_:)`` for v: y `[planes, H, W]`.
+  static func windowScatter(
+    _ planes: Int, _ windows: Windows, _ x: UnsafePointer<Self>, _ v: UnsafePointer<Self>,
+    _ y: UnsafeMutablePointer<Self>)
   /// The values in another precision, rounded.
   static func cast<Other: TensorScalar>(_ values: [Self]) -> [Other]
 }
@@ -168,12 +185,30 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
 public enum UnaryFunction: Int32, Sendable, CaseIterable {
   /// The raw values are those of `CKernels.h`.
   case negate, exp, log, tanh, sigmoid, relu, step, erf, sqrt, reciprocal, square, copy
+  /// The magnitude, and −1, 0 or 1.
+  case abs, sign
+  /// To whole numbers: down, up, towards zero, to the nearest with halves to the even one.
+  case floor, ceil, truncate, round
+  /// exp(x) − 1 and log(1 + x), exact near zero.
+  case expMinusOne, logOnePlus
+  /// Of angles in radians, and their inverses.
+  case sin, cos, tan, asin, acos, atan
+  /// Hyperbolic, and their inverses.
+  case sinh, cosh, asinh, acosh, atanh
 }
 
 /// Elementwise functions of two arguments that have a kernel.
 public enum BinaryFunction: Int32, Sendable, CaseIterable {
   /// The raw values are those of `CKernels.h`.
   case add, subtract, multiply, divide
+  /// 1 where it holds, else 0.
+  case less, lessOrEqual, equal
+  /// The larger and the smaller; NaN where one is NaN.
+  case maximum, minimum
+  /// x to the power y.
+  case power
+  /// y where x is not 0, else 0.
+  case mask
 }
 
 /// How an operand moves while a kernel goes over rows and columns.

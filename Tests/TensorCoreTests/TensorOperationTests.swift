@@ -27,6 +27,10 @@ import Testing
         let common = try #require(shapeA.broadcast(with: shapeB))
         let operations: [(Tensor<Scalar>, (Scalar, Scalar) -> Scalar)] = [
           (a + b, { $0 + $1 }), (a - b, { $0 - $1 }), (a * b, { $0 * $1 }), (a / b, { $0 / $1 }),
+          (a.zip(.less, b - 2), { $0 < $1 - 2 ? 1 : 0 }),
+          (a.zip(.maximum, b - 2), { Swift.max($0, $1 - 2) }),
+          (a.zip(.minimum, b - 2), { Swift.min($0, $1 - 2) }),
+          ((b - 2).zip(.mask, a), { $1 == 2 ? 0 : $0 }),
         ]
         for (result, operation) in operations {
           #expect(result.shape == common)
@@ -54,6 +58,27 @@ import Testing
       #expect((x / 2).scalars == [0.5, 1, 2, 4] && (8 / x).scalars == [8, 4, 2, 1])
       #expect((-x).scalars == [-1, -2, -4, -8])
       #expect((Tensor<Scalar>([0, 2]) * 3).shape == [0, 2])
+    }
+    body(type)
+  }
+
+  @Test(arguments: precisions) func `comparisons, ties and NaN`(type: any TensorScalar.Type) {
+    func body<Scalar: TensorScalar>(_: Scalar.Type) {
+      let x = Tensor<Scalar>([8], [1, 2, 2, -.infinity, 0, .nan, 1, 0])
+      let y = Tensor<Scalar>([8], [2, 2, 1, .infinity, -0.0, 1, .nan, -.infinity])
+      #expect(x.zip(.less, y).scalars == [1, 0, 0, 1, 0, 0, 0, 0])
+      #expect(x.zip(.lessOrEqual, y).scalars == [1, 1, 0, 1, 1, 0, 0, 0])
+      #expect(x.zip(.equal, y).scalars == [0, 1, 0, 0, 1, 0, 0, 0])
+      // What is masked out does not count, even where it is infinite or NaN.
+      #expect(x.zip(.mask, y).scalars.prefix(6) == [2, 2, 1, .infinity, 0, 1])
+      #expect(Tensor<Scalar>(0).zip(.mask, x).scalars.allSatisfy { $0 == 0 })
+      let largest = x.zip(.maximum, y).scalars, smallest = x.zip(.minimum, y).scalars
+      #expect(largest[...4] == [2, 2, 2, .infinity, 0] && largest[7] == 0)
+      #expect(smallest[...4] == [1, 2, 1, -.infinity, 0] && smallest[7] == -.infinity)
+      for place in [5, 6] { #expect(largest[place].isNaN && smallest[place].isNaN) }
+      let power = Tensor<Scalar>([5], [2, -2, 0, 4, -1])
+        .zip(.power, Tensor([5], [10, 3, 0, 0.5, 0.5])).scalars
+      #expect(power[..<4] == [1024, -8, 1, 2] && power[4].isNaN)
     }
     body(type)
   }

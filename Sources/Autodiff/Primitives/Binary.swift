@@ -29,7 +29,7 @@ public struct Binary: Primitive {
     return shape
   }
 
-  /// The product and quotient rules.
+  /// The product and quotient rules, and those of the others.
   public func jvp(
     _ graph: inout Graph, operands: [NodeID], result: NodeID, tangents: [NodeID?]
   ) -> NodeID? {
@@ -39,9 +39,8 @@ public struct Binary: Primitive {
       // Axes in front of the tangent must not meet axes of the value.
       let aligned = graph.aligned(
         tangent, from: graph.shape(operands[operand]), rank: graph.shape(result).rank)
-      terms.append(
-        graph.filled(
-          times(&graph, aligned, operands, result, operand), to: graph.shape(result)))
+      guard let product = times(&graph, aligned, operands, result, operand) else { continue }
+      terms.append(graph.filled(product, to: graph.shape(result)))
     }
     return graph.sum(of: terms)
   }
@@ -50,21 +49,36 @@ public struct Binary: Primitive {
   public func vjp(
     _ graph: inout Graph, operands: [NodeID], result: NodeID, cotangent: NodeID, operand: Int
   ) -> NodeID? {
-    let product = times(&graph, cotangent, operands, result, operand)
-    return graph.sum(product, to: graph.shape(operands[operand]))
+    times(&graph, cotangent, operands, result, operand).map {
+      graph.sum($0, to: graph.shape(operands[operand]))
+    }
   }
 
-  /// ∂f/∂operand · v.
+  /// ∂f/∂operand · v; nil where it is zero.
+  ///
+  /// Of two equal operands the first is the maximum or the minimum.
   private func times(
     _ g: inout Graph, _ v: NodeID, _ operands: [NodeID], _ result: NodeID, _ operand: Int
-  ) -> NodeID {
+  ) -> NodeID? {
+    let (x, y) = (operands[0], operands[1])
     switch (function, operand) {
     case (.add, _), (.subtract, 0): return v
     case (.subtract, _): return g.negate(v)
     case (.multiply, 0), (.multiply, _):
       return g.multiply(v, operands[1 - operand])
-    case (.divide, 0): return g.divide(v, operands[1])
-    case (.divide, _): return g.negate(g.multiply(v, g.divide(result, operands[1])))
+    case (.divide, 0): return g.divide(v, y)
+    case (.divide, _): return g.negate(g.multiply(v, g.divide(result, y)))
+    case (.less, _), (.lessOrEqual, _), (.equal, _), (.mask, 0): return nil
+    case (.mask, _): return g.mask(x, v)
+    case (.maximum, 0): return g.mask(g.binary(.lessOrEqual, y, x), v)
+    case (.maximum, _): return g.mask(g.binary(.less, x, y), v)
+    case (.minimum, 0): return g.mask(g.binary(.lessOrEqual, x, y), v)
+    case (.minimum, _): return g.mask(g.binary(.less, y, x), v)
+    case (.power, 0):
+      // 0 where the exponent is, even at the base 0.
+      let power = g.binary(.power, x, g.affine(y, scale: 1, offset: -1))
+      return g.multiply(v, g.multiply(y, g.mask(y, power)))
+    case (.power, _): return g.multiply(v, g.multiply(result, g.mask(x, g.unary(.log, x))))
     }
   }
 
@@ -133,6 +147,22 @@ extension Graph {
 
   /// x / y, broadcasting.
   public mutating func divide(_ x: NodeID, _ y: NodeID) -> NodeID { add(Binary(.divide), x, y) }
+
+  /// f(x, y), broadcasting.
+  public mutating func binary(_ function: BinaryFunction, _ x: NodeID, _ y: NodeID) -> NodeID {
+    switch function {
+    case .add: add(x, y)
+    case .subtract: subtract(x, y)
+    case .multiply: multiply(x, y)
+    case .divide: divide(x, y)
+    default: add(Binary(function), x, y)
+    }
+  }
+
+  /// x where the condition is not 0, else 0, broadcasting; what x is there does not matter.
+  public mutating func mask(_ condition: NodeID, _ x: NodeID) -> NodeID {
+    binary(.mask, condition, x)
+  }
 
   /// The sum of terms of one shape in their order; nil of none.
   mutating func sum(of terms: [NodeID]) -> NodeID? {

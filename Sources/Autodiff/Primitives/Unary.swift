@@ -16,7 +16,11 @@ public struct Unary: Primitive {
       switch function {
       case .log, .sqrt, .reciprocal:
         PrimitiveExample(Unary(function), [[2, 3]], domain: 0.5...2)
-      case .relu, .step: PrimitiveExample(Unary(function), [[2, 3]], domain: 0.1...1)
+      case .relu, .step, .abs, .sign, .floor, .ceil, .truncate, .asin, .acos, .atanh:
+        PrimitiveExample(Unary(function), [[2, 3]], domain: 0.1...0.9)
+      case .tan, .logOnePlus: PrimitiveExample(Unary(function), [[2, 3]], domain: -0.5...1)
+      case .round: PrimitiveExample(Unary(function), [[2, 3]], domain: 0.6...1.4)
+      case .acosh: PrimitiveExample(Unary(function), [[2, 3]], domain: 1.5...3)
       default: PrimitiveExample(Unary(function), [[2, 3]])
       }
     }
@@ -43,9 +47,7 @@ public struct Unary: Primitive {
     case .negate: return g.negate(v)
     case .exp: return g.multiply(v, y)
     case .log: return g.divide(v, x)
-    case .tanh:
-      let slope = g.affine(g.unary(.square, y), scale: -1, offset: 1)
-      return g.multiply(v, slope)
+    case .tanh: return g.multiply(v, oneMinusSquare(&g, y))
     case .sigmoid:
       let slope = g.multiply(y, g.affine(y, scale: -1, offset: 1))
       return g.multiply(v, slope)
@@ -58,7 +60,32 @@ public struct Unary: Primitive {
     case .reciprocal: return g.negate(g.multiply(v, g.unary(.square, y)))
     case .square: return g.multiply(v, g.affine(x, scale: 2, offset: 0))
     case .copy: return v
+    case .abs: return g.multiply(v, g.unary(.sign, x))
+    case .sign, .floor, .ceil, .truncate, .round: return nil
+    case .expMinusOne: return g.multiply(v, g.unary(.exp, x))
+    case .logOnePlus: return g.divide(v, g.affine(x, scale: 1, offset: 1))
+    case .sin: return g.multiply(v, g.unary(.cos, x))
+    case .cos: return g.negate(g.multiply(v, g.unary(.sin, x)))
+    case .tan: return g.multiply(v, squarePlus(&g, y, 1))
+    case .asin: return g.divide(v, g.unary(.sqrt, oneMinusSquare(&g, x)))
+    case .acos: return g.negate(g.divide(v, g.unary(.sqrt, oneMinusSquare(&g, x))))
+    case .atan: return g.divide(v, squarePlus(&g, x, 1))
+    case .sinh: return g.multiply(v, g.unary(.cosh, x))
+    case .cosh: return g.multiply(v, g.unary(.sinh, x))
+    case .asinh: return g.divide(v, g.unary(.sqrt, squarePlus(&g, x, 1)))
+    case .acosh: return g.divide(v, g.unary(.sqrt, squarePlus(&g, x, -1)))
+    case .atanh: return g.divide(v, oneMinusSquare(&g, x))
     }
+  }
+
+  /// x² + c.
+  private func squarePlus(_ g: inout Graph, _ x: NodeID, _ c: Double) -> NodeID {
+    g.affine(g.unary(.square, x), scale: 1, offset: c)
+  }
+
+  /// 1 − x².
+  private func oneMinusSquare(_ g: inout Graph, _ x: NodeID) -> NodeID {
+    g.affine(g.unary(.square, x), scale: -1, offset: 1)
   }
 
   /// The function itself.

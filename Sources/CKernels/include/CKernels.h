@@ -23,10 +23,22 @@ const char *kernel_level(void);
 // Elementwise functions of one argument.
 enum {
   KERNEL_NEGATE, KERNEL_EXP, KERNEL_LOG, KERNEL_TANH, KERNEL_SIGMOID, KERNEL_RELU, KERNEL_STEP,
-  KERNEL_ERF, KERNEL_SQRT, KERNEL_RECIPROCAL, KERNEL_SQUARE, KERNEL_COPY,
+  KERNEL_ERF, KERNEL_SQRT, KERNEL_RECIPROCAL, KERNEL_SQUARE, KERNEL_COPY, KERNEL_ABS, KERNEL_SIGN,
+  KERNEL_FLOOR, KERNEL_CEIL, KERNEL_TRUNCATE, KERNEL_ROUND, KERNEL_EXPM1, KERNEL_LOG1P, KERNEL_SIN,
+  KERNEL_COS, KERNEL_TAN, KERNEL_ASIN, KERNEL_ACOS, KERNEL_ATAN, KERNEL_SINH, KERNEL_COSH,
+  KERNEL_ASINH, KERNEL_ACOSH, KERNEL_ATANH,
 };
 // Elementwise functions of two arguments.
-enum { KERNEL_ADD, KERNEL_SUBTRACT, KERNEL_MULTIPLY, KERNEL_DIVIDE };
+enum {
+  KERNEL_ADD, KERNEL_SUBTRACT, KERNEL_MULTIPLY, KERNEL_DIVIDE, KERNEL_LESS, KERNEL_LESS_OR_EQUAL,
+  KERNEL_EQUAL, KERNEL_MAXIMUM, KERNEL_MINIMUM, KERNEL_POWER, KERNEL_MASK,
+};
+
+// Windows along one axis of an image: window i has its element j at i * stride + j * dilation - low,
+// which is inside the image where that is in 0 ..< extent.
+typedef struct {
+  ptrdiff_t extent, size, stride, dilation, low, windows;
+} kernel_windows;
 
 // Columns of a panel of kernel_sparse_product: four of the widest vectors.
 enum { KERNEL_PANEL_F32 = 64, KERNEL_PANEL_F64 = 32 };
@@ -99,7 +111,21 @@ enum { KERNEL_PANEL_F32 = 64, KERNEL_PANEL_F64 = 32 };
   /* the order of the columns, for a panel [columns, KERNEL_PANEL_...] and n at most that wide. */    \
   void kernel_sparse_product_##S(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t n,                   \
                                  const int32_t *index, const T *value, const ptrdiff_t *start,     \
-                                 const T *panel, T *y, ptrdiff_t ldy);
+                                 const T *panel, T *y, ptrdiff_t ldy);                             \
+  /* Images are [planes, r.extent, c.extent]; each plane goes by itself. */                        \
+  /* y[p, (i, j), (m, n)] = element (i, j) of window (m, n) of plane p, 0 outside the image. */    \
+  void kernel_unfold_##S(ptrdiff_t planes, kernel_windows r, kernel_windows c, const T *x, T *y);  \
+  /* The transpose: each element of a window is added to its place in the image. */                \
+  void kernel_fold_##S(ptrdiff_t planes, kernel_windows r, kernel_windows c, const T *x, T *y);    \
+  /* y[p, (m, n)] = the largest element of window (m, n); NaN where one is NaN, -infinity where */ \
+  /* all lie outside the image. */                                                                 \
+  void kernel_max_pool_##S(ptrdiff_t planes, kernel_windows r, kernel_windows c, const T *x, T *y); \
+  /* The element of v where x has the first largest element of each window; 0 where there is none. */\
+  void kernel_window_select_##S(ptrdiff_t planes, kernel_windows r, kernel_windows c, const T *x,  \
+                                const T *v, T *y);                                                 \
+  /* The transpose: each element of v is added to that place in an image of zeros. */              \
+  void kernel_window_scatter_##S(ptrdiff_t planes, kernel_windows r, kernel_windows c, const T *x, \
+                                 const T *v, T *y);
 
 // Tells the processor that the caller waits in a loop.
 static inline void kernel_pause(void) {
