@@ -1,4 +1,5 @@
 import Autodiff
+import TensorCore
 
 /// The activations of networks, made of elementwise functions.
 ///

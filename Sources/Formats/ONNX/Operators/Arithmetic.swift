@@ -1,4 +1,5 @@
 import Autodiff
+import TensorCore
 
 /// Functions of two and more arguments with broadcasting.
 extension ONNXOperator {

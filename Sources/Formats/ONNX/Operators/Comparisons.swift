@@ -1,4 +1,5 @@
 import Autodiff
+import TensorCore
 
 /// Comparisons and logic: 1 where it is true, 0 elsewhere; and what chooses by them.
 extension ONNXOperator {

@@ -1,4 +1,5 @@
 import Autodiff
+import TensorCore
 
 /// Functions of one argument, element by element.
 extension ONNXOperator {

@@ -1,4 +1,5 @@
 import Autodiff
+import TensorCore
 
 /// Changes of type: numbers stay what they are, and lose their fractions on the way to integers.
 extension ONNXOperator {
