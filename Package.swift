@@ -20,6 +20,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
     // MARK: System libraries (shims only)
@@ -46,7 +47,13 @@ let package = Package(
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
     .target(name: "Autodiff", dependencies: ["TensorCore"]),
-    .target(name: "Formats", dependencies: ["Autodiff", "TensorCore", "CZlib", "CSodium"]),
+    .target(
+      name: "Formats",
+      dependencies: [
+        "Autodiff", "TensorCore", "CZlib", "CSodium",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      exclude: ["ONNX/Schema/onnx.proto"]),
     .target(
       name: "Training",
       dependencies: [

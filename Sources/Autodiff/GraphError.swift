@@ -4,7 +4,7 @@ public import TensorCore
 public enum GraphError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The operands' shapes do not fit the primitive.
   case shapes(primitive: String, operands: [Shape], expected: String)
-  /// A parameter meets the data in a way that has no factor form.
+  /// A parameter meets data that have no batch axis in front.
   case noFactors(parameter: String, primitive: String)
   /// The value to differentiate is not a vector of one element per example.
   case notPerExample(shape: Shape)
@@ -16,7 +16,7 @@ public enum GraphError: Error, Equatable, Sendable, CustomStringConvertible {
       "\(primitive) cannot take operands of shapes "
         + operands.map(\.description).joined(separator: ", ") + "; expected \(expected)"
     case .noFactors(let parameter, let primitive):
-      "the parameter \(parameter) meets the data in \(primitive), which has no factors per example"
+      "the parameter \(parameter) meets the data in \(primitive), whose outermost axis is not the batch"
     case .notPerExample(let shape):
       "a value of shape \(shape) is not one number per example; expected [B]"
     }

@@ -49,8 +49,14 @@ public protocol Primitive: Hashable, Sendable {
     _ graph: inout Graph, operands: [NodeID], single: [Shape], result: Shape, size: Int
   ) -> NodeID
 
-  /// How a parameter in this place meets the data, one example at a time.
-  func factor(_ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int) -> Factor?
+  /// How a parameter in this place meets the data of B examples, one example at a time; nil where
+  /// there is no cheap form.
+  ///
+  /// The first axis of what depends on the data is the batch, of `size` B, or the batch and positions
+  /// folded into one.
+  func factor(
+    _ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int, size: Int
+  ) -> Factor?
 }
 
 extension Primitive {
@@ -73,8 +79,9 @@ extension Primitive {
   public var elementwise: ElementwiseFunction? { nil }
 
   /// Most primitives have no factor form.
-  public func factor(_ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int) -> Factor?
-  { nil }
+  public func factor(
+    _ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int, size: Int
+  ) -> Factor? { nil }
 }
 
 /// A function applied element by element with broadcasting.

@@ -15,15 +15,15 @@ public enum IDX {
   ///
   /// - Throws: `FormatError` for anything but one whole array.
   public static func read(_ source: ByteSource) throws(FormatError) -> StoredArray {
-    guard try source.prefix(2) == Gunzip.magic else { return try array(in: source) }
-    let content = try Gunzip(source)
+    guard try source.prefix(2) == Inflater.gzipMagic else { return try array(in: source) }
+    let content = try Inflater(source, .gzip)
     let start = try content.take(4)
     let dimensions = try content.take(4 * Int(start[3]))
     let header = try Header(start + dimensions, of: source)
-    guard header.size / Gunzip.largestRatio <= source.count else {
+    guard header.size / Inflater.largestRatio <= source.count else {
       throw source.malformed(
         found: "\(source.count) compressed bytes for the shape \(header.shape)",
-        expected: "at least \(header.size / Gunzip.largestRatio)", remedy: "compress it again")
+        expected: "at least \(header.size / Inflater.largestRatio)", remedy: "compress it again")
     }
     guard header.size <= largestInflated else {
       throw source.malformed(
@@ -94,7 +94,7 @@ extension IDX {
     summary: "one array of the MNIST family, plain or compressed with gzip",
     recognises: { source throws(FormatError) in
       let start = try source.prefix(3)
-      if start.starts(with: Gunzip.magic) { return true }
+      if start.starts(with: Inflater.gzipMagic) { return true }
       return start.count == 3 && start[0] == 0 && start[1] == 0 && types[start[2]] != nil
     },
     read: { source throws(FormatError) in [NamedArray("", try read(source))] })

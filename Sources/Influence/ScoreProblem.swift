@@ -99,10 +99,14 @@ public enum ScoreError: Error, Equatable, Sendable, CustomStringConvertible {
 
 extension Dataset {
   /// The numbers that the targets take.
-  var targetCount: Int {
-    switch targets {
-    case .labels(let labels): labels.count
-    case .values(let values): values.count
+  var targetCount: Int { count * targetWidth }
+
+  /// The first item that has no label at any position.
+  var firstUnlabelled: Int? {
+    guard case .labels(let labels) = targets else { return nil }
+    let width = targetWidth
+    return (0..<count).first { item in
+      labels[item * width..<(item + 1) * width].allSatisfy { $0 == Self.noLabel }
     }
   }
 }
@@ -115,7 +119,7 @@ extension ScoreProblem {
     guard !measure.needsLabels || loss.takesLabels else {
       throw .mismatch("the measure \(measure.rawValue) needs class labels")
     }
-    if measure.needsLabels, let bad = queries.labels?.firstIndex(of: -100) {
+    if measure.needsLabels, let bad = queries.firstUnlabelled {
       throw .mismatch(
         "query \(bad) has label -100, which stands for none; the measure \(measure.rawValue) needs a "
           + "label")
@@ -130,6 +134,7 @@ extension ScoreProblem {
 
   private func check(_ data: Dataset<Scalar>, _ item: String) throws(ScoreError) {
     let (input, output) = (model.inputShape.count, model.outputShape.count)
+    let (classes, targets) = (model.outputShape[-1], model.targetShape(loss).count)
     let width = data.count == 0 ? input : data.inputs.count / data.count
     guard width == input else {
       throw .mismatch("\(item) 0 has \(width) inputs; the model takes \(input)")
@@ -139,14 +144,19 @@ extension ScoreProblem {
         what: "\(item) \(bad / max(width, 1)), input \(bad % max(width, 1))",
         found: Double(data.inputs.scalars[bad]))
     }
+    guard data.count == 0 || data.targetWidth == targets else {
+      throw .mismatch(
+        "\(item) 0 has \(data.targetWidth) targets; the model and the loss take \(targets)")
+    }
     switch data.targets {
     case .labels(let labels):
       guard loss.takesLabels else {
         throw .mismatch("\(item) 0 has a class label; \(loss.rawValue) takes numbers")
       }
-      if let bad = labels.firstIndex(where: { ($0 < 0 && $0 != -100) || $0 >= output }) {
+      if let bad = labels.firstIndex(where: { ($0 < 0 && $0 != -100) || $0 >= classes }) {
         throw .mismatch(
-          "\(item) \(bad) has label \(labels[bad]); expected 0 ..< \(output), or -100")
+          "\(item) \(bad / max(targets, 1)) has label \(labels[bad]); expected 0 ..< \(classes), or -100"
+        )
       }
     case .values(let values):
       guard !loss.takesLabels else {

@@ -3,7 +3,7 @@ import TensorCore
 
 /// The graph of a model and one number per item (a loss or a measure) for a batch of B items.
 ///
-/// Bound by these labels: `inputs` `[B] + inputShape`, `targets` (labels `[B]` or numbers), and the
+/// Bound by these labels: `inputs` `[B] + inputShape`, `targets` (labels, one per position, or numbers), and the
 /// parameters under their names in the layout.
 public struct ItemGraph: Sendable {
   /// The label of the items' inputs.
@@ -19,6 +19,9 @@ public struct ItemGraph: Sendable {
   public let outputs: NodeID
   /// The measure of each item, `[B]`.
   public let values: NodeID
+  /// The inputs and the targets, whose first axis is the batch.
+  public let data: [NodeID]
+  private let isTrainable: [Bool]
 
   /// The graph of a measure of a model trained with a loss.
   public init(_ model: any Model, loss: Loss, measure: Measure = .loss, batch: Int) {
@@ -30,13 +33,23 @@ public struct ItemGraph: Sendable {
     let inputs = graph.input(Self.inputsLabel, Shape([batch]).appending(model.inputShape))
     let targets =
       loss.takesLabels
-      ? graph.indexInput(Self.targetsLabel, [batch])
-      : graph.input(Self.targetsLabel, Shape([batch]).appending(model.outputShape))
+      ? graph.indexInput(Self.targetsLabel, Shape([batch]).appending(model.targetShape(loss)))
+      : graph.input(Self.targetsLabel, Shape([batch]).appending(model.targetShape(loss)))
     var parameters: [NodeID] = []
     for entry in model.layout.entries { parameters.append(graph.input(entry.name, entry.shape)) }
     self.parameters = parameters
+    isTrainable = model.layout.entries.map(\.isTrainable)
+    data = [inputs, targets]
     outputs = model.outputs(&graph, inputs: inputs, parameters: parameters)
     values = measure.perItem(&graph, outputs, targets)
+  }
+
+  /// Adds the gradients of Σ seed · values by each parameter; zeros for those that are not trained.
+  public mutating func gradients(seed: NodeID) -> [NodeID] {
+    let gradients = graph.gradient(of: values, withRespectTo: parameters, seed: seed)
+    return zip(gradients, isTrainable).map { gradient, isTrainable in
+      isTrainable ? gradient : graph.constant(0, graph.shape(gradient))
+    }
   }
 }
 

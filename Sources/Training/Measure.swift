@@ -30,7 +30,7 @@ public enum Measure: String, CaseIterable, Sendable {
   /// Whether the measure needs class labels.
   public var needsLabels: Bool { self != .loss }
 
-  /// Adds the measure `[B]` of outputs `[B, C]`.
+  /// Adds the measure `[B]` of outputs `[B, …, C]`; over the positions of a sequence as the loss does.
   public func perItem(
     _ graph: inout Graph, outputs: NodeID, targets: NodeID, loss: Loss
   ) -> NodeID {
@@ -38,12 +38,21 @@ public enum Measure: String, CaseIterable, Sendable {
     case .loss:
       return loss.perItem(&graph, outputs: outputs, targets: targets)
     case .logit:
-      return graph.pick(outputs, targets)
+      return loss.overPositions(
+        &graph, graph.pick(outputs, targets), outputs: outputs, targets: targets)
     case .margin:
       let others = graph.exclude(outputs, targets, value: -.infinity)
-      return graph.subtract(graph.pick(outputs, targets), graph.logSumExp(others))
+      var margin = graph.subtract(graph.pick(outputs, targets), graph.logSumExp(others))
+      if graph.shape(margin).rank > 1 {
+        // Positions without a label have none of these either.
+        let labelled = graph.pick(graph.constant(1, graph.shape(outputs)), targets)
+        margin = graph.multiply(margin, labelled)
+      }
+      return loss.overPositions(&graph, margin, outputs: outputs, targets: targets)
     case .logProbability:
-      return graph.negate(graph.crossEntropy(outputs, labels: targets))
+      return graph.negate(
+        loss.overPositions(
+          &graph, graph.crossEntropy(outputs, labels: targets), outputs: outputs, targets: targets))
     }
   }
 }

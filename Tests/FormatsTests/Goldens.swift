@@ -169,6 +169,37 @@ enum Golden {
     0gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAAAA
     AAAAAAAAAPA/
     """
+  // np.array([1, -3], ml_dtypes.bfloat16)
+  static let npyBrain = """
+    k05VTVBZAQB2AHsnZGVzY3InOiAnPFYyJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsKSwgfS
+    AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAqAP0DA
+    """
+  // numpy.savez of x, six as <f4, and of layer/y
+  static let npzStored = """
+    UEsDBC0AAAAAAAAAIQDMaSpp//////////8FABQAeC5ucHkBABAAmAAAAAAAAACYAAAAAAAAAJNOVU1QWQEAdgB7J2
+    Rlc2NyJzogJzxmNCcsICdmb3J0cmFuX29yZGVyJzogRmFsc2UsICdzaGFwZSc6ICgyLCAzKSwgfSAgICAgICAgICAg
+    ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAKAAAAAAAAgD8AAABAAABAQAAAgE
+    AAAMhCUEsDBC0AAAAAAAAAIQBViStv//////////8LABQAbGF5ZXIveS5ucHkBABAAkAAAAAAAAACQAAAAAAAAAJNO
+    VU1QWQEAdgB7J2Rlc2NyJzogJzxpOCcsICdmb3J0cmFuX29yZGVyJzogRmFsc2UsICdzaGFwZSc6ICgyLCksIH0gIC
+    AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAKBwAAAAAAAAD3
+    /////////1BLAQItAy0AAAAAAAAAIQDMaSppmAAAAJgAAAAFAAAAAAAAAAAAAACAAQAAAAB4Lm5weVBLAQItAy0AAA
+    AAAAAAIQBViStvkAAAAJAAAAALAAAAAAAAAAAAAACAAc8AAABsYXllci95Lm5weVBLBQYAAAAAAgACAGwAAACcAQAA
+    AAA=
+    """
+  // the same by numpy.savez_compressed
+  static let npzDeflated = """
+    UEsDBC0AAAAIAAAAIQDMaSpp//////////8FABQAeC5ucHkBABAAmAAAAAAAAABVAAAAAAAAAJvsF+obEMnIUMZQrZ
+    6SWpxcpG6loG6TZqKuo6Cell9UUpSYF59flJIKEndLzClOBYoXZyQWpAL5GkY6CsaaOgq1CmQDLgYwaLAHEg5ABMQN
+    QHzCCQBQSwMELQAAAAgAAAAhAFWJK2///////////wsAFABsYXllci95Lm5weQEAEACQAAAAAAAAAEsAAAAAAAAAm+
+    wX6hsQychQxlCtnpJanFykbqWgbpNpoa6joJ6WX1RSlJgXn1+UkgoSd0vMKU4FihdnJBakAvkaRjqaOgq1ChQALnYG
+    CPj+HwIAUEsBAi0DLQAAAAgAAAAhAMxpKmlVAAAAmAAAAAUAAAAAAAAAAAAAAIABAAAAAHgubnB5UEsBAi0DLQAAAA
+    gAAAAhAFWJK29LAAAAkAAAAAsAAAAAAAAAAAAAAIABjAAAAGxheWVyL3kubnB5UEsFBgAAAAACAAIAbAAAABQBAAAA
+    AA==
+    """
+  // numpy.savez of nothing
+  static let npzNone = """
+    UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==
+    """
   // one array of each common type, with metadata
   static let safetensors = """
     UAIAAAAAAAB7Il9fbWV0YWRhdGFfXyI6eyJtYWRlIGJ5IjoiYSBcInRlc3RcIlxuIn0sInN0ZXBzIjp7ImR0eXBlIj
@@ -258,6 +289,10 @@ enum Golden {
     ("npyStructured", npyStructured),
     ("npyText", npyText),
     ("npyComplex", npyComplex),
+    ("npyBrain", npyBrain),
+    ("npzStored", npzStored),
+    ("npzDeflated", npzDeflated),
+    ("npzNone", npzNone),
     ("safetensors", safetensors),
     ("safetensorsNone", safetensorsNone),
     ("idxBytes", idxBytes),

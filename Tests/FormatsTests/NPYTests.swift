@@ -94,6 +94,11 @@ struct NPYTests {
       object?.description
         == "o.npy: byte 20: found the type “|O”, expected b1, i1 to i8, u1 to u8, f2, f4 or f8; "
         + "it can run code when opened: save an array of numbers instead")
+    let brain = #expect(throws: FormatError.self) {
+      try NPY.read(ByteSource(golden: Golden.npyBrain))
+    }
+    #expect(brain?.found == "the type “<V2”")
+    #expect(brain?.remedy.contains("these may be bfloat16") == true)
     for golden in [Golden.npyStructured, Golden.npyText, Golden.npyComplex] {
       let error = #expect(throws: FormatError.self) { try NPY.read(ByteSource(golden: golden)) }
       #expect(error?.kind == .malformed)

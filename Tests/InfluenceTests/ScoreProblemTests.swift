@@ -94,7 +94,7 @@ import Training
   /// Factors are rows of items: what lies in front of the batch would be taken for items.
   @Test func aLayerWhoseOutermostAxisIsNotTheBatchIsRefused() {
     let problem = SmallProblem(model: PositionsFirstModel()).make(Float.self)
-    #expect(refusal(problem).hasPrefix("the parameter weight meets the data in a product of shape"))
+    #expect(refusal(problem).hasPrefix("the parameter weight meets the data in matmul"))
     #expect(refusal(problem).contains("whose outermost axis is not the batch"))
   }
 

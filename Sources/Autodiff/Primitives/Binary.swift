@@ -97,11 +97,12 @@ public struct Binary: Primitive {
   public var elementwise: ElementwiseFunction? { .binary(function) }
 
   /// What is added to each example once has the cotangent itself for its gradient.
-  public func factor(_ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int) -> Factor?
-  {
+  public func factor(
+    _ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int, size: Int
+  ) -> Factor? {
     let (own, result) = (graph.shape(operands[operand]), graph.shape(cotangent))
-    guard function == .add, result.rank >= 2, own.rank < result.rank,
-      own.count * result[0] == result.count
+    guard function == .add, result.rank >= 2, own.rank < result.rank, result[0] == size,
+      own.count * size == result.count
     else { return nil }
     return Factor(parameter: operands[operand], form: .whole, cotangent: cotangent)
   }

@@ -74,9 +74,12 @@ public struct Gather: Primitive {
   }
 
   /// Tokens looked up in an embedding.
-  public func factor(_ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int) -> Factor?
-  {
-    guard operand == 0, sharedAxes == 0, graph.shape(operands[0]).rank == 2 else { return nil }
+  public func factor(
+    _ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int, size: Int
+  ) -> Factor? {
+    guard operand == 0, sharedAxes == 0, graph.shape(operands[0]).rank == 2,
+      graph.shape(operands[1])[0] == size
+    else { return nil }
     return Factor(
       parameter: operands[0], form: .rows(indices: operands[1]), cotangent: cotangent)
   }

@@ -102,24 +102,27 @@ public struct MatMul: Primitive {
   }
 
   /// A weight, perhaps one for each group, on either side of the activations.
-  public func factor(_ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int) -> Factor?
-  {
+  public func factor(
+    _ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int, size: Int
+  ) -> Factor? {
     let (weight, data) = (graph.shape(operands[operand]), graph.shape(operands[1 - operand]))
     let result = graph.shape(cotangent)
     let groups = weight.dropLast(2).extents.drop { $0 == 1 }
     if data.rank == 2 {
-      // Each row is an example.
-      guard operand == 1, !transposeA, groups.isEmpty else { return nil }
+      // Each row is a position of an example.
+      guard operand == 1, !transposeA, groups.isEmpty, data[0] % size == 0 else { return nil }
       return Factor(
         parameter: operands[1],
         form: .product(
           FactorProduct(
-            activation: operands[0], blocks: 1, groups: 1, positions: 1, inputs: data[-1],
+            activation: operands[0], blocks: 1, groups: 1, positions: data[0] / size,
+            inputs: data[-1],
             outputs: result[-1], isOutputsFirst: transposeB, hasActivationColumns: false,
             hasCotangentColumns: false)), cotangent: cotangent)
     }
     let front = data.extents.dropLast(2).dropFirst()
-    guard groups.count <= front.count, Array(front.suffix(groups.count)) == Array(groups),
+    guard data[0] == size, groups.count <= front.count,
+      Array(front.suffix(groups.count)) == Array(groups),
       result.rank == data.rank
     else { return nil }
     let hasColumns = operand == 0 ? !transposeB : transposeA

@@ -133,8 +133,11 @@ extension Graph {
       isData[id.index] ? shape(id).suffix(shape(id).rank - 1) : shape(id)
     }
     let shapes = node.operands.map(single)
-    guard !(node.primitive is MatMul) || shapes.allSatisfy({ $0.rank >= 2 }) else {
-      throw .noFactors(parameter: label(node.operands[0]), primitive: MatMul.name)
+    let hasBatch = ([id] + node.operands).allSatisfy { !isData[$0.index] || shape($0)[0] == size }
+    guard hasBatch, !(node.primitive is MatMul) || shapes.allSatisfy({ $0.rank >= 2 }) else {
+      let parameter = node.operands.first { self[$0].primitive is Input && !isData[$0.index] }
+      throw .noFactors(
+        parameter: label(parameter ?? id), primitive: type(of: node.primitive).name)
     }
     return node.primitive.batched(
       &self, operands: node.operands.map(place), single: shapes, result: single(id), size: size)
@@ -146,12 +149,21 @@ extension Graph {
   ) throws(GraphError) -> Factor {
     let node = self[id]
     if let factor = node.primitive.factor(
-      self, operands: node.operands, cotangent: cotangent, operand: operand)
+      self, operands: node.operands, cotangent: cotangent, operand: operand, size: size)
     {
       return factor
     }
     let parameter = node.operands[operand]
     let whole = Shape([size]).appending(shape(parameter))
+    if (node.primitive as? Binary)?.function == .add, shape(parameter) == [node.shape[-1]],
+      node.shape.rank >= 2, node.shape[0] % size == 0
+    {
+      // A bias; positions may be folded into the first axis.
+      let positions = node.shape.count / node.shape[-1] / size
+      let rows = reshape(cotangent, to: [size, positions, node.shape[-1]])
+      return Factor(
+        parameter: parameter, form: .whole, cotangent: sum(rows, axes: [-2]))
+    }
     // A broadcast of its own even for a batch of one, where it changes no element.
     let copy = add(Broadcast(from: shape(parameter), to: whole), parameter)
     let batched = try batching(id, size: size, isData: isData) { $0 == parameter ? copy : $0 }

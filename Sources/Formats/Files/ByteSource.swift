@@ -19,6 +19,8 @@ public struct ByteSource: Sendable {
   /// The number of bytes.
   public let count: Int
   private let storage: Storage
+  /// Where the first byte stands in the storage.
+  private let start: Int
 
   /// The bytes of a file.
   ///
@@ -28,22 +30,48 @@ public struct ByteSource: Sendable {
     self.init(path, count, .file(file))
   }
 
+  /// The bytes of a file that another file names, inside a folder.
+  ///
+  /// - Throws: `FormatError` where the path leads out, or is a link of any kind, as what stands
+  ///   behind one was not meant to be read by that name.
+  init(
+    _ relative: String, inside folder: String, namedBy file: String
+  ) throws(FormatError) {
+    let path = try ContainedPath.resolve(
+      relative, inside: folder, namedBy: file, followingLinks: false)
+    let (opened, count) = try OpenFile.reading(path, followingLinks: false)
+    self.init(path, count, .file(opened))
+  }
+
   /// Bytes in memory.
   public init(_ bytes: [UInt8], name: String) { self.init(name, bytes.count, .bytes(bytes)) }
 
   /// The bytes of an array's elements in memory.
-  init(_ elements: [Float]) { self.init("", elements.count * 4, .floats(elements)) }
+  init(_ elements: [Float], name: String = "") {
+    self.init(name, elements.count * 4, .floats(elements))
+  }
   /// The bytes of an array's elements in memory.
   init(_ elements: [Double], name: String = "") {
     self.init(name, elements.count * 8, .doubles(elements))
   }
   /// The bytes of an array's elements in memory.
-  init(_ elements: [Int64]) { self.init("", elements.count * 8, .integers(elements)) }
+  init(_ elements: [Int64], name: String = "") {
+    self.init(name, elements.count * 8, .integers(elements))
+  }
 
-  private init(_ name: String, _ count: Int, _ storage: Storage) {
+  private init(_ name: String, _ count: Int, _ storage: Storage, from start: Int = 0) {
     self.name = name
     self.count = count
     self.storage = storage
+    self.start = start
+  }
+
+  /// Some of the bytes as a source of their own, which counts from 0.
+  ///
+  /// - Precondition: The range is inside this source.
+  func part(_ range: Range<Int>, name: String) -> ByteSource {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count, "\(range) of \(count) bytes")
+    return ByteSource(name, range.count, storage, from: start + range.lowerBound)
   }
 
   /// Fills the buffer with the bytes from this offset.
@@ -52,11 +80,11 @@ public struct ByteSource: Sendable {
       throw truncated(at: offset, needing: buffer.count)
     }
     func copy(_ bytes: UnsafeRawBufferPointer) {
-      let part = bytes[offset..<offset + buffer.count]
+      let part = bytes[start + offset..<start + offset + buffer.count]
       buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: part))
     }
     switch storage {
-    case .file(let file): try file.read(at: offset, into: buffer)
+    case .file(let file): try file.read(at: start + offset, into: buffer)
     case .bytes(let elements): elements.withUnsafeBytes(copy)
     case .floats(let elements): elements.withUnsafeBytes(copy)
     case .doubles(let elements): elements.withUnsafeBytes(copy)

@@ -8,11 +8,12 @@ public enum ContainedPath {
   ///   - relative: The path that was read, relative to the folder.
   ///   - folder: The folder that it must not leave, by `..` or by a symbolic link.
   ///   - file: The file in which the path was read, for the error.
+  ///   - followingLinks: Whether symbolic links inside the folder are allowed.
   /// - Returns: An absolute path without links.
   /// - Throws: `FormatError` of kind `malformed` where the path leads out, of kind `missing` where
   ///   there is nothing.
   public static func resolve(
-    _ relative: String, inside folder: String, namedBy file: String
+    _ relative: String, inside folder: String, namedBy file: String, followingLinks: Bool = true
   ) throws(FormatError) -> String {
     func refused(_ reason: String) -> FormatError {
       FormatError(
@@ -31,6 +32,10 @@ public enum ContainedPath {
     let resolved = try real(folder + "/" + relative, namedBy: file)
     let prefix = root == "/" ? root : root + "/"
     guard resolved.utf8.starts(with: prefix.utf8) else { throw refused("is a link that leads out") }
+    let below = steps.filter { !$0.elementsEqual(".".utf8) }.joined(separator: "/".utf8)
+    guard followingLinks || resolved.utf8.dropFirst(prefix.utf8.count).elementsEqual(below) else {
+      throw refused("is a symbolic link")
+    }
     return resolved
   }
 

@@ -26,9 +26,14 @@ final class OpenFile: Sendable {
   }
 
   /// Opens a regular file for reading.
-  static func reading(_ path: String) throws(FormatError) -> (file: OpenFile, count: Int) {
+  ///
+  /// - Parameter followingLinks: Whether it may be a symbolic link, or have further names.
+  static func reading(
+    _ path: String, followingLinks: Bool = true
+  ) throws(FormatError) -> (file: OpenFile, count: Int) {
     // Without O_NONBLOCK a named pipe without a writer would hang here.
-    guard let file = open(path, O_RDONLY | O_NONBLOCK) else {
+    let flags = O_RDONLY | O_NONBLOCK | (followingLinks ? 0 : O_NOFOLLOW)
+    guard let file = open(path, flags) else {
       throw FormatError(.missing, file: path, found: "cannot be opened: \(lastFailure)")
     }
     var status = stat()
@@ -38,6 +43,11 @@ final class OpenFile: Sendable {
     guard status.st_mode & S_IFMT == S_IFREG else {
       let kind = status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "a pipe or a device"
       throw FormatError(.malformed, file: path, found: kind, expected: "a file")
+    }
+    guard followingLinks || status.st_nlink == 1 else {
+      throw FormatError(
+        .malformed, file: path, found: "a file with \(status.st_nlink) names (hard links)",
+        expected: "a file of its own", remedy: "put a copy of the file there")
     }
     return (file, Int(status.st_size))
   }

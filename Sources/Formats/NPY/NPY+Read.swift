@@ -5,6 +5,30 @@ extension NPY {
   ///
   /// - Throws: `FormatError` for anything but a whole file of one array of numbers or booleans.
   public static func read(_ source: ByteSource) throws(FormatError) -> StoredArray {
+    let (header, offset) = try header(of: source)
+    let shape = try header.shape(in: source)
+    let array = try StoredArray(
+      shape, header.elementType, in: source, at: offset, bigEndian: header.bigEndian,
+      columnMajor: header.columnMajor)
+    guard array.byteCount == source.count - offset else {
+      throw source.malformed(
+        at: .byte(offset + array.byteCount), found: "more bytes",
+        expected: "the end of an array of shape \(shape)", remedy: "save one array in a file")
+    }
+    return array
+  }
+
+  /// The size that a whole file has by its first bytes, ``largestStart`` of them or all.
+  static func byteCount(from start: ByteSource) throws(FormatError) -> Int {
+    let (header, offset) = try header(of: start)
+    let elements = try header.shape(in: start).count
+    let (size, overflow) = elements.multipliedReportingOverflow(by: header.elementType.byteCount)
+    let (sum, carry) = size.addingReportingOverflow(offset)
+    return overflow || carry ? Int.max : sum
+  }
+
+  /// What the header says, and where the elements begin.
+  private static func header(of source: ByteSource) throws(FormatError) -> (Header, Int) {
     var reader = ByteReader(try source.prefix(12), file: source.name)
     guard reader.remaining >= magic.count,
       try reader.take(magic.count, of: "magic").elementsEqual(magic)
@@ -32,31 +56,21 @@ extension NPY {
     let start = reader.offset
     var literal = ByteReader(
       try source.bytes(length, at: start), file: source.name, at: start)
-    let header = try Header(&literal)
-    return try array(header, in: source, at: start + length)
-  }
-
-  private static func array(
-    _ header: Header, in source: ByteSource, at offset: Int
-  ) throws(FormatError) -> StoredArray {
-    guard let shape = Shape(declared: header.extents) else {
-      throw source.malformed(
-        found: "the shape \(header.extents)",
-        expected: "at most \(Shape.largestRank) axes and 2^63 elements")
-    }
-    let array = try StoredArray(
-      shape, header.elementType, in: source, at: offset, bigEndian: header.bigEndian,
-      columnMajor: header.columnMajor)
-    guard array.byteCount == source.count - offset else {
-      throw source.malformed(
-        at: .byte(offset + array.byteCount), found: "more bytes",
-        expected: "the end of an array of shape \(shape)", remedy: "save one array in a file")
-    }
-    return array
+    return (try Header(&literal), start + length)
   }
 }
 
 extension NPY.Header {
+  /// The shape, where there can be such an array.
+  fileprivate func shape(in source: ByteSource) throws(FormatError) -> Shape {
+    guard let shape = Shape(declared: extents) else {
+      throw source.malformed(
+        found: "the shape \(extents)",
+        expected: "at most \(Shape.largestRank) axes and 2^63 elements")
+    }
+    return shape
+  }
+
   /// Parses the header, a Python dictionary with exactly three keys.
   init(_ reader: inout ByteReader) throws(FormatError) {
     var type: (ElementType, bigEndian: Bool)?
@@ -114,9 +128,13 @@ extension NPY.Header {
       "<>".contains(order) || order == "|" && type.byteCount == 1
     else {
       let remedy =
-        code.contains("O")
-        ? "it can run code when opened: save an array of numbers instead"
-        : "convert it first, for instance with array.astype('float32')"
+        switch code {
+        case _ where code.contains("O"):
+          "it can run code when opened: save an array of numbers instead"
+        case "<V2", "|V2":
+          "these may be bfloat16, which numpy cannot name: save array.astype('float32')"
+        default: "convert it first, for instance with array.astype('float32')"
+        }
       throw start.malformed(
         found: "the type \(FormatError.quoted(code))",
         expected: "b1, i1 to i8, u1 to u8, f2, f4 or f8", remedy: remedy)

@@ -5,6 +5,8 @@ public enum NPY {
 
   /// The longest header that is read, as in numpy.
   static let largestHeader = 10_000
+  /// The most bytes before the elements: magic, version, length and header.
+  static let largestStart = 12 + largestHeader
 
   /// What the header says.
   struct Header: Equatable {

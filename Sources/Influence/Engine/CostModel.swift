@@ -1,4 +1,5 @@
-import TensorCore
+import Autodiff
+import Training
 
 /// The ways to take inner products of two sides' gradients in one term.
 enum ProductPath: String, CaseIterable, Sendable {
@@ -22,25 +23,48 @@ struct CostModel: Sendable {
   let queries: Int
 
   func path(for term: FactorTerm) -> ProductPath {
-    let inputs = max(term.inputs, 1)
-    let positions = term.uses.reduce(0) { $0 + $1.positions }
-    let gradient = inputs * term.outputs
-    let materialized = 2 * gradient * queries + 2 * positions * gradient
-    let contraction = 2 * positions * gradient * queries
+    let materialized = gradientOperations(term) + 2 * term.gradientCount * queries
+    let contraction = term.allowsContraction ? contractionOperations(term) * queries : .max
     let best: ProductPath = contraction < materialized ? .contraction : .materialized
-    guard term.isRankOne else { return best }
-    return 2 * (inputs + term.outputs) * queries <= min(materialized, contraction) ? .ghost : best
+    guard let rows = term.rankOne else { return best }
+    return 2 * (rows.inputs + rows.outputs) * queries <= min(materialized, contraction)
+      ? .ghost : best
   }
 
   /// Floating-point operations of a term for one item and all queries.
   func operations(_ term: FactorTerm) -> Double {
-    let inputs = Double(max(term.inputs, 1))
-    let outputs = Double(term.outputs)
-    let positions = Double(term.uses.reduce(0) { $0 + $1.positions })
     switch path(for: term) {
-    case .ghost: return 2 * (inputs + outputs) * Double(queries)
-    case .materialized: return 2 * inputs * outputs * (Double(queries) + positions)
-    case .contraction: return 2 * inputs * outputs * positions * Double(queries)
+    case .ghost:
+      2 * Double((term.rankOne?.inputs ?? 0) + (term.rankOne?.outputs ?? 0)) * Double(queries)
+    case .materialized:
+      Double(gradientOperations(term)) + 2 * Double(term.gradientCount) * Double(queries)
+    case .contraction: Double(contractionOperations(term)) * Double(queries)
+    }
+  }
+
+  /// What forming an item's gradient takes.
+  private func gradientOperations(_ term: FactorTerm) -> Int {
+    term.uses.reduce(0) { sum, use in
+      switch use.form {
+      case .product(_, let product):
+        sum + 2 * product.blocks * product.groups * product.positions * product.inputs
+          * product.outputs
+      case .rows(_, let positions, let width): sum + positions * width
+      case .whole: sum
+      }
+    }
+  }
+
+  /// What one query takes for an item.
+  private func contractionOperations(_ term: FactorTerm) -> Int {
+    term.uses.reduce(0) { sum, use in
+      switch use.form {
+      case .product(_, let product):
+        sum + 2 * product.positions * (product.inputs + 1) * product.outputs
+      // A row at a time, far from a matrix product's rate.
+      case .rows(_, let positions, let width): sum + 8 * positions * width
+      case .whole: sum + 2 * term.gradientCount
+      }
     }
   }
 }

@@ -15,7 +15,7 @@ struct CheckpointPointers<Scalar: TensorScalar> {
   /// `[P]`.
   let parameters: UnsafePointer<Scalar>
   let weight: WeightedCheckpoint<Scalar>.Weight
-  /// The weights that meet sparse inputs, as ``FactorPlan/inputWeights`` lists them.
+  /// The weights that meet sparse inputs, as ``GradientFactors/inputWeights`` lists them.
   let inputWeights: [TransposedPanels<Scalar>]
 
   /// Whether no item's score can come from here, as from the parameters after the last step.
@@ -68,9 +68,13 @@ final class FactorWorker<Scalar: TensorScalar> {
   // divides by.
   private lazy var paddedInputs = AlignedBuffer<Scalar>(
     plan.batch * plan.inputCount, filledWith: 0)
-  private lazy var paddedLabels = AlignedBuffer<Int32>(plan.batch, filledWith: -100)
+  private lazy var paddedLabels = AlignedBuffer<Int32>(
+    plan.batch * plan.targetCount, filledWith: -100)
   private lazy var paddedValues = AlignedBuffer<Scalar>(
     plan.batch * plan.targetCount, filledWith: 0)
+  /// One term's gradient of one item, where norms need it.
+  lazy var gradient = AlignedBuffer<Scalar>(
+    plan.terms.map(\.gradientCount).max() ?? 0, filledWith: 0)
   private var currentInputs: UnsafePointer<Scalar>?
   /// The nonzeros of the batch's inputs, where zeros are to be skipped.
   let sparseInputs: SparseRows<Scalar>?
@@ -82,11 +86,11 @@ final class FactorWorker<Scalar: TensorScalar> {
     workspace = plan.plan.makeWorkspace()
     sparseInputs =
       plan.hasSparseInputs ? SparseRows(rows: plan.batch, columns: plan.inputCount) : nil
-    inputProducts = plan.inputWeights.map {
+    inputProducts = plan.factors.inputWeights.map {
       AlignedBuffer(plan.batch * $0.shape[0], filledWith: 0)
     }
-    for (weight, product) in zip(plan.inputWeights, inputProducts) {
-      if let slot = plan.plan.input(FactorPlan<Scalar>.productLabel(weight)) {
+    for (weight, product) in zip(plan.factors.inputWeights, inputProducts) {
+      if let slot = plan.plan.input(GradientFactors<Scalar>.productLabel(weight)) {
         workspace.bind(slot, to: UnsafePointer(product.base))
       }
     }
@@ -94,7 +98,7 @@ final class FactorWorker<Scalar: TensorScalar> {
 
   /// Elements of memory that a worker takes, the plan's workspace included.
   static func memoryCount(_ plan: FactorPlan<Scalar>) -> Int {
-    let products = plan.inputWeights.reduce(0) { $0 + plan.batch * $1.shape[0] }
+    let products = plan.factors.inputWeights.reduce(0) { $0 + plan.batch * $1.shape[0] }
     let sparse =
       plan.hasSparseInputs
       ? SparseRows<Scalar>.memoryCount(rows: plan.batch, columns: plan.inputCount) : 0
@@ -108,11 +112,11 @@ final class FactorWorker<Scalar: TensorScalar> {
   func load(_ items: ItemPointers<Scalar>, _ range: Range<Int>) {
     let (inputCount, targetCount) = (plan.inputCount, plan.targetCount)
     var inputs = items.inputs + range.lowerBound * inputCount
-    var labels = items.labels.map { $0 + range.lowerBound }
+    var labels = items.labels.map { $0 + range.lowerBound * targetCount }
     var values = items.values.map { $0 + range.lowerBound * targetCount }
     if range.count < plan.batch {
       inputs = fill(paddedInputs, from: inputs, range.count, width: inputCount)
-      labels = labels.map { fill(paddedLabels, from: $0, range.count, width: 1) }
+      labels = labels.map { fill(paddedLabels, from: $0, range.count, width: targetCount) }
       values = values.map { fill(paddedValues, from: $0, range.count, width: targetCount) }
     }
     currentInputs = inputs
@@ -145,31 +149,35 @@ final class FactorWorker<Scalar: TensorScalar> {
     return UnsafePointer(memory.base)
   }
 
-  /// The rows of a source after a run, `[B, …]`.
-  func rows(_ source: FactorSource) -> UnsafePointer<Scalar> {
-    let rows: UnsafePointer<Scalar>? =
-      switch source {
-      case .inputs: currentInputs
-      case .output(let output): workspace.output(output).baseAddress
-      }
+  /// The numbers of all sources after a run.
+  var rows: FactorRows<Scalar> { FactorRows(base: plan.factors.sources.indices.map(rows)) }
+
+  /// The numbers of a source after a run, `[B, count]`.
+  func rows(_ source: Int) -> UnsafePointer<Scalar> {
+    let rows =
+      plan.factors.sources[source].output.map { workspace.output($0).baseAddress } ?? currentInputs
     guard let rows else { preconditionFailure("factors are read before a batch has run") }
     return rows
   }
 
   /// Multiplies the gradients of the batch's items by `[B]` weights, in place.
   func scaleCotangents(by weights: UnsafePointer<Scalar>) {
-    var scaled: Set<FactorSource> = []
+    var scaled: Set<Int> = []
     for term in plan.terms {
-      for use in term.uses {
-        let (source, width) =
-          use.isSwapped ? (use.activation, term.inputs) : (use.cotangent, term.outputs)
-        guard let source, scaled.insert(source).inserted else { continue }
+      for use in term.uses + [term.bias].compactMap({ $0 })
+      where scaled.insert(use.cotangent).inserted {
         Scalar.scaleRows(
-          plan.batch, width * use.positions, weights, UnsafeMutablePointer(mutating: rows(source)))
+          plan.batch, plan.factors.sources[use.cotangent].count, weights,
+          UnsafeMutablePointer(mutating: rows(use.cotangent)))
       }
     }
   }
 
   /// The measure of each item of the batch.
-  var values: UnsafePointer<Scalar> { rows(.output(plan.valuesOutput)) }
+  var values: UnsafePointer<Scalar> {
+    guard let values = workspace.output(0).baseAddress else {
+      preconditionFailure("a batch of no items")
+    }
+    return UnsafePointer(values)
+  }
 }

@@ -1,5 +1,6 @@
 import Autodiff
 import TensorCore
+import Training
 
 /// One thread's memory for inner products of a block of items with all queries.
 final class PairwiseWorker<Scalar: TensorScalar> {
@@ -51,7 +52,10 @@ final class PairwiseWorker<Scalar: TensorScalar> {
   }
 
   private static func contractionCount(_ term: FactorTerm, _ batch: Int) -> Int {
-    batch * (term.uses.map(\.positions).max() ?? 1) * term.outputs
+    let widest = term.uses.map { use in
+      if case .product(_, let product) = use.form { use.positions * product.outputs } else { 0 }
+    }
+    return batch * (widest.max() ?? 0)
   }
 
   /// Scores a block of items against every query into ``scores``.
@@ -74,8 +78,10 @@ final class PairwiseWorker<Scalar: TensorScalar> {
       var isFirst = !hasScores
       for index in plan.terms.indices where paths[index] == .materialized {
         let term = plan.terms[index]
+        let sources = factors.rows
         for row in 0..<plan.batch {
-          factors.materialize(term, row: row, into: gradients.base + row * term.gradientCount)
+          factors.addGradient(
+            term, row: row, of: sources, beta: 0, to: gradients.base + row * term.gradientCount)
         }
         for tile in 0..<tiles.number {
           product(term, queries.terms[number][index], tiles[tile], isFirst: isFirst)
@@ -132,36 +138,32 @@ final class PairwiseWorker<Scalar: TensorScalar> {
     _ term: FactorTerm, _ kept: QueryTerm<Scalar>, _ queries: QuerySide<Scalar>,
     _ tile: Range<Int>, needsInputGram: Bool, isFirst: Bool
   ) {
-    guard let cotangents = kept.cotangent else { return }
+    guard let cotangents = kept.cotangent, let own = term.rankOne else { return }
     let batch = factors.plan.batch
-    let use = term.uses[0]
     let count = tile.count * batch
     let target = rows(tile)
     let products = isFirst ? target : second.base
     multiply(
-      cotangents.base + tile.lowerBound * term.outputs, factors.rows(use.cotangent),
-      queries: tile.count, inner: term.outputs, into: products)
-    guard let activation = use.activation else {
+      cotangents.base + tile.lowerBound * own.outputs, factors.rows(own.cotangent),
+      queries: tile.count, inner: own.outputs, into: products)
+    guard let activation = own.activation else {
       if !isFirst { Scalar.axpy(count, 1, products, target) }
       return
     }
+    let isInput = factors.plan.isInput(activation)
     var gram = first.base
-    if activation == .inputs, let inputGram {
-      gram = inputGram.base + tile.lowerBound * batch
-    }
-    if activation != .inputs || inputGram == nil || needsInputGram {
-      if activation == .inputs, let sparse = factors.sparseInputs,
-        let transposed = queries.transposedInputs
-      {
+    if isInput, let inputGram { gram = inputGram.base + tile.lowerBound * batch }
+    if !isInput || inputGram == nil || needsInputGram {
+      if isInput, let sparse = factors.sparseInputs, let transposed = queries.transposedInputs {
         sparse.transposedProduct(transposed, tile, into: gram)
       } else {
-        let own = kept.activation ?? queries.inputs
+        let other = kept.activation ?? queries.inputs
         multiply(
-          own.base + tile.lowerBound * term.inputs, factors.rows(activation), queries: tile.count,
-          inner: term.inputs, into: gram)
+          other.base + tile.lowerBound * own.inputs, factors.rows(activation),
+          queries: tile.count, inner: own.inputs, into: gram)
       }
     }
-    let one: Scalar = term.hasBias ? 1 : 0
+    let one: Scalar = own.hasBias ? 1 : 0
     if isFirst {
       Scalar.multiplyBySum(count, gram, one, target)
     } else {
@@ -185,34 +187,49 @@ final class PairwiseWorker<Scalar: TensorScalar> {
   ) {
     guard let own = kept.gradient else { return }
     let batch = factors.plan.batch
-    let (inputs, outputs) = (term.inputs, term.outputs)
     if isFirst { rows(tile).update(repeating: 0, count: tile.count * batch) }
     for query in tile {
       let gradient = own.base + query * term.gradientCount
-      let bias = gradient + outputs * inputs
       let target = scores.base + query * batch
-      for use in term.uses {
-        let width = use.positions * outputs
-        let pushed = gradients.base
-        if let activation = use.activation {
-          MatrixProduct.gemm(
-            UnsafeBufferPointer(
-              start: factors.rows(activation), count: batch * use.positions * inputs),
-            UnsafeBufferPointer(start: gradient, count: outputs * inputs), transposeB: true,
-            m: batch * use.positions, n: outputs, k: inputs,
-            into: UnsafeMutableBufferPointer(start: pushed, count: batch * width))
-        } else {
-          pushed.update(repeating: 0, count: batch * width)
+      for use in term.uses { contract(use, with: gradient, into: target) }
+      if let bias = term.bias { contract(bias, with: gradient + term.parameterCount, into: target) }
+    }
+  }
+
+  /// Adds the inner products of a query's gradient with one part of each item's to `[B]` scores.
+  private func contract(
+    _ use: FactorUse, with gradient: UnsafePointer<Scalar>,
+    into target: UnsafeMutablePointer<Scalar>
+  ) {
+    let batch = factors.plan.batch
+    let cotangents = factors.rows(use.cotangent)
+    let width = factors.plan.factors.sources[use.cotangent].count
+    switch use.form {
+    case .whole:
+      for item in 0..<batch {
+        target[item] += Scalar.dot(width, gradient, cotangents + item * width)
+      }
+    case .rows(let indices, let positions, let columns):
+      let bound = Scalar(use.entry.shape.count / max(columns, 1))
+      for item in 0..<batch {
+        let chosen = factors.rows(indices) + item * positions
+        for position in 0..<positions where chosen[position] >= 0 && chosen[position] < bound {
+          target[item] += Scalar.dot(
+            columns, gradient + Int(chosen[position]) * columns,
+            cotangents + item * width + position * columns)
         }
-        if term.hasBias || use.activation == nil {
-          for row in 0..<batch * use.positions {
-            Scalar.axpy(outputs, 1, bias, pushed + row * outputs)
-          }
-        }
-        let cotangents = factors.rows(use.cotangent)
-        for item in 0..<batch {
-          target[item] += Scalar.dot(width, pushed + item * width, cotangents + item * width)
-        }
+      }
+    case .product(let activation, let product):
+      let (inputs, outputs) = (product.inputs, product.outputs)
+      let pushed = gradients.base
+      MatrixProduct.gemm(
+        UnsafeBufferPointer(
+          start: factors.rows(activation), count: batch * product.positions * inputs),
+        UnsafeBufferPointer(start: gradient, count: outputs * inputs),
+        transposeB: product.isOutputsFirst, m: batch * product.positions, n: outputs, k: inputs,
+        into: UnsafeMutableBufferPointer(start: pushed, count: batch * width))
+      for item in 0..<batch {
+        target[item] += Scalar.dot(width, pushed + item * width, cotangents + item * width)
       }
     }
   }

@@ -21,8 +21,9 @@ extension QueryTerm {
           start: memory.base + range.lowerBound * width, count: range.count * width))
     }
     func areFinite(_ range: Range<Int>) -> Bool {
-      isFinite(cotangent, range, term.outputs) && isFinite(gradient, range, term.gradientCount)
-        && isFinite(activation, range, term.inputs)
+      isFinite(cotangent, range, term.rankOne?.outputs ?? 0)
+        && isFinite(gradient, range, term.gradientCount)
+        && isFinite(activation, range, term.rankOne?.inputs ?? 0)
     }
     return areFinite(rows) ? nil : rows.first { !areFinite($0..<$0 + 1) }
   }
@@ -62,8 +63,8 @@ struct QuerySide<Scalar: TensorScalar> {
     let gathered = terms.map { terms in
       zip(terms, plan.terms).map { kept, term in
         QueryTerm(
-          activation: rows(kept.activation, term.inputs),
-          cotangent: rows(kept.cotangent, term.outputs),
+          activation: rows(kept.activation, term.rankOne?.inputs ?? 0),
+          cotangent: rows(kept.cotangent, term.rankOne?.outputs ?? 0),
           gradient: rows(kept.gradient, term.gradientCount))
       }
     }
@@ -85,10 +86,9 @@ struct QuerySide<Scalar: TensorScalar> {
 
 extension FactorPlan {
   /// Elements of a query's row in the given term.
-  static func rowCount(_ term: FactorTerm, _ path: ProductPath) -> Int {
-    path.keepsQueryGradients
-      ? term.gradientCount
-      : term.outputs + (term.uses[0].activation == .inputs ? 0 : term.inputs)
+  func rowCount(_ term: FactorTerm, _ path: ProductPath) -> Int {
+    guard !path.keepsQueryGradients, let rows = term.rankOne else { return term.gradientCount }
+    return rows.outputs + (isInput(rows.activation) ? 0 : rows.inputs)
   }
 
   /// Runs the queries in batches and keeps what the paths need.
@@ -111,13 +111,13 @@ extension FactorPlan {
     for (number, checkpoint) in checkpoints.enumerated() {
       let kept = zip(terms, paths).map { term, path in
         var kept = QueryTerm<Scalar>()
-        if path.keepsQueryGradients {
-          kept.gradient = AlignedBuffer(rows * term.gradientCount, filledWith: 0)
-        } else {
-          kept.cotangent = AlignedBuffer(rows * term.outputs, filledWith: 0)
-          if let activation = term.uses[0].activation, activation != .inputs {
-            kept.activation = AlignedBuffer(rows * term.inputs, filledWith: 0)
+        if !path.keepsQueryGradients, let own = term.rankOne {
+          kept.cotangent = AlignedBuffer(rows * own.outputs, filledWith: 0)
+          if own.activation != nil, !isInput(own.activation) {
+            kept.activation = AlignedBuffer(rows * own.inputs, filledWith: 0)
           }
+        } else {
+          kept.gradient = AlignedBuffer(rows * term.gradientCount, filledWith: 0)
         }
         return kept
       }
@@ -190,7 +190,10 @@ extension FactorPlan {
         }
         worker.scaleCotangents(by: weights.base)
         for (term, sum) in zip(terms, sums) {
-          worker.addGradients(term, rows: 0..<part.count, to: sum.base)
+          let rows = worker.rows
+          for row in 0..<part.count {
+            worker.addGradient(term, row: row, of: rows, beta: 1, to: sum.base)
+          }
         }
         guard sums.allSatisfy({ Scalar.allFinite(UnsafeBufferPointer($0.elements)) }) else {
           throw .notFinite(what: "query", item: part.lowerBound)
@@ -216,23 +219,24 @@ extension FactorWorker {
   /// In double precision: the cotangent of a well-fitted item squared underflows in single.
   func termNorms(_ count: Int, into norms: UnsafeMutablePointer<Double>) {
     let terms = plan.terms
+    let sources = rows
     let activations = AlignedBuffer<Double>(count, filledWith: 0)
     let cotangents = AlignedBuffer<Double>(count, filledWith: 0)
     for (number, term) in terms.enumerated() {
-      activations.base.update(repeating: term.hasBias || term.inputs == 0 ? 1 : 0, count: count)
-      cotangents.base.update(repeating: 0, count: count)
-      if term.isRankOne {
-        if let activation = term.uses[0].activation {
-          Scalar.addSquareNorms(count, term.inputs, rows(activation), activations.base)
+      if let own = term.rankOne {
+        activations.base.update(
+          repeating: own.hasBias || own.activation == nil ? 1 : 0, count: count)
+        cotangents.base.update(repeating: 0, count: count)
+        if let activation = own.activation {
+          Scalar.addSquareNorms(count, own.inputs, rows(activation), activations.base)
         }
-        Scalar.addSquareNorms(count, term.outputs, rows(term.uses[0].cotangent), cotangents.base)
+        Scalar.addSquareNorms(count, own.outputs, rows(own.cotangent), cotangents.base)
         for row in 0..<count {
           norms[row * terms.count + number] = activations.base[row] * cotangents.base[row]
         }
       } else {
-        let gradient = AlignedBuffer<Scalar>(term.gradientCount, filledWith: 0)
         for row in 0..<count {
-          materialize(term, row: row, into: gradient.base)
+          addGradient(term, row: row, of: sources, beta: 0, to: gradient.base)
           var square = 0.0
           Scalar.addSquareNorms(1, term.gradientCount, gradient.base, &square)
           norms[row * terms.count + number] = square
@@ -241,34 +245,18 @@ extension FactorWorker {
     }
   }
 
-  /// The gradient of one item in one term: weights `[O, I]`, then biases `[O]`.
-  func materialize(_ term: FactorTerm, row: Int, into gradient: UnsafeMutablePointer<Scalar>) {
-    addGradients(term, rows: row..<row + 1, to: gradient, beta: 0)
-  }
-
-  /// Adds the gradients of some items in one term, a product for each use, to beta times what is
-  /// there; with beta 0 that is not read.
-  func addGradients(
-    _ term: FactorTerm, rows items: Range<Int>, to gradient: UnsafeMutablePointer<Scalar>,
-    beta: Scalar = 1
+  /// Adds the gradient of one item in one term to beta times what is there, the parameter's elements
+  /// and then the bias's; with beta 0 that is not read.
+  func addGradient(
+    _ term: FactorTerm, row: Int, of rows: FactorRows<Scalar>, beta: Scalar,
+    to gradient: UnsafeMutablePointer<Scalar>
   ) {
-    let (inputs, outputs) = (term.inputs, term.outputs)
     for (number, use) in term.uses.enumerated() {
-      let beta = number == 0 ? beta : 1
-      let (start, count) = (items.lowerBound * use.positions, items.count * use.positions)
-      let cotangent = rows(use.cotangent) + start * outputs
-      if let activation = use.activation {
-        MatrixProduct.gemm(
-          UnsafeBufferPointer(start: cotangent, count: count * outputs), transposeA: true,
-          UnsafeBufferPointer(start: rows(activation) + start * inputs, count: count * inputs),
-          m: outputs, n: inputs, k: count, beta: beta,
-          into: UnsafeMutableBufferPointer(start: gradient, count: outputs * inputs))
-      }
-      guard term.hasBias || use.activation == nil else { continue }
-      let bias = gradient + outputs * inputs
-      if beta == 0 { bias.update(repeating: 0, count: outputs) }
-      for row in 0..<count { Scalar.axpy(outputs, 1, cotangent + row * outputs, bias) }
+      use.addGradient(
+        rows, plan.factors.sources, row, weight: 1, beta: number == 0 ? beta : 1, to: gradient)
     }
+    term.bias?.addGradient(
+      rows, plan.factors.sources, row, weight: 1, beta: beta, to: gradient + term.parameterCount)
   }
 
   /// Copies the rows of a batch of queries to where they are kept, scaled by their weights.
@@ -281,19 +269,21 @@ extension FactorWorker {
     if isCosine { cosineWeights(part.count, norms, into: weights.base) }
     for (term, kept) in zip(terms, kept) {
       let start = part.lowerBound
-      if let memory = kept.activation, let activation = term.uses[0].activation {
-        (memory.base + start * term.inputs).update(
-          from: rows(activation), count: part.count * term.inputs)
+      if let memory = kept.activation, let own = term.rankOne, let activation = own.activation {
+        (memory.base + start * own.inputs).update(
+          from: rows(activation), count: part.count * own.inputs)
       }
-      if let memory = kept.cotangent {
-        let own = memory.base + start * term.outputs
-        own.update(from: rows(term.uses[0].cotangent), count: part.count * term.outputs)
-        Scalar.scaleRows(part.count, term.outputs, weights.base, own)
+      if let memory = kept.cotangent, let rank = term.rankOne {
+        let own = memory.base + start * rank.outputs
+        own.update(from: rows(rank.cotangent), count: part.count * rank.outputs)
+        Scalar.scaleRows(part.count, rank.outputs, weights.base, own)
       }
       if let memory = kept.gradient {
         let own = memory.base + start * term.gradientCount
+        let sources = rows
         for row in 0..<part.count {
-          materialize(term, row: row, into: own + row * term.gradientCount)
+          addGradient(
+            term, row: row, of: sources, beta: 0, to: own + row * term.gradientCount)
         }
         Scalar.scaleRows(part.count, term.gradientCount, weights.base, own)
       }

@@ -44,14 +44,20 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
     let density = problem.items.inputs.scalars.withUnsafeBufferPointer {
       SparseRows.density(UnsafeBufferPointer(rebasing: $0[..<sample]))
     }
+    let perItem =
+      try GradientFactors<Scalar>(
+        problem.model, loss: problem.loss,
+        measure: QueryMeasure(problem.measure, loss: problem.loss),
+        batch: Self.sampleBatch
+      ).plan.workspaceCount / Self.sampleBatch
     itemPlan = try FactorPlan(
       problem.model, loss: problem.loss, measure: .loss, negated: false, layers: problem.layers,
-      batch: Self.batch(problem.items.count),
+      batch: FactorPlan<Scalar>.batch(problem.items.count, perItem: perItem),
       hasSparseInputs: density < SparseRows<Scalar>.worthwhileDensity)
     queryPlan = try FactorPlan(
       problem.model, loss: problem.loss, measure: problem.measure,
       negated: !problem.measure.isLowerBetter, layers: problem.layers,
-      batch: Self.batch(problem.queries.count))
+      batch: FactorPlan<Scalar>.batch(problem.queries.count, perItem: perItem))
     precondition(
       itemPlan.terms.map(\.extents) == queryPlan.terms.map(\.extents),
       "the gradients of items and queries have different terms")
@@ -59,17 +65,27 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
     let forced =
       problem.aggregatesQueries ? .contraction : path.flatMap { ProductPath(rawValue: $0) }
     paths = itemPlan.terms.map { term in
-      guard let forced, forced != .ghost || term.isRankOne else { return cost.path(for: term) }
-      return forced
+      switch forced {
+      case .ghost? where term.rankOne != nil, .materialized?: forced ?? .materialized
+      case .contraction? where term.allowsContraction: .contraction
+      // The sum of the queries' gradients is one dense row.
+      case .contraction?: .materialized
+      default: cost.path(for: term)
+      }
     }
     transposesQueryInputs =
       itemPlan.hasSparseInputs
-      && zip(itemPlan.terms, paths).contains { $1 == .ghost && $0.uses[0].activation == .inputs }
+      && zip(itemPlan.terms, paths).contains { [itemPlan] in
+        $1 == .ghost && itemPlan.meetsInputs($0)
+      }
     estimate = try ScoreEstimate(
       problem, itemPlan, paths: paths, threads: pool.threads, memory: memory, cost: cost,
       transposesQueryInputs: transposesQueryInputs)
     log(density: density)
   }
+
+  /// Items of a plan that is compiled only to know what memory an item takes.
+  private static var sampleBatch: Int { 4 }
 
   /// Says how the work is laid out, for those who ask.
   private func log(density: Double) {
@@ -85,9 +101,6 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
       \(pool.threads) threads
       """)
   }
-
-  /// Items of one block: enough rows for fast products, few enough for the cache.
-  private static func batch(_ count: Int) -> Int { min(256, max((count + 15) / 16 * 16, 16)) }
 
   /// The scores `[Q, N]`.
   ///
@@ -252,7 +265,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
       let parameters = UnsafePointer(flat.base + number * size)
       return CheckpointPointers(
         parameters: parameters, weight: checkpoint.weight,
-        inputWeights: itemPlan.inputWeights.map {
+        inputWeights: itemPlan.factors.inputWeights.map {
           TransposedPanels(parameters + $0.offset, rows: $0.shape[0], columns: $0.shape[1])
         })
     }

@@ -53,7 +53,7 @@ public struct ScoreEstimate: Sendable, Equatable {
     let perItem = 8 * items * (checkpoints * (plan.terms.count + 1) + 3)
     func bytes(_ queries: Int, _ panel: Int) -> Int {
       let chunk = QuerySide<Scalar>.rows(for: queries)
-      let rows = zip(plan.terms, paths).reduce(0) { $0 + FactorPlan<Scalar>.rowCount($1.0, $1.1) }
+      let rows = zip(plan.terms, paths).reduce(0) { $0 + plan.rowCount($1.0, $1.1) }
       let side =
         chunk * (checkpoints * rows + (transposesQueryInputs ? 2 : 1) * plan.inputCount)
       let worker = PairwiseWorker<Scalar>.memoryCount(

@@ -28,7 +28,7 @@ final class ChordGradients<Scalar: TensorScalar> {
       let isShared = factors.sources.map { [isWhole] in $0.output == nil && isWhole }
       let memory = zip(factors.sources, isShared).map { source, isShared in
         AlignedBuffer<Scalar>(
-          isShared ? 0 : factors.batch * source.positions * source.width, filledWith: 0)
+          isShared ? 0 : factors.batch * source.count, filledWith: 0)
       }
       self.memory = memory
       rows = FactorRows(

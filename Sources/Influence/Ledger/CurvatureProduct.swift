@@ -20,8 +20,7 @@ final class CurvatureProduct<Scalar: TensorScalar> {
       self.directions = directions
       var items = ItemGraph(run.model, loss: run.loss, batch: batch)
       let seed = items.graph.input(TrainingProgram<Scalar>.seedLabel, [batch])
-      let gradients = items.graph.gradient(
-        of: items.values, withRespectTo: items.parameters, seed: seed)
+      let gradients = items.gradients(seed: seed)
       let along = zip(items.parameters, run.model.layout.entries).map { node, entry in
         (
           value: node,

@@ -11,7 +11,7 @@ struct FactorProducts<Scalar: TensorScalar>: Sendable {
     let y: Int
   }
 
-  private let sources: [GradientFactors<Scalar>.Source]
+  private let sources: [FactorSource]
   private let terms: [Term]
   /// The sources that occur in the terms.
   private let used: [Int]
@@ -26,20 +26,24 @@ struct FactorProducts<Scalar: TensorScalar>: Sendable {
   /// products is not the product of its sums.
   init?(_ factors: GradientFactors<Scalar>) {
     let names = factors.uses.map(\.entry.name)
-    guard factors.sources.allSatisfy({ $0.positions == 1 }), Set(names).count == names.count else {
-      return nil
-    }
+    let rankOne = factors.uses.map(\.rankOne)
+    func isWhole(_ use: FactorUse) -> Bool { if case .whole = use.form { true } else { false } }
+    guard zip(factors.uses, rankOne).allSatisfy({ isWhole($0) || $1 != nil }),
+      Set(names).count == names.count
+    else { return nil }
     sources = factors.sources
-    var terms = factors.uses.compactMap { use in
-      use.rows.map { Term(x: use.columns, y: $0) }
+    var terms = zip(factors.uses, rankOne).compactMap { use, rankOne in
+      rankOne.map { Term(x: $0.activation, y: use.cotangent) }
     }
-    for use in factors.uses where use.rows == nil {
+    for use in factors.uses where isWhole(use) {
       // The weight whose rows are the bias's own cotangent.
-      if let weight = terms.firstIndex(where: { $0.x != nil && $0.y == use.columns && $0.plus == 0 }
+      if let weight = terms.firstIndex(where: {
+        $0.x != nil && $0.y == use.cotangent && $0.plus == 0
+      }
       ) {
         terms[weight].plus = 1
       } else {
-        terms.append(Term(y: use.columns))
+        terms.append(Term(y: use.cotangent))
       }
     }
     self.terms = terms
@@ -55,7 +59,7 @@ struct FactorProducts<Scalar: TensorScalar>: Sendable {
     into products: UnsafeMutablePointer<Scalar>
   ) {
     guard let inputs else { return }
-    let width = sources[inputs].width
+    let width = sources[inputs].count
     Scalar.gemm(
       false, true, count, others.count, width, 1, a, width,
       b.base[inputs] + others.lowerBound * width, width, 0, products, others.count)
@@ -75,7 +79,7 @@ struct FactorProducts<Scalar: TensorScalar>: Sendable {
     let size = items.count * others.count
     let known = inputProducts == nil ? nil : inputs
     for source in used where source != known {
-      let width = sources[source].width
+      let width = sources[source].count
       Scalar.gemm(
         false, true, items.count, others.count, width, 1,
         a.base[source] + items.lowerBound * width, width,

@@ -55,7 +55,7 @@ public struct LedgerProblem<Scalar: TensorScalar>: Sendable {
     guard !measure.needsLabels || run.loss.takesLabels else {
       throw ScoreError.mismatch("the measure \(measure.name) needs class labels")
     }
-    if measure.needsLabels, let bad = queries.labels?.firstIndex(of: -100) {
+    if measure.needsLabels, let bad = queries.firstUnlabelled {
       throw ScoreError.mismatch(
         "query \(bad) has label -100, which stands for none; the measure \(measure.name) needs a "
           + "label")

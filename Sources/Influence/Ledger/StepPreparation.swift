@@ -85,7 +85,7 @@ final class StepPreparation<Scalar: TensorScalar> {
     /// Elements of memory that a prepared step takes.
     var stepCount: Int {
       func count(_ factors: GradientFactors<Scalar>) -> Int {
-        factors.sources.reduce(0) { $0 + factors.batch * $1.positions * $1.width }
+        factors.batch * factors.sourceCount
       }
       return (items.map(count) ?? 0) + (strangerFactors.map(count) ?? 0) * strangerParts.count
         + (gradient == nil ? 2 : 5) * run.model.layout.count
@@ -198,7 +198,7 @@ final class FactorRun<Scalar: TensorScalar> {
     factors.plan.run(workspace)
     let memory = factors.sources.map { source in
       let copy = AlignedBuffer<Scalar>(
-        factors.batch * source.positions * source.width, filledWith: 0)
+        factors.batch * source.count, filledWith: 0)
       let from =
         source.output.flatMap { workspace.output($0).baseAddress }
         ?? UnsafePointer(batch.inputs.base)

@@ -26,6 +26,17 @@ extension Dataset {
         "\(name): item \(index / model.inputShape.count): found \(inputs.scalars[index]) as input "
           + "\(index % model.inputShape.count), expected a finite number")
     }
+    if let vocabulary = model.vocabulary {
+      let isToken = { (value: Scalar) in
+        value >= 0 && value < Scalar(vocabulary) && value == value.rounded()
+      }
+      if let index = inputs.scalars.firstIndex(where: { !isToken($0) }) {
+        throw .data(
+          "\(name): item \(index / model.inputShape.count): found \(inputs.scalars[index]) at "
+            + "position \(index % model.inputShape.count), expected a token, 0 to "
+            + "\(vocabulary - 1)")
+      }
+    }
     switch targets {
     case .labels(let labels): try check(labels, model, loss, targetsName ?? name)
     case .values(let values): try check(values, model, loss, targetsName ?? name)
@@ -40,10 +51,15 @@ extension Dataset {
         "\(name): found labels, expected numbers \(model.outputShape) for each item, which the loss "
           + "\(loss.rawValue) compares with")
     }
+    let width = model.targetShape(loss).count
+    guard labels.count == count * width else {
+      throw .data(
+        "\(name): found \(labels.count) labels for \(count) items, expected \(width) for each")
+    }
     let classes = model.outputShape[-1]
     let isClass = { (label: Int32) in label >= 0 && Int(label) < classes || label == Self.noLabel }
     if let fault = labels.firstIndex(where: { !isClass($0) }) {
-      throw .label(fault, labels[fault], classes: classes, name)
+      throw .label(fault / max(width, 1), labels[fault], classes: classes, name)
     }
   }
 

@@ -17,7 +17,8 @@ extension Dataset {
     for item in 0..<count {
       var bytes = inputs.rowBytes(item)
       switch targets {
-      case .labels(let labels): withUnsafeBytes(of: labels[item]) { bytes += $0 }
+      case .labels(let labels):
+        labels[item * targetWidth..<(item + 1) * targetWidth].withUnsafeBytes { bytes += $0 }
       case .values(let values): bytes += values.rowBytes(item)
       }
       groups[SHA256.hex(of: bytes), default: []].append(item)

@@ -21,15 +21,17 @@ extension Dataset {
     inputs: StoredFile, targets: StoredFile, _ model: any Model, loss: Loss, ids: [String] = [],
     groups: [String] = [], count: Int? = nil
   ) throws -> Dataset {
-    let x = try rows(of: model.inputShape, inputs, what: "inputs", scalesBytes: true, model)
+    let x = try rows(
+      of: model.inputShape, inputs, what: "inputs", scalesBytes: model.vocabulary == nil, model)
     if let count, x.shape[0] != count {
       throw TrainingError.data(
         "\(inputs.name): found \(x.shape[0]) items, expected \(count), which run.json says")
     }
     let dataset: Dataset
     if loss.takesLabels {
-      let labels = try labels(targets, classes: model.outputShape[-1])
-      try check(labels.count, targets, against: x, inputs)
+      let labels = try labels(
+        targets, shape: model.targetShape(loss), classes: model.outputShape[-1])
+      try check(targets.array.shape[0], targets, against: x, inputs)
       dataset = Dataset(inputs: x, targets: .labels(labels), ids: ids, groups: groups)
     } else {
       let values = try rows(
@@ -63,17 +65,20 @@ extension Dataset {
     return Tensor(Shape([rows]).appending(shape), elements)
   }
 
-  private static func labels(_ file: StoredFile, classes: Int) throws -> [Int32] {
+  private static func labels(
+    _ file: StoredFile, shape: Shape, classes: Int
+  ) throws -> [Int32] {
     let array = file.array
     let rows = array.shape.extents.first ?? 0
-    guard rows > 0, array.count == rows else {
+    guard rows > 0, array.count == rows * shape.count else {
       throw TrainingError.data(
-        "\(file.name): found labels of shape \(array.shape), expected [N]")
+        "\(file.name): found labels of shape \(array.shape), expected "
+          + "[\((["N"] + shape.extents.map(String.init)).joined(separator: ", "))]")
     }
     let values = try array.integers()
     return try values.enumerated().map { item, value in
       guard let label = Int32(exactly: value) else {
-        throw TrainingError.label(item, value, classes: classes, file.name)
+        throw TrainingError.label(item / max(shape.count, 1), value, classes: classes, file.name)
       }
       return label
     }

@@ -4,7 +4,7 @@ public import TensorCore
 public struct Dataset<Scalar: TensorScalar>: Sendable, Equatable {
   /// What an item is to be mapped to.
   public enum Targets: Sendable, Equatable {
-    /// A class of each item, `[N]`; −100 where an item has none.
+    /// A class of each item, `[N]`, or of each position of each item, `[N, …]`; −100 for none.
     case labels([Int32])
     /// Numbers of each item, `[N, O]`.
     case values(Tensor<Scalar>)
@@ -31,7 +31,9 @@ public struct Dataset<Scalar: TensorScalar>: Sendable, Equatable {
       groups.isEmpty || groups.count == count, "\(groups.count) groups for \(count) items")
     switch targets {
     case .labels(let labels):
-      precondition(labels.count == count, "\(labels.count) labels for \(count) items")
+      precondition(
+        count > 0 ? labels.count % count == 0 : labels.isEmpty,
+        "\(labels.count) labels for \(count) items")
     case .values(let values):
       precondition(values.shape[0] == count, "\(values.shape) targets for \(count) items")
     }
@@ -44,16 +46,25 @@ public struct Dataset<Scalar: TensorScalar>: Sendable, Equatable {
   /// N, the number of items.
   public var count: Int { inputs.shape.extents.first ?? 0 }
 
-  /// The labels, nil where targets are numbers.
+  /// The class of each item; nil where targets are numbers, or labels of positions.
   public var labels: [Int32]? {
-    if case .labels(let labels) = targets { labels } else { nil }
+    if case .labels(let labels) = targets, labels.count == count { labels } else { nil }
+  }
+
+  /// The labels or numbers that each item's target has.
+  public var targetWidth: Int {
+    switch targets {
+    case .labels(let labels): labels.count / max(count, 1)
+    case .values(let values): values.count / max(count, 1)
+    }
   }
 
   /// The chosen items in the order given, repeats allowed.
   public subscript(indices: [Int]) -> Dataset {
     let targets: Targets =
       switch self.targets {
-      case .labels(let labels): .labels(indices.map { labels[$0] })
+      case .labels(let labels):
+        .labels(indices.flatMap { labels[$0 * targetWidth..<($0 + 1) * targetWidth] })
       case .values(let values): .values(values.gatheringRows(indices))
       }
     return Dataset(

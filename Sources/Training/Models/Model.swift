@@ -12,6 +12,9 @@ public protocol Model: Sendable {
   /// The shape of one item's output, such as `[10]`.
   var outputShape: Shape { get }
 
+  /// V where inputs are tokens, the whole numbers 0 ..< V; nil where they are any numbers.
+  var vocabulary: Int? { get }
+
   /// Adds the outputs `[B] + outputShape` of inputs `[B] + inputShape`.
   ///
   /// Item b's output depends on item b's input alone.
@@ -20,6 +23,16 @@ public protocol Model: Sendable {
   /// Initial parameters, flat `[P]`: the distribution is PyTorch's default for the same layers, the
   /// numbers are this library's own for the seed.
   func initialParameters(seed: UInt64) -> [Double]
+}
+
+extension Model {
+  /// Most models take numbers.
+  public var vocabulary: Int? { nil }
+
+  /// The shape of one item's target: a label for each position, or numbers like the output's.
+  public func targetShape(_ loss: Loss) -> Shape {
+    loss.takesLabels ? outputShape.dropLast() : outputShape
+  }
 }
 
 /// How to make models of one kind from text.

@@ -12,6 +12,8 @@ public struct ParameterLayout: Equatable, Sendable {
     public let shape: Shape
     /// Where it starts in the flat vector.
     public let offset: Int
+    /// Whether training changes it; the running statistics of a normalisation stay as they are.
+    public let isTrainable: Bool
     /// Its places in the flat vector.
     public var range: Range<Int> { offset..<offset + shape.count }
   }
@@ -20,15 +22,23 @@ public struct ParameterLayout: Equatable, Sendable {
   public let entries: [Entry]
   /// P, the number of all parameters.
   public let count: Int
+  /// The number of those that training changes; they come first.
+  public let trainableCount: Int
 
   /// Places the parameters one after another.
-  public init(_ parameters: [(name: String, shape: Shape)]) {
+  ///
+  /// - Parameter buffers: What belongs to the model and its checkpoints, but is not trained.
+  public init(
+    _ parameters: [(name: String, shape: Shape)], buffers: [(name: String, shape: Shape)] = []
+  ) {
     var entries: [Entry] = []
     var offset = 0
-    for (name, shape) in parameters {
-      entries.append(Entry(name: name, shape: shape, offset: offset))
+    for (index, (name, shape)) in (parameters + buffers).enumerated() {
+      entries.append(
+        Entry(name: name, shape: shape, offset: offset, isTrainable: index < parameters.count))
       offset += shape.count
     }
+    trainableCount = parameters.reduce(0) { $0 + $1.shape.count }
     self.entries = entries
     count = offset
   }

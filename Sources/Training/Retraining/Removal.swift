@@ -102,7 +102,12 @@ extension Dataset {
     var targets = targets
     switch (targets, other.targets) {
     case (.labels(var labels), .labels(let new)):
-      for (row, place) in zip(rows, others) { labels[row] = new[place] }
+      let width = targetWidth
+      for (row, place) in zip(rows, others) {
+        for position in 0..<width {
+          labels[row * width + position] = new[place * width + position]
+        }
+      }
       targets = .labels(labels)
     case (.values(var values), .values(let new)):
       values.replaceRows(rows, with: others, of: new)

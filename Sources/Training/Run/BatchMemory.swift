@@ -5,7 +5,7 @@ package import TensorCore
 ///
 /// For one thread at a time.
 package final class BatchMemory<Scalar: TensorScalar> {
-  /// `[B] + inputShape`, zeros where the batch is short.
+  /// `[B] + inputShape`; what fills a short batch up weighs nothing.
   package let inputs: AlignedBuffer<Scalar>
   /// `[B]`, item weight over b; 0 where the batch is short.
   package let seed: AlignedBuffer<Scalar>
@@ -17,11 +17,11 @@ package final class BatchMemory<Scalar: TensorScalar> {
   /// Memory for batches of B items.
   package init(_ model: any Model, loss: Loss, batch: Int) {
     inputWidth = model.inputShape.count
-    targetWidth = loss.takesLabels ? 0 : model.outputShape.count
+    targetWidth = model.targetShape(loss).count
     inputs = AlignedBuffer(batch * inputWidth, filledWith: 0)
     seed = AlignedBuffer(batch, filledWith: 0)
-    labels = AlignedBuffer(batch, filledWith: 0)
-    values = AlignedBuffer(batch * targetWidth, filledWith: 0)
+    labels = AlignedBuffer(loss.takesLabels ? batch * targetWidth : 0, filledWith: 0)
+    values = AlignedBuffer(loss.takesLabels ? 0 : batch * targetWidth, filledWith: 0)
   }
 
   /// Lets a workspace read the batch.
@@ -37,7 +37,7 @@ package final class BatchMemory<Scalar: TensorScalar> {
     }
   }
 
-  /// Copies a batch's items next to each other, zeros where it is short, and their weights over b
+  /// Copies a batch's items next to each other, and their weights over b
   /// into the seed; zeros for a batch without items.
   ///
   /// - Parameters:
@@ -47,9 +47,16 @@ package final class BatchMemory<Scalar: TensorScalar> {
     _ rows: ArraySlice<Int>, of data: Dataset<Scalar>, weights: AlignedBuffer<Scalar>?
   ) {
     precondition(rows.count <= seed.count, "\(rows.count) rows for a batch of \(seed.count)")
-    inputs.gather(rows, of: data.inputs.scalars, width: inputWidth)
+    // A short batch is filled up with copies of an item, which weigh nothing: a network may not take
+    // zeros.
+    let filler = rows.first { $0 >= 0 } ?? 0
+    let whole =
+      rows.map { max($0, -1) == -1 ? filler : $0 }
+      + [Int](repeating: filler, count: seed.count - rows.count)
+    inputs.gather(whole[...], of: data.inputs.scalars, width: inputWidth)
     var present = 0
     for row in rows where row >= 0 { present += 1 }
+    for place in rows.count..<seed.count { seed.base[place] = 0 }
     if let weights {
       seed.gather(rows, of: weights)
     } else {
@@ -58,8 +65,8 @@ package final class BatchMemory<Scalar: TensorScalar> {
     var count = Scalar(max(present, 1))
     Scalar.zip(.divide, rows.count, seed.base, true, &count, false, seed.base)
     switch data.targets {
-    case .labels(let all): labels.gather(rows, of: all, width: 1)
-    case .values(let all): values.gather(rows, of: all.scalars, width: targetWidth)
+    case .labels(let all): labels.gather(whole[...], of: all, width: targetWidth)
+    case .values(let all): values.gather(whole[...], of: all.scalars, width: targetWidth)
     }
   }
 }

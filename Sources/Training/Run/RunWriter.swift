@@ -162,7 +162,10 @@ extension TrainingRun.Source {
     } else {
       let targets: StoredArray =
         switch items.targets {
-        case .labels(let labels): StoredArray(labels.map { Int64($0) }, shape: [labels.count])
+        case .labels(let labels):
+          StoredArray(
+            labels.map { Int64($0) },
+            shape: items.targetWidth == 1 ? [items.count] : [items.count, items.targetWidth])
         case .values(let values): StoredArray(values)
         }
       x = try File(storing: StoredArray(items.inputs), as: "\(part)-x", in: folder)

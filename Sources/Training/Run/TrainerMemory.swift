@@ -24,7 +24,8 @@ final class TrainerMemory<Scalar: TensorScalar> {
   init(_ program: TrainingProgram<Scalar>, items: Int, threads: Int) {
     let model = program.model
     let count = model.layout.count
-    blocks = Blocks(count, size: Self.blockSize)
+    // What is not trained lies behind.
+    blocks = Blocks(model.layout.trainableCount, size: Self.blockSize)
     parameters = AlignedBuffer(count, filledWith: 0)
     gradient = AlignedBuffer(count, filledWith: 0)
     states = program.optimizer.rule.stateNames.map { _ in AlignedBuffer(count, filledWith: 0) }

@@ -28,8 +28,7 @@ public struct TrainingProgram<Scalar: TensorScalar>: Sendable {
     self.batchSize = batchSize
     var items = ItemGraph(model, loss: loss, batch: batchSize)
     let seed = items.graph.input(Self.seedLabel, [batchSize])
-    let gradients = items.graph.gradient(
-      of: items.values, withRespectTo: items.parameters, seed: seed)
+    let gradients = items.gradients(seed: seed)
     plan = Plan(items.graph, outputs: [items.values] + gradients)
   }
 }

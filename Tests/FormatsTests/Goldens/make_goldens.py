@@ -7,6 +7,7 @@ import base64
 import gzip
 import io
 import struct
+import zipfile
 
 import ml_dtypes
 import numpy as np
@@ -47,6 +48,33 @@ goldens += [
     ("npyStructured", "np.zeros(2, [('a', '<f4')])", npy_bytes(np.zeros(2, [("a", "<f4")]))),
     ("npyText", "np.array(['ab'])", npy_bytes(np.array(["ab"]))),
     ("npyComplex", "np.array([1j])", npy_bytes(np.array([1j]))),
+]
+
+
+def npz_bytes(save, **arrays):
+    file = io.BytesIO()
+    save(file, **arrays)
+    return file.getvalue()
+
+
+def undated(archive):
+    """The same archive with all its members of one day, so that this script repeats itself."""
+    result = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(result, "w") as target:
+        for member in source.infolist():
+            entry = zipfile.ZipInfo(member.filename)
+            entry.compress_type = member.compress_type
+            with target.open(entry, "w", force_zip64=True) as file:
+                file.write(source.read(member))
+    return result.getvalue()
+
+
+pair = {"x": six.astype("<f4"), "layer/y": np.array([7, -9], "<i8")}
+goldens += [
+    ("npyBrain", "np.array([1, -3], ml_dtypes.bfloat16)", npy_bytes(np.array([1, -3], ml_dtypes.bfloat16))),
+    ("npzStored", "numpy.savez of x, six as <f4, and of layer/y", undated(npz_bytes(np.savez, **pair))),
+    ("npzDeflated", "the same by numpy.savez_compressed", undated(npz_bytes(np.savez_compressed, **pair))),
+    ("npzNone", "numpy.savez of nothing", npz_bytes(np.savez)),
 ]
 tensors = {
     "layer.weight": np.array([[1, 2], [3, 4], [5, 6]], "<f4"),

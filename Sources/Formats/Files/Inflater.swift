@@ -1,10 +1,19 @@
 import CZlib
 
-/// The content of a gzip file, inflated piece by piece as it is asked for.
+/// The content of compressed bytes, inflated piece by piece as it is asked for.
 ///
 /// The caller knows how much to ask for, so that no file can expand without bound.
-final class Gunzip {
+final class Inflater {
+  /// What stands around the compressed data.
+  enum Wrapper {
+    /// The header and the checksum of a gzip file; several such files in a row are one.
+    case gzip
+    /// Nothing.
+    case none
+  }
+
   private let source: ByteSource
+  private let wrapper: Wrapper
   private let stream: UnsafeMutablePointer<z_stream>
   private var input: [UInt8] = []
   /// How much of the input is used.
@@ -14,17 +23,20 @@ final class Gunzip {
   private var isAtEnd = false
   private var position = 0
 
-  static let magic: [UInt8] = [0x1f, 0x8b]
+  /// The first bytes of a gzip file.
+  static let gzipMagic: [UInt8] = [0x1f, 0x8b]
   /// One byte of deflate stands for at most 1032 bytes of content.
   static let largestRatio = 1032
 
-  init(_ source: ByteSource) throws(FormatError) {
+  /// - Parameter source: Compressed bytes from the first to the last.
+  init(_ source: ByteSource, _ wrapper: Wrapper) throws(FormatError) {
     self.source = source
+    self.wrapper = wrapper
     stream = .allocate(capacity: 1)
     stream.initialize(to: z_stream())
-    // 15 is the largest window, 16 asks for the gzip wrapper.
+    // 15 is the largest window, 16 asks for the gzip wrapper, a minus sign for none.
     let status = inflateInit2_(
-      stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+      stream, wrapper == .gzip ? 15 + 16 : -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
     guard status == Z_OK else { throw fault("no memory to inflate") }
   }
 
@@ -57,6 +69,7 @@ final class Gunzip {
         at: .byte(position - 1), found: "more inflated content",
         expected: "the end, as the header says")
     }
+    guard isUsed, inputOffset == source.count else { throw fault("bytes after compressed data") }
   }
 
   /// Inflates until the buffer is full or the content ends, and returns the number of bytes.
@@ -95,6 +108,7 @@ final class Gunzip {
 
   /// Starts the next of several gzip files in a row; false where nothing follows.
   private func startNextMember() throws(FormatError) -> Bool {
+    guard wrapper == .gzip else { return false }
     if isUsed { try refill() }
     guard !isUsed else { return false }
     guard inflateReset(stream) == Z_OK else { throw fault("compressed data with an error") }
@@ -112,7 +126,7 @@ final class Gunzip {
 
   private func fault(_ found: String) -> FormatError {
     source.malformed(
-      at: .byte(inputOffset - input.count + used), found: found, expected: "a whole gzip file",
+      at: .byte(inputOffset - input.count + used), found: found, expected: "whole compressed data",
       remedy: "copy or compress it again")
   }
 }
