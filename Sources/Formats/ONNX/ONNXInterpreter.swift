@@ -1,5 +1,5 @@
 package import Autodiff
-package import TensorCore
+import TensorCore
 
 /// Adds the nodes of a file to a graph, one after another.
 ///

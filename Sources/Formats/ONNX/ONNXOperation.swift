@@ -178,6 +178,12 @@ struct ONNXOperation {
     return values.map(Int.init)
   }
 
+  /// Whole numbers from an attribute or, in later opsets, from an operand.
+  mutating func integers(_ name: String, or index: Int) throws(FormatError) -> [Int] {
+    if let values = try ints(name) { return values }
+    return try integers(index)
+  }
+
   /// A number, nil where it is not given.
   mutating func float(_ name: String) throws(FormatError) -> Double? {
     guard let attribute = attribute(name) else { return nil }

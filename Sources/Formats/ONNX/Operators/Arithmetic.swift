@@ -61,7 +61,8 @@ extension ONNXOperator {
     let (x, exponent) = try o.aligned()
     let type = try o.type(0)
     let result = try o.power(x, exponent)
-    let drops = !type.isFloatingPoint && (try o.type(1).isFloatingPoint)
+    let exponentType = try o.type(1)
+    let drops = !type.isFloatingPoint && exponentType.isFloatingPoint
     return [.computed(drops ? o.graph.unary(.truncate, result) : result, type)]
   }
 

@@ -1,3 +1,4 @@
+import Autodiff
 import TensorCore
 
 /// Arrays that stand in the file or follow from shapes.
@@ -29,9 +30,10 @@ extension ONNXOperator {
       let shape = try o.shape(0)
       guard shape.rank == 2 else { throw o.fault("an operand of shape \(shape)", expected: "[M, N]") }
       let offset = try o.int("k") ?? 0
-      let type = try o.int("dtype").map { code throws(FormatError) in try o.elementType(code) }
+      let code = try o.int("dtype")
+      let type = if let code { try o.elementType(code) } else { try o.type(0) }
       let eye = try o.literal(shape) { $0 % shape[1] - $0 / shape[1] == offset ? 1 : 0 }
-      return [.computed(eye, try type ?? o.type(0))]
+      return [.computed(eye, type)]
     },
   ]
 

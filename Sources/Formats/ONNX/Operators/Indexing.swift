@@ -34,8 +34,8 @@ extension ONNXOperator {
 
   private static func slice(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
     let shape = try o.shape(0)
-    let starts = try o.ints("starts") ?? o.integers(1)
-    let ends = try o.ints("ends") ?? o.integers(2)
+    let starts = try o.integers("starts", or: 1)
+    let ends = try o.integers("ends", or: 2)
     let axes = try o.axes(try o.axes(operand: 3) ?? Array(starts.indices), rank: shape.rank)
     let steps = o.has(4) ? try o.integers(4) : [Int](repeating: 1, count: starts.count)
     guard ends.count == starts.count, axes.count == starts.count, steps.count == starts.count,
@@ -66,9 +66,13 @@ extension ONNXOperator {
   private static func split(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
     let shape = try o.shape(0)
     let axis = try o.axis(try o.int("axis") ?? 0, rank: shape.rank)
-    let given = try o.ints("split")
     let number = try o.int("num_outputs") ?? o.node.outputs.count
-    let sizes = try given ?? (o.has(1) ? o.integers(1) : o.pieces(of: shape[axis], number))
+    let sizes: [Int]
+    if let given = try o.ints("split") {
+      sizes = given
+    } else {
+      sizes = o.has(1) ? try o.integers(1) : try o.pieces(of: shape[axis], number)
+    }
     let x = try o.input(0)
     let type = try o.type(0)
     return try o.split(x, axis: axis, sizes: sizes).map { .computed($0, type) }

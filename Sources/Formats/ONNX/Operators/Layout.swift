@@ -47,9 +47,8 @@ extension ONNXOperator {
   private static func reshape(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
     o.ignore("consumed_inputs")
     let keepsZeros = try o.flag("allowzero")
-    let given = try o.ints("shape")
     let shape = try o.shape(0)
-    var extents = try given ?? o.integers(1)
+    var extents = try o.integers("shape", or: 1)
     for axis in extents.indices where extents[axis] == 0 && !keepsZeros {
       guard axis < shape.rank else {
         throw o.fault("an extent of 0 for axis \(axis) stands for that of \(shape)")
@@ -71,9 +70,8 @@ extension ONNXOperator {
 
   private static func squeeze(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
     let shape = try o.shape(0)
-    let given = try o.axes(operand: 1)
-    let axes = try given.map { axes throws(FormatError) in try o.axes(axes, rank: shape.rank) }
-      ?? shape.extents.indices.filter { shape[$0] == 1 }
+    let given = try o.axes(operand: 1) ?? shape.extents.indices.filter { shape[$0] == 1 }
+    let axes = try o.axes(given, rank: shape.rank)
     guard axes.allSatisfy({ shape[$0] == 1 }) else {
       throw o.fault("the axes \(axes) of \(shape)", expected: "axes of one element")
     }

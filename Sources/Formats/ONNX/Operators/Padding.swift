@@ -8,10 +8,11 @@ extension ONNXOperator {
   private static func pad(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
     let shape = try o.shape(0)
     let mode = try o.string("mode") ?? "constant"
-    let given = try o.ints("pads") ?? o.ints("paddings")
-    let pads = try given ?? o.integers(1)
+    // Named so in the first opset of all.
+    let old = try o.ints("paddings")
+    let pads = if let old { old } else { try o.integers("pads", or: 1) }
     let attribute = try o.float("value")
-    let value = attribute ?? (o.has(2) ? try o.number(2) : 0)
+    let value = if let attribute { attribute } else { o.has(2) ? try o.number(2) : 0 }
     let axes = try o.axes(
       o.has(3) ? try o.integers(3) : Array(0..<shape.rank), rank: shape.rank)
     guard pads.count == 2 * axes.count else {
