@@ -82,7 +82,7 @@ struct ConformanceCase {
   ) throws {
     var graph = Graph()
     var values: [String: ONNXValue] = [:]
-    var bound: [String: Tensor<Float>] = [:]
+    var bound: [String: Tensor<Double>] = [:]
     func value(_ array: StoredArray, _ label: String) throws -> ONNXValue {
       let isInput =
         switch binding {
@@ -95,7 +95,7 @@ struct ConformanceCase {
         let elements = try array.tensor(as: Double.self).scalars
         return .constant(ONNXConstant(array.shape, array.elementType, elements))
       }
-      bound[label] = try array.tensor(as: Float.self)
+      bound[label] = try array.tensor(as: Double.self)
       return .computed(graph.input(label, array.shape), array.elementType)
     }
     for (name, content) in inputs {
@@ -125,9 +125,19 @@ struct ConformanceCase {
     }
   }
 
+  private func run<Scalar: TensorScalar>(
+    _ graph: Graph, _ id: NodeID, _ bound: [String: Tensor<Double>], as type: Scalar.Type
+  ) -> [Double] {
+    let plan = Plan<Scalar>(graph, outputs: [id])
+    let workspace = plan.makeWorkspace()
+    for (label, tensor) in bound { workspace.set(label, tensor.cast(to: Scalar.self)) }
+    plan.run(workspace)
+    return workspace.tensor(0).cast(to: Double.self).scalars
+  }
+
   private func compare(
     _ value: ONNXValue, _ expected: StoredArray, _ name: String, _ graph: Graph,
-    _ bound: [String: Tensor<Float>]
+    _ bound: [String: Tensor<Double>]
   ) throws {
     let (shape, type, elements): (Shape, ElementType, [Double])
     switch value {
@@ -135,11 +145,10 @@ struct ConformanceCase {
       (shape, type, elements) = (constant.shape, constant.elementType, constant.elements)
     case .computed(let id, let own):
       (shape, type) = (graph.shape(id), own)
-      let plan = Plan<Float>(graph, outputs: [id])
-      let workspace = plan.makeWorkspace()
-      for (label, tensor) in bound { workspace.set(label, tensor) }
-      plan.run(workspace)
-      elements = workspace.tensor(0).scalars.map(Double.init)
+      // Numbers of 8 bytes may be too large for 4.
+      elements =
+        own == .float64
+        ? run(graph, id, bound, as: Double.self) : run(graph, id, bound, as: Float.self)
     case .sequence: throw Mismatch(message: "\(name) is a sequence")
     }
     guard shape == expected.shape else {
@@ -148,6 +157,13 @@ struct ConformanceCase {
     guard type == expected.elementType else {
       throw Mismatch(message: "\(name) is of \(type), expected \(expected.elementType)")
     }
+    // Expected numbers of 2 bytes were computed with the digits that they have.
+    let relative =
+      switch type {
+      case .bfloat16: max(relative, 0x1p-6)
+      case .float16: max(relative, 0x1p-9)
+      default: relative
+      }
     let wanted = try expected.tensor(as: Double.self).scalars
     for (index, (a, b)) in zip(elements, wanted).enumerated() {
       let fits = a == b || (a.isNaN && b.isNaN) || abs(a - b) <= absolute + relative * abs(b)

@@ -146,9 +146,11 @@ extension ONNXOperation {
   }
 
   /// The largest elements over axes counted from the front, which stay with extent one.
-  mutating func largest(_ x: NodeID, axes: [Int]) throws(FormatError) -> NodeID {
+  mutating func largest(
+    _ x: NodeID, axes: [Int], ofNone least: Double = -.infinity
+  ) throws(FormatError) -> NodeID {
     let (rows, kept) = try rows(x, of: axes)
-    guard let windows = rows.windows else { return graph.constant(-.infinity, kept) }
+    guard let windows = rows.windows else { return graph.constant(least, kept) }
     return try reshape(try adding(MaxPool(windows), rows.id), to: kept.extents)
   }
 

@@ -53,7 +53,8 @@ struct ONNXOperation {
 
   /// An error that names the node, its operator and the opset.
   func fault(_ found: String, expected: String = "", remedy: String = "") -> FormatError {
-    let name = node.name.isEmpty ? "the node that makes \(madeName)" : "the node \(quoted(node.name))"
+    let name =
+      node.name.isEmpty ? "the node that makes \(madeName)" : "the node \(quoted(node.name))"
     return FormatError(
       .malformed, file: file, found: "\(name) (\(printableOperator), opset \(opset)): \(found)",
       expected: expected, remedy: remedy)

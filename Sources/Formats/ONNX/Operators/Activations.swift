@@ -73,10 +73,10 @@ extension ONNXOperator {
       }
     },
     ONNXOperator("Swish") { o throws(FormatError) in
-      let alpha = try o.float("alpha") ?? 1
-      let x = try o.input(0)
-      let gate = o.graph.unary(.sigmoid, o.graph.affine(x, scale: alpha, offset: 0))
-      return [try o.result(o.graph.multiply(x, gate))]
+      [try o.result(try o.swish())]
+    },
+    ONNXOperator("SwiGLU") { o throws(FormatError) in
+      [try o.result(try o.multiply(try o.swish(), try o.input(1)))]
     },
     ONNXOperator("ThresholdedRelu") { o throws(FormatError) in
       let alpha = try o.float("alpha") ?? 1
@@ -97,6 +97,13 @@ extension ONNXOperator {
 }
 
 extension ONNXOperation {
+  /// x · sigmoid(α x) of the first operand.
+  fileprivate mutating func swish() throws(FormatError) -> NodeID {
+    let alpha = try float("alpha") ?? 1
+    let x = try input(0)
+    return graph.multiply(x, graph.unary(.sigmoid, graph.affine(x, scale: alpha, offset: 0)))
+  }
+
   /// min(x, 0).
   fileprivate mutating func negativePart(_ x: NodeID) -> NodeID {
     graph.add(Binary(.minimum), x, graph.constant(0))

@@ -48,13 +48,17 @@ extension ONNXOperator {
     return total
   }
 
-  /// a − b ⌊a / b⌋, which has the sign of b; with `fmod` the sign of a.
+  /// a less the multiples of b in it: with `fmod` of the sign of a, else of that of b.
   private static func remainder(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
     let hasSignOfFirst = try o.flag("fmod")
     let (a, b) = (try o.input(0), try o.input(1))
-    let quotient = try o.divide(a, b)
-    let whole = hasSignOfFirst ? o.graph.unary(.truncate, quotient) : o.graph.unary(.floor, quotient)
-    return [try o.result(try o.subtract(a, try o.multiply(b, whole)))]
+    let whole = o.graph.unary(.truncate, try o.divide(a, b))
+    // No multiple at all, even where b is infinite.
+    let multiples = o.graph.add(Binary(.mask), whole, o.graph.multiply(whole, b))
+    let rest = try o.subtract(a, multiples)
+    if hasSignOfFirst { return [try o.result(rest)] }
+    let differs = try o.binary(.less, try o.multiply(rest, b), o.graph.constant(0))
+    return [try o.result(try o.add(rest, try o.binary(.mask, differs, b)))]
   }
 
   private static func power(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
@@ -84,7 +88,9 @@ extension ONNXOperation {
     guard let first = try int("axis") else { return (a, b) }
     let (shape, rank) = (graph.shape(b), graph.shape(a).rank)
     let behind = rank - (try axis(first, rank: rank)) - shape.rank
-    guard behind >= 0 else { throw fault("axis \(first) for operands of \(rank) and \(shape.rank)") }
+    guard behind >= 0 else {
+      throw fault("axis \(first) for operands of \(rank) and \(shape.rank)")
+    }
     return (a, try reshape(b, to: shape.extents + [Int](repeating: 1, count: behind)))
   }
 

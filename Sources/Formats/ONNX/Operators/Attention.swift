@@ -3,7 +3,10 @@ import TensorCore
 
 /// Scaled dot products of queries with keys, as weights of values.
 extension ONNXOperator {
-  static let attention: [ONNXOperator] = [ONNXOperator("Attention", since: 23, attend)]
+  static let attention: [ONNXOperator] = [
+    ONNXOperator("Attention", since: 23, attend),
+    ONNXOperator("RotaryEmbedding", since: 23, rotate),
+  ]
 
   private static func attend(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
     o.ignore("softmax_precision")
@@ -52,6 +55,48 @@ extension ONNXOperator {
       try o.result(result), try o.result(key, like: 1), try o.result(value, like: 2),
       try o.result(steps[mode]),
     ]
+  }
+
+  /// Pairs of features turned by angles that grow with the position.
+  private static func rotate(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
+    let isInterleaved = try o.flag("interleaved")
+    let number = try o.int("num_heads") ?? 0
+    let whole = try o.shape(0)
+    let x = try o.heads(0, number)
+    let shape = o.graph.shape(x)
+    let asked = try o.int("rotary_embedding_dim") ?? 0
+    let turned = asked == 0 ? shape[3] : asked
+    guard turned > 0, turned <= shape[3], turned % 2 == 0 else {
+      throw o.fault("\(turned) features of \(shape[3]) to turn", expected: "an even number")
+    }
+    // cos and sin `[N, 1, T, D / 2]`, looked up by position where positions are given.
+    var angles: [NodeID] = []
+    for index in 1...2 {
+      var table = try o.input(index)
+      if o.has(3) { table = try o.gather(table, axis: 0, try o.input(3)) }
+      let own = o.graph.shape(table)
+      guard own.rank == 3, own[-1] == turned / 2 else {
+        throw o.fault("angles of shape \(own)", expected: "[N, T, \(turned / 2)]")
+      }
+      angles.append(try o.reshape(table, to: [own[0], 1, own[1], own[2]]))
+    }
+    let part = try o.slice(x, axis: 3, start: 0, count: turned)
+    let rest = try o.slice(x, axis: 3, start: turned, count: shape[3] - turned)
+    let (second, step) = isInterleaved ? (1, 2) : (turned / 2, 1)
+    let a = try o.slice(part, axis: 3, start: 0, count: turned / 2, step: step)
+    let b = try o.slice(part, axis: 3, start: second, count: turned / 2, step: step)
+    let real = try o.subtract(try o.multiply(angles[0], a), try o.multiply(angles[1], b))
+    let imaginary = try o.add(try o.multiply(angles[1], a), try o.multiply(angles[0], b))
+    let pair = [shape[0], shape[1], shape[2], turned / 2, 1]
+    let joined =
+      isInterleaved
+      ? try o.concatenate(
+        [try o.reshape(real, to: pair), try o.reshape(imaginary, to: pair)], axis: 4)
+      : try o.concatenate([real, imaginary], axis: 3)
+    let flat = try o.reshape(joined, to: [shape[0], shape[1], shape[2], turned])
+    let result = try o.concatenate([flat, rest], axis: 3)
+    if whole.rank == 4 { return [try o.result(result)] }
+    return [try o.result(try o.reshape(try o.transpose(result, [0, 2, 1, 3]), to: whole.extents))]
   }
 }
 

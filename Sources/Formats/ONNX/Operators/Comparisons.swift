@@ -20,6 +20,17 @@ extension ONNXOperator {
       let (condition, a, b) = (try o.input(0), try o.input(1), try o.input(2))
       return [try o.result(try o.select(condition, a, b), like: 1)]
     },
+    ONNXOperator("IsInf") { o throws(FormatError) in
+      let detectsNegative = try o.flag("detect_negative", default: true)
+      let detectsPositive = try o.flag("detect_positive", default: true)
+      let x = try o.input(0)
+      let high = try o.binary(.equal, x, o.graph.constant(.infinity))
+      let low = try o.binary(.equal, x, o.graph.constant(-.infinity))
+      let (a, b) = (detectsPositive ? 1.0 : 0, detectsNegative ? 1.0 : 0)
+      let either = o.graph.add(
+        o.graph.affine(high, scale: a, offset: 0), o.graph.affine(low, scale: b, offset: 0))
+      return [.computed(either, .bool)]
+    },
     ONNXOperator("IsNaN") { o throws(FormatError) in
       let x = try o.input(0)
       return [.computed(o.graph.affine(try o.binary(.equal, x, x), scale: -1, offset: 1), .bool)]

@@ -28,7 +28,9 @@ extension ONNXOperator {
     ONNXOperator("Range", range),
     ONNXOperator("EyeLike") { o throws(FormatError) in
       let shape = try o.shape(0)
-      guard shape.rank == 2 else { throw o.fault("an operand of shape \(shape)", expected: "[M, N]") }
+      guard shape.rank == 2 else {
+        throw o.fault("an operand of shape \(shape)", expected: "[M, N]")
+      }
       let offset = try o.int("k") ?? 0
       let code = try o.int("dtype")
       let type = if let code { try o.elementType(code) } else { try o.type(0) }

@@ -29,7 +29,8 @@ extension ONNXOperator {
     _ = try o.shape(of: [n, channels, windows.window.count, places])
     let image = try o.reshape(try o.input(0), to: [n, channels] + windows.image.extents)
     // Windows of one element, side by side, are the image itself.
-    let isWhole = windows.window.count == 1 && windows.places == windows.image
+    let isWhole =
+      windows.window.count == 1 && windows.places == windows.image
       && axes.allSatisfy { $0.low == 0 && $0.stride == 1 }
     var columns = isWhole ? image : try o.adding(Unfold(windows), image)
     columns = try o.reshape(

@@ -36,7 +36,8 @@ private struct EinsumEquation {
     let fault = o.fault(
       "the equation \(FormatError.quoted(equation)) for operands of \(ranks) axes",
       expected: "one such as ij,jk->ik")
-    let sides = equation.filter { $0 != " " }.split(separator: "->", omittingEmptySubsequences: false)
+    let sides = equation.filter { $0 != " " }.split(
+      separator: "->", omittingEmptySubsequences: false)
     let terms = sides[0].split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     guard sides.count <= 2, terms.count == ranks.count else { throw fault }
     var broadcast = 0

@@ -19,7 +19,9 @@ extension ONNXOperator {
     ONNXOperator("Trilu") { o throws(FormatError) in
       let isUpper = try o.flag("upper", default: true)
       let shape = try o.shape(0)
-      guard shape.rank >= 2 else { throw o.fault("an operand of shape \(shape)", expected: "[…, M, N]") }
+      guard shape.rank >= 2 else {
+        throw o.fault("an operand of shape \(shape)", expected: "[…, M, N]")
+      }
       let offset = min(max(o.has(1) ? try o.integer(1) : 0, -shape[-2]), shape[-1])
       let columns = shape[-1]
       let mask = try o.literal(shape.suffix(2)) { place in

@@ -21,7 +21,9 @@ extension ONNXOperator {
       }
       let rows = shape.dropLast(shape.rank - axis)
       let x = try o.input(0)
-      return [try o.result(try o.reshape(x, to: [rows.count, shape.suffix(shape.rank - axis).count]))]
+      return [
+        try o.result(try o.reshape(x, to: [rows.count, shape.suffix(shape.rank - axis).count]))
+      ]
     },
     ONNXOperator("Expand") { o throws(FormatError) in
       let target = try o.shape(of: try o.integers(1))
@@ -32,6 +34,7 @@ extension ONNXOperator {
     ONNXOperator("Tile", tile),
     ONNXOperator("DepthToSpace", depthToSpace),
     ONNXOperator("SpaceToDepth") { o throws(FormatError) in
+      let isByColumn = try o.string("mode") == "CRD"
       let size = try o.int("blocksize") ?? 0
       let shape = try o.shape(0)
       guard shape.rank == 4, size > 0, shape[2] % size == 0, shape[3] % size == 0 else {
@@ -39,7 +42,8 @@ extension ONNXOperator {
       }
       let (n, c, h, w) = (shape[0], shape[1], shape[2] / size, shape[3] / size)
       let blocks = try o.reshape(try o.input(0), to: [n, c, h, size, w, size])
-      let moved = try o.transpose(blocks, [0, 3, 5, 1, 2, 4])
+      let moved = try o.transpose(
+        blocks, isByColumn ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4])
       return [try o.result(try o.reshape(moved, to: [n, c * size * size, h, w]))]
     },
   ]

@@ -49,15 +49,17 @@ extension ONNXOperator {
   private static func batchNormalization(
     _ o: inout ONNXOperation
   ) throws(FormatError) -> [ONNXValue] {
-    o.ignore("momentum", "is_test", "consumed_inputs")
+    o.ignore("momentum", "consumed_inputs")
     let epsilon = try o.float("epsilon") ?? 1e-5
     guard try o.flag("spatial", default: true) else {
       throw o.fault("a normalization of each place for itself, which is not supported")
     }
-    let trains = try o.flag("training_mode")
+    // In the first opsets training was what an absent flag meant.
+    let evaluates = try o.flag("is_test", default: o.opset >= 7)
+    let trains = try o.flag("training_mode") || !evaluates
     guard !trains, o.node.outputs.count(where: { !$0.isEmpty }) <= 1 else {
       throw o.fault(
-        "batch normalization in training: it mixes the examples of a batch, so that an example has "
+        "batch normalization in training is not supported: it mixes the examples of a batch, so that an example has "
           + "no gradient of its own",
         remedy: "export the model in evaluation mode: model.eval()")
     }

@@ -31,59 +31,65 @@ extension ONNXOperator {
   }
 
   private static func maxPool(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
-    let (x, axes, windows) = try o.pooled()
+    let axes = try o.poolingAxes()
     let isColumnMajor = try o.int("storage_order") == 1
-    let shape = o.graph.shape(x)
-    let result = try o.shape(0).extents.prefix(2) + axes.map(\.windows)
-    let largest = try o.reshape(try o.adding(MaxPool(windows), x), to: Array(result))
-    var results = [try o.result(largest)]
-    if o.node.outputs.count > 1, !o.node.outputs[1].isEmpty {
-      let size = windows.image
-      let places = try o.literal(shape) { element in
+    let x = try o.input(0)
+    let largest = try o.slide(x, axes) { o, images, windows throws(FormatError) in
+      try o.adding(MaxPool(windows), images)
+    }
+    guard o.node.outputs.count > 1, !o.node.outputs[1].isEmpty else {
+      return [try o.result(largest)]
+    }
+    // Where each stands in the whole operand.
+    let size = try o.image(axes).image
+    let chosen = try o.slide(x, axes) { o, images, windows throws(FormatError) in
+      let places = try o.literal(o.graph.shape(images)) { element in
         let (plane, place) = (element / size.count, element % size.count)
         let (row, column) = (place / size[1], place % size[1])
         return Double(plane * size.count + (isColumnMajor ? column * size[0] + row : place))
       }
-      let chosen = try o.adding(WindowSelect(windows), x, places)
-      results.append(.computed(try o.reshape(chosen, to: Array(result)), .int64))
+      return try o.adding(WindowSelect(windows), images, places)
     }
-    return results
+    return [try o.result(largest), .computed(chosen, .int64)]
   }
 
   private static func averagePool(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
     let countsPadding = try o.flag("count_include_pad")
-    let given = try o.ints("pads")
-    let (x, axes, windows) = try o.pooled()
-    let sums = try o.windowSums(x, windows)
+    let (roundsUp, pads) = (try o.flag("ceil_mode"), try o.ints("pads") ?? [])
+    let axes = try o.poolingAxes()
+    let sums = try o.windowSums(try o.input(0), axes)
     // The padding beyond what was asked for, where windows are rounded up, never counts.
     let counts = axes.indices.map { axis in
-      let high = given.map { $0[axis + axes.count] } ?? max(axes[axis].high, 0)
-      return axes[axis].counts(within: countsPadding ? -axes[axis].low : 0,
+      let asked = pads.isEmpty ? 0 : pads[axis + axes.count]
+      let high = roundsUp ? asked : axes[axis].high
+      return axes[axis].counts(
+        within: countsPadding ? -axes[axis].low : 0,
         axes[axis].extent + (countsPadding ? high : 0))
     }
-    let columns = counts.last ?? [1]
-    let rows = counts.count > 1 ? counts[0] : [1]
-    let weights = try o.literal(windows.places) { place in
-      let count = rows[place / columns.count] * columns[place % columns.count]
+    let weights = try o.literal(Shape(axes.map(\.windows))) { place in
+      var (rest, count) = (place, 1)
+      for axis in counts.reversed() {
+        count *= axis[rest % axis.count]
+        rest /= axis.count
+      }
       return 1 / Double(max(count, 1))
     }
-    let result = try o.shape(0).extents.prefix(2) + axes.map(\.windows)
-    return [try o.result(try o.reshape(o.graph.multiply(sums, weights), to: Array(result)))]
+    return [try o.result(o.graph.multiply(sums, weights))]
   }
 
   private static func lpPool(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
     let exponent = Double(try o.int("p") ?? 2)
-    let (x, axes, windows) = try o.pooled()
-    let powers = try o.power(o.graph.unary(.abs, x), o.graph.constant(exponent))
-    let root = try o.power(try o.windowSums(powers, windows), o.graph.constant(1 / exponent))
-    let result = try o.shape(0).extents.prefix(2) + axes.map(\.windows)
-    return [try o.result(try o.reshape(root, to: Array(result)))]
+    let axes = try o.poolingAxes()
+    let size = o.graph.unary(.abs, try o.input(0))
+    let powers = try o.power(size, o.graph.constant(exponent))
+    let sums = try o.windowSums(powers, axes)
+    return [try o.result(try o.power(sums, o.graph.constant(1 / exponent)))]
   }
 }
 
 extension ONNXOperation {
-  /// The operand as images `[N, C, H, W]`, and the windows over them.
-  fileprivate mutating func pooled() throws(FormatError) -> (NodeID, [WindowAxis], Windows) {
+  /// How the windows slide over the axes of `[N, C, …]` behind the channels.
+  fileprivate mutating func poolingAxes() throws(FormatError) -> [WindowAxis] {
     let shape = try self.shape(0)
     let roundsUp = try flag("ceil_mode")
     guard shape.rank >= 3, shape.count > 0, let sizes = try ints("kernel_shape") else {
@@ -91,20 +97,48 @@ extension ONNXOperation {
     }
     let axes = try windows(
       over: Array(shape.extents.dropFirst(2)), sizes: sizes, roundsUp: roundsUp)
-    let windows = try image(axes)
-    _ = try self.shape(of: [shape[0], shape[1], windows.window.count, windows.places.count])
-    let images = try reshape(try input(0), to: [shape[0], shape[1]] + windows.image.extents)
-    return (images, axes, windows)
+    guard axes.allSatisfy({ $0.windows > 0 }) else {
+      throw fault("windows of \(sizes) do not fit into \(shape)")
+    }
+    _ = try self.shape(of: shape.extents.prefix(2) + axes.flatMap { [$0.size, $0.windows] })
+    return axes
   }
 
-  /// The sum of each window of `[N, C, H, W]`, as `[N, C, H', W']`.
-  fileprivate mutating func windowSums(
-    _ x: NodeID, _ windows: Windows
+  /// Pools `[N, C, …]`: images of the last two axes at once, the axes before them one by one.
+  fileprivate mutating func slide(
+    _ x: NodeID, _ axes: [WindowAxis],
+    _ pool: (inout ONNXOperation, NodeID, Windows) throws(FormatError) -> NodeID
   ) throws(FormatError) -> NodeID {
-    let front = graph.shape(x).extents.prefix(2)
-    let planes = try reshape(x, to: front + [1] + windows.image.extents)
-    let sums = graph.sum(try adding(Unfold(windows), planes), axes: [-2])
-    return try reshape(sums, to: front + windows.places.extents)
+    let windows = try image(axes.suffix(2))
+    var extents = graph.shape(x).extents
+    let planes = extents.dropFirst().dropLast(min(axes.count, 2)).reduce(1, *)
+    let images = try reshape(x, to: [extents[0], planes] + windows.image.extents)
+    var result = try pool(&self, images, windows)
+    extents.replaceSubrange(
+      (extents.count - min(axes.count, 2))..., with: axes.suffix(2).map(\.windows))
+    result = try reshape(result, to: extents)
+    for (index, axis) in axes.dropLast(2).enumerated() {
+      let last = try move(result, axis: 2 + index, to: extents.count - 1)
+      let moved = graph.shape(last).extents
+      let rows = moved.dropFirst(2).dropLast().reduce(1, *)
+      let one = Windows(WindowAxis(extent: rows, size: 1), axis)
+      let lines = try reshape(last, to: [moved[0], moved[1], rows, axis.extent])
+      let pooled = try reshape(try pool(&self, lines, one), to: moved.dropLast() + [axis.windows])
+      result = try move(pooled, axis: extents.count - 1, to: 2 + index)
+    }
+    return result
+  }
+
+  /// The sum of each window of `[N, C, …]`.
+  fileprivate mutating func windowSums(
+    _ x: NodeID, _ axes: [WindowAxis]
+  ) throws(FormatError) -> NodeID {
+    try slide(x, axes) { o, images, windows throws(FormatError) in
+      let front = o.graph.shape(images).extents.prefix(2)
+      let planes = try o.reshape(images, to: front + [1] + windows.image.extents)
+      let sums = o.graph.sum(try o.adding(Unfold(windows), planes), axes: [-2])
+      return try o.reshape(sums, to: front + windows.places.extents)
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import Autodiff
+import Foundation
 import TensorCore
 
 /// Sums, extremes and the like over axes.
@@ -6,9 +7,12 @@ extension ONNXOperator {
   static let reductions: [ONNXOperator] = [
     reduce("ReduceSum") { o, x, axes throws(FormatError) in o.sum(x, axes: axes, keepsAxes: true) },
     reduce("ReduceMean") { o, x, axes throws(FormatError) in o.mean(x, axes: axes) },
-    reduce("ReduceMax") { o, x, axes throws(FormatError) in try o.largest(x, axes: axes) },
+    reduce("ReduceMax") { o, x, axes throws(FormatError) in
+      try o.largest(x, axes: axes, ofNone: try o.type(0).smallest)
+    },
     reduce("ReduceMin") { o, x, axes throws(FormatError) in
-      o.graph.negate(try o.largest(o.graph.negate(x), axes: axes))
+      let least = try o.largest(o.graph.negate(x), axes: axes, ofNone: -(try o.type(0).largest))
+      return o.graph.negate(least)
     },
     reduce("ReduceProd") { o, x, axes throws(FormatError) in try o.product(x, axes: axes) },
     reduce("ReduceL1") { o, x, axes throws(FormatError) in
@@ -56,6 +60,30 @@ extension ONNXOperator {
       if keepsAxes { return [try o.result(reduced)] }
       let rest = shape.extents.indices.filter { !axes.contains($0) }.map { shape[$0] }
       return [try o.result(try o.reshape(reduced, to: rest))]
+    }
+  }
+}
+
+extension ElementType {
+  /// The least number of the type.
+  fileprivate var smallest: Double {
+    switch self {
+    case .int8: -0x1p7
+    case .int16: -0x1p15
+    case .int32: -0x1p31
+    case .int64: -0x1p63
+    case .float16, .bfloat16, .float32, .float64: -.infinity
+    case .bool, .uint8, .uint16, .uint32, .uint64: 0
+    }
+  }
+
+  /// The largest number of the type.
+  fileprivate var largest: Double {
+    switch self {
+    case .bool: 1
+    case .float16, .bfloat16, .float32, .float64: .infinity
+    case .uint8, .uint16, .uint32, .uint64: exp2(Double(8 * byteCount)) - 1
+    case .int8, .int16, .int32, .int64: -smallest - 1
     }
   }
 }

@@ -15,8 +15,10 @@ extension ONNXOperator {
       because: "quantised models are not supported: rounded weights have no gradient",
       remedy: "export the model before it is quantised")
     + refuse(
-      ["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli",
-        "Multinomial"],
+      [
+        "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli",
+        "Multinomial",
+      ],
       because: "random numbers are not supported: every run would give another gradient",
       remedy: "export the model in evaluation mode: model.eval()")
 

@@ -20,7 +20,7 @@ extension ONNXOperator {
     },
     ONNXOperator("SequenceInsert") { o throws(FormatError) in
       var parts = try o.sequence(0)
-      let place = o.has(2) ? try o.place(in: parts.count + 1, 2) : parts.count
+      let place = try o.insertion(among: parts.count)
       parts.insert(try o.value(1), at: place)
       return [.sequence(parts)]
     },
@@ -88,6 +88,12 @@ extension ONNXOperation {
       throw fault("operand \(index + 1) is an array", expected: "a sequence")
     }
     return values
+  }
+
+  /// Where a new part goes among so many: at the end where nothing is said.
+  fileprivate func insertion(among count: Int) throws(FormatError) -> Int {
+    guard has(2) else { return count }
+    return try integer(2) == count ? count : try place(in: count, 2)
   }
 
   /// An operand that is a known place among so many.

@@ -47,8 +47,11 @@ extension ONNXOperation {
       let whole = stride * (extents[axis] - 1) + added[axis] + span
       var (low, high) = (attributes.low[axis], attributes.high[axis])
       if let asked, asked.count == extents.count {
-        let total = whole - asked[asked.startIndex + axis]
-        (low, high) = (attributes.same == .upper ? WindowPadding.upper : .lower).split(total)
+        let place = asked.startIndex + axis
+        guard (1...Self.largest).contains(asked[place]) else {
+          throw fault("the attribute output_shape is \(asked)")
+        }
+        (low, high) = (attributes.same ?? .lower).split(whole - asked[place])
       } else if let same = attributes.same {
         (low, high) = same.split(whole - extents[axis] * stride)
       }
@@ -67,7 +70,7 @@ extension ONNXOperation {
     case 1: windows = Windows(WindowAxis(extent: 1, size: 1), axes[0])
     case 2: windows = Windows(axes[0], axes[1])
     default:
-      throw fault("windows over \(axes.count) axes, which is not supported", expected: "1 or 2")
+      throw fault("windows over \(axes.count) axes are not supported", expected: "1 or 2")
     }
     guard windows.places.count > 0 else {
       throw fault("windows \(windows.window) do not fit into \(windows.image)")
@@ -129,6 +132,8 @@ enum WindowPadding {
   case upper, lower
 
   func split(_ total: Int) -> (low: Int, high: Int) {
-    self == .upper ? (total / 2, total - total / 2) : (total - total / 2, total / 2)
+    // What is missing instead is missing at the end.
+    if total < 0 { return (0, total) }
+    return self == .upper ? (total / 2, total - total / 2) : (total - total / 2, total / 2)
   }
 }
