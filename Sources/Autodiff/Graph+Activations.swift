@@ -27,10 +27,4 @@ extension Graph {
     let total = logSumExp(x)
     return subtract(x, column(total, of: total))
   }
-
-  /// The mean over axes counted from the end.
-  public mutating func mean(_ x: NodeID, axes: [Int]) -> NodeID {
-    let count = axes.reduce(1) { $0 * shape(x)[$1] }
-    return affine(sum(x, axes: axes), scale: 1 / Double(max(count, 1)), offset: 0)
-  }
 }

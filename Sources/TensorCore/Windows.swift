@@ -45,6 +45,38 @@ public struct WindowAxis: Hashable, Sendable {
     return (extent + low + high - span) / stride + 1
   }
 
+  /// With one window more where elements are left over (PyTorch's and ONNX's ceil mode).
+  ///
+  /// Every window begins inside the image or the padding before it.
+  public var roundedUp: WindowAxis {
+    let next = windows * stride
+    guard windows > 0, !(extent + low + high - span).isMultiple(of: stride), next < extent + low
+    else { return self }
+    return WindowAxis(
+      extent: extent, size: size, stride: stride, dilation: dilation, low: low,
+      high: next + span - extent - low)
+  }
+
+  /// The windows of an axis of `windows` elements, spread out over the axis that a transposed
+  /// convolution makes of them.
+  ///
+  /// - Parameters:
+  ///   - low: Elements left out before the result; `high` those behind it.
+  ///   - outputPadding: Elements that no window reaches, behind the result.
+  public init(
+    transposing windows: Int, size: Int, stride: Int = 1, dilation: Int = 1, low: Int = 0,
+    high: Int = 0, outputPadding: Int = 0
+  ) {
+    let limits = 0...Self.limit
+    let areSmall = [windows, size, stride, dilation, low, high, outputPadding].allSatisfy(
+      limits.contains)
+    // Of numbers beyond all bounds nothing is made: an extent of 0 has no windows.
+    let reach = areSmall && windows > 0 ? (windows - 1) * stride + (size - 1) * dilation + 1 : 0
+    self.init(
+      extent: areSmall ? reach + outputPadding - low - high : 0, size: size, stride: stride,
+      dilation: dilation, low: low, high: areSmall ? high - outputPadding : high)
+  }
+
   var kernel: kernel_windows {
     kernel_windows(
       extent: extent, size: size, stride: stride, dilation: dilation, low: low, windows: windows)

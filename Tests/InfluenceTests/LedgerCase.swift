@@ -14,7 +14,7 @@ struct LedgerCase {
   let absent: Int
 
   /// The rule goes round with the seed, so that five seeds have them all; the rest is drawn.
-  init(_ seed: UInt64, activations: [MLP.Activation] = MLP.Activation.allCases) throws {
+  init(_ seed: UInt64, activations: [Activation] = Activation.allCases) throws {
     self.seed = seed
     var draws = Draws(seed &+ 7)
     for _ in 0..<8 { _ = draws.next() }

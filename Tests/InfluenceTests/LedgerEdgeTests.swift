@@ -197,7 +197,7 @@ struct LedgerEdgeTests {
 
   @Test("no tolerance at all: panels are cut down to rounding, and an end is come to")
   func noTolerance() throws {
-    for activation in [MLP.Activation.tanh, .relu] {
+    for activation in [Activation.tanh, .relu] {
       let drawn = try LedgerCase(5, activations: [activation])
       for rule in QuadratureRule.allCases {
         let accounts = try drawn.accounts([.credit], rule: rule, tolerance: 0)

@@ -6,7 +6,7 @@ import Training
 /// Marginal and integrated column against runs that are made again with other weights.
 @Suite("Marginal against retraining")
 struct MarginalTests {
-  private static let smooth: [MLP.Activation] = [.tanh, .sigmoid, .gelu, .silu, .geluTanh]
+  private static let smooth: [Activation] = [.tanh, .sigmoid, .gelu, .silu, .geluTanh]
 
   /// The measures at the end of a run with some weights.
   private func measures(_ drawn: LedgerCase, _ weights: [Double]) throws -> [Double] {

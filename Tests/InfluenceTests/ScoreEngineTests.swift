@@ -7,6 +7,16 @@ import Training
 @Suite struct ScoreEngineTests {
   let pool = WorkerPool(threads: 2)
 
+  private static let sequence = "transformer:vocabulary=7,context=5,width=4,heads=2,layers=2"
+
+  private static func built(_ specification: String) -> any Model {
+    do {
+      return try ModelRegistry.model(specification)
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
   static let problems: [(String, SmallProblem)] = [
     ("one checkpoint", SmallProblem()),
     ("three checkpoints", SmallProblem(checkpoints: 3, seed: 2)),
@@ -50,6 +60,30 @@ import Training
       SmallProblem(model: TiedModel(), loss: .squaredError, sparsity: 0.8, seed: 56)
     ),
     ("items divided by their norms", SmallProblem(model: NormalizedModel(), seed: 57)),
+    ("parameters computed with", SmallProblem(model: AwkwardModel(), checkpoints: 2, seed: 60)),
+    (
+      "parameters computed with, weights per item",
+      SmallProblem(model: AwkwardModel(), weightsPerItem: true, seed: 61)
+    ),
+    ("grouped convolutions", SmallProblem(model: GroupedModel(), checkpoints: 2, seed: 62)),
+    (
+      "grouped convolutions, weights per item",
+      SmallProblem(model: GroupedModel(), weightsPerItem: true, seed: 63)
+    ),
+    ("images", SmallProblem(model: built("cnn:2x7x6:3c3s2p1-a2-4c1-5-3:tanh"), seed: 64)),
+    ("transformer", SmallProblem(model: built(sequence), checkpoints: 2, seed: 65)),
+    ("transformer, cosine", SmallProblem(model: built(sequence), isCosine: true, seed: 66)),
+    (
+      "transformer, margin", SmallProblem(model: built(sequence), measure: .margin, seed: 67)
+    ),
+    (
+      "tied transformer, weights per item",
+      SmallProblem(model: built(sequence + ",tied"), weightsPerItem: true, seed: 68)
+    ),
+    (
+      "sums over positions",
+      SmallProblem(model: built(sequence), loss: .crossEntropySum, measure: .logit, seed: 69)
+    ),
     ("one item, one query", SmallProblem(items: 1, queries: 1, seed: 14)),
     ("more than a block of items", SmallProblem(items: 300, queries: 3, seed: 15)),
     ("more than a tile of queries", SmallProblem(items: 5, queries: 530, seed: 16)),

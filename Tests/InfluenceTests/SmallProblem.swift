@@ -39,13 +39,21 @@ struct SmallProblem {
 
   func make<Scalar: TensorScalar>(_ type: Scalar.Type = Scalar.self) -> ScoreProblem<Scalar> {
     var draws = Draws(seed)
-    let (inputs, outputs) = (model.inputShape.count, model.outputShape.count)
+    let (inputs, targets) = (model.inputShape.count, model.targetShape(loss))
+    let classes = UInt64(model.outputShape[-1])
     func data(_ count: Int) -> Dataset<Double> {
-      let x = draws.numbers(count * inputs).map { abs($0) < sparsity ? 0 : $0 }
+      let x =
+        model.vocabulary.map { tokens in
+          (0..<count * inputs).map { _ in Double(draws.next() % UInt64(tokens)) }
+        } ?? draws.numbers(count * inputs).map { abs($0) < sparsity ? 0 : $0 }
       let targets: Dataset<Double>.Targets =
         loss.takesLabels
-        ? .labels((0..<count).map { _ in Int32(draws.next() % UInt64(outputs)) })
-        : .values(Tensor([count, outputs], draws.numbers(count * outputs)))
+        ? .labels(
+          (0..<count * targets.count).map { place in
+            // Some positions of a sequence have no label.
+            place % 5 == 3 && targets.count > 1 ? -100 : Int32(draws.next() % classes)
+          })
+        : .values(Tensor([count, targets.count], draws.numbers(count * targets.count)))
       return Dataset(inputs: Tensor([count, inputs], x), targets: targets)
     }
     let (train, test) = (data(items), data(queries))
@@ -131,6 +139,68 @@ struct NormalizedModel: Model {
     let square = graph.sum(graph.unary(.square, inputs), axes: [-1], keepsAxes: true)
     let x = graph.divide(inputs, graph.unary(.sqrt, square))
     return graph.add(graph.matmul(x, parameters[0]), parameters[1])
+  }
+
+  func initialParameters(seed: UInt64) -> [Double] { [] }
+}
+
+/// Parameters that are computed with before they meet the data, or meet it in rare ways.
+struct AwkwardModel: Model {
+  let specification = "awkward"
+  let layout = ParameterLayout([
+    ("root", [4, 3]), ("turned", [2, 3, 4]), ("class", [1, 4]), ("slope", [4]), ("power", []),
+  ])
+  let inputShape: Shape = [5, 3]
+  let outputShape: Shape = [4]
+
+  func outputs(_ graph: inout Graph, inputs: NodeID, parameters: [NodeID]) -> NodeID {
+    let batch = graph.shape(inputs)[0]
+    // A weight that is the square of a parameter.
+    let square = graph.unary(.square, parameters[0])
+    let x = graph.unary(.tanh, graph.matmul(inputs, square, transposeB: true))
+    // The same parameter once more, as it is, and one with its axes in another order.
+    let again = graph.matmul(inputs, parameters[0], transposeB: true)
+    let turned = graph.transpose(parameters[1], [1, 2, 0])
+    let pair = graph.matmul(inputs, graph.reshape(turned, to: [3, 8]))
+    let halves = graph.add(
+      graph.slice(pair, axis: -1, start: 0, count: 4),
+      graph.slice(pair, axis: -1, start: 4, count: 4))
+    // A row of its own in front of the positions, as class tokens are.
+    let row = graph.broadcast(
+      parameters[2], from: [1, 4], to: Shape([batch]).appending([1, 4]))
+    let sum = graph.add(graph.add(x, again), halves)
+    let rows = graph.concatenate([row, sum], axis: -2)
+    let scaled = graph.multiply(rows, parameters[3])
+    return graph.add(graph.sum(scaled, axes: [-2]), parameters[4])
+  }
+
+  func initialParameters(seed: UInt64) -> [Double] { [] }
+}
+
+/// Convolutions by groups, with a stride, padding and dilation, then the mean of each channel.
+struct GroupedModel: Model {
+  let specification = "grouped"
+  let layout = ParameterLayout([
+    ("grouped", [4, 1, 3, 3]), ("bias", [4]), ("wide", [6, 2, 1, 2]), ("head", [3, 6]),
+  ])
+  let inputShape: Shape = [2, 6, 6]
+  let outputShape: Shape = [3]
+
+  func outputs(_ graph: inout Graph, inputs: NodeID, parameters: [NodeID]) -> NodeID {
+    func axis(_ extent: Int, _ size: Int, stride: Int = 1, dilation: Int = 1) -> WindowAxis {
+      WindowAxis(extent: extent, size: size, stride: stride, dilation: dilation, low: 1, high: 1)
+    }
+    do {
+      let first = try graph.convolution(
+        inputs, parameters[0], bias: parameters[1], over: [axis(6, 3, stride: 2), axis(6, 3)],
+        groups: 2)
+      let x = graph.unary(.tanh, first)
+      let second = try graph.convolution(
+        x, parameters[2], over: [axis(3, 1), axis(6, 2, dilation: 2)], groups: 2)
+      return graph.matmul(graph.mean(second, axes: [-1, -2]), parameters[3], transposeB: true)
+    } catch {
+      preconditionFailure("\(error)")
+    }
   }
 
   func initialParameters(seed: UInt64) -> [Double] { [] }

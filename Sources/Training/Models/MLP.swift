@@ -7,22 +7,6 @@ public import TensorCore
 /// Named and laid out as `torch.nn.Sequential(Linear, activation, Linear, …)`: `0.weight` `[O, I]`,
 /// `0.bias` `[O]`, `2.weight`, …
 public struct MLP: Model {
-  /// The activations by name.
-  public enum Activation: String, CaseIterable, Sendable {
-    /// max(0, x).
-    case relu
-    /// tanh x.
-    case tanh
-    /// 1 / (1 + exp −x).
-    case sigmoid
-    /// x Φ(x).
-    case gelu
-    /// GELU in its form with tanh.
-    case geluTanh = "gelu-tanh"
-    /// x sigmoid(x).
-    case silu
-  }
-
   /// For ``ModelRegistry``.
   public static let kind = ModelKind(
     name: "mlp", summary: "linear layers with one activation between them",
@@ -50,38 +34,20 @@ public struct MLP: Model {
     layout = ParameterLayout(parameters)
   }
 
-  /// The most parameters that a text may ask for.
-  private static let mostParameters = 1 << 28
-
   /// Reads `mlp:64-32-10:tanh`; the activation is relu where none is named.
   public init(_ specification: String) throws {
-    let parts = specification.split(separator: ":", omittingEmptySubsequences: false)
-    let fail = { (found: String) in
-      ModelError(
-        description:
-          "model \(FormatError.quoted(specification)): \(found); expected mlp:64-32-10:tanh")
+    let text = SpecificationText(specification, example: Self.kind.example)
+    guard text.parts.count == 2 || text.parts.count == 3, text.parts[0] == "mlp" else {
+      throw text.fault("\(text.parts.count) parts")
     }
-    guard parts.count == 2 || parts.count == 3, parts[0] == "mlp" else {
-      throw fail("\(parts.count) parts")
-    }
-    let widths = parts[1].split(separator: "-", omittingEmptySubsequences: false)
+    let widths = text.parts[1].split(separator: "-", omittingEmptySubsequences: false)
       .map { Int($0) ?? 0 }
-    guard widths.count >= 2, widths.allSatisfy({ (1...(1 << 24)).contains($0) }) else {
-      throw fail("layer extents \(FormatError.quoted(String(parts[1])))")
+    guard widths.count >= 2, widths.allSatisfy((1...SpecificationText.mostExtent).contains) else {
+      throw text.fault("layer extents \(FormatError.quoted(String(text.parts[1])))")
     }
-    let parameters = zip(widths, widths.dropFirst()).reduce(0) { sum, layer in
-      // Each term is below 2⁴⁹, so the sum is stopped long before it could overflow.
-      sum > Self.mostParameters ? sum : sum + (layer.0 + 1) * layer.1
-    }
-    guard parameters <= Self.mostParameters else {
-      throw fail("more than \(Self.mostParameters) parameters")
-    }
-    let name = parts.count == 3 ? String(parts[2]) : Activation.relu.rawValue
-    guard let activation = Activation(rawValue: name) else {
-      let known = Activation.allCases.map(\.rawValue).joined(separator: ", ")
-      throw fail("activation \(FormatError.quoted(name)) is none of \(known)")
-    }
-    self.init(widths: widths, activation: activation)
+    _ = try text.count(zip(widths, widths.dropFirst()).map { [$0 + 1, $1] })
+    self.init(
+      widths: widths, activation: text.parts.count == 3 ? try text.activation(text.parts[2]) : .relu)
   }
 
   /// `mlp:64-32-10:tanh`.
@@ -101,33 +67,15 @@ public struct MLP: Model {
     for layer in 0..<widths.count - 1 {
       let product = graph.matmul(x, parameters[2 * layer], transposeB: true)
       x = graph.add(product, parameters[2 * layer + 1])
-      if layer < widths.count - 2 { x = activate(&graph, x) }
+      if layer < widths.count - 2 { x = activation(&graph, x) }
     }
     return x
   }
 
-  private func activate(_ graph: inout Graph, _ x: NodeID) -> NodeID {
-    switch activation {
-    case .relu: graph.unary(.relu, x)
-    case .tanh: graph.unary(.tanh, x)
-    case .sigmoid: graph.unary(.sigmoid, x)
-    case .gelu: graph.gelu(x)
-    case .geluTanh: graph.geluTanh(x)
-    case .silu: graph.silu(x)
-    }
-  }
-
   /// Uniform in ±1/√I for the weight and the bias of a layer with I inputs, as in PyTorch.
   public func initialParameters(seed: UInt64) -> [Double] {
-    let stream = RandomStream(seed: seed, for: .initialParameters)
-    var values: [Double] = []
-    values.reserveCapacity(layout.count)
-    for (index, entry) in layout.entries.enumerated() {
-      let bound = 1 / Double(widths[index / 2]).squareRoot()
-      for position in entry.range {
-        values.append((2 * stream.uniform(at: UInt64(position)) - 1) * bound)
-      }
+    layout.initialValues(seed: seed) { entry in
+      .uniform(inputs: widths[(layout.entries.firstIndex(of: entry) ?? 0) / 2])
     }
-    return values
   }
 }

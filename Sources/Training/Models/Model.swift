@@ -29,6 +29,15 @@ extension Model {
   /// Most models take numbers.
   public var vocabulary: Int? { nil }
 
+  /// What is built from shapes that were checked when the model was made.
+  func fitting(_ build: () throws(GraphError) -> NodeID) -> NodeID {
+    do {
+      return try build()
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
   /// The shape of one item's target: a label for each position, or numbers like the output's.
   public func targetShape(_ loss: Loss) -> Shape {
     loss.takesLabels ? outputShape.dropLast() : outputShape

@@ -4,7 +4,7 @@ import Formats
 public enum ModelRegistry {
   /// A new kind adds one line here.
   public static let all: [ModelKind] = [
-    MLP.kind
+    MLP.kind, CNN.kind, Transformer.kind,
   ]
 
   /// Makes the model that a text such as `mlp:64-32-10:tanh` describes.

@@ -40,10 +40,10 @@ extension ONNXReader {
     let own = Set(defined)
     var arguments: [ONNXGraph.Value] = []
     for part in parts where part.number == inputs {
-      let value = try value(part)
+      let (value, kind) = try value(part)
       // Old files list their weights among the inputs as well.
       guard !own.contains(value.name) else { continue }
-      try define(value.name, .readable, at: part.range.lowerBound, &defined)
+      try define(value.name, kind, at: part.range.lowerBound, &defined)
       arguments.append(value)
     }
     var operators: [ONNXGraph.Node] = []
@@ -52,7 +52,7 @@ extension ONNXReader {
     }
     var results: [ONNXGraph.Value] = []
     for part in parts where part.number == outputs {
-      let value = try value(part)
+      let value = try value(part).value
       try require(value.name, for: "the graph's outputs", at: part.range.lowerBound)
       results.append(value)
     }
@@ -95,7 +95,14 @@ extension ONNXReader {
   }
 
   /// Reads the `ValueInfoProto` of an input or output.
-  private func value(_ part: ProtobufFile.Field) throws(FormatError) -> ONNXGraph.Value {
+  private func value(
+    _ part: ProtobufFile.Field
+  ) throws(FormatError) -> (value: ONNXGraph.Value, kind: ONNXValueKind) {
+    guard part.payload.count <= ONNXReader.longestType else {
+      throw malformed(
+        at: part.range.lowerBound, "an input or output described by \(part.payload.count) bytes",
+        expected: "at most \(ONNXReader.longestType)")
+    }
     let body = try file.message(ValueInfoProto.self, in: part.payload).body
     func refused(_ found: String, _ expected: String) -> FormatError {
       malformed(
@@ -104,7 +111,8 @@ extension ONNXReader {
     }
     let tensor: TypeProto.Tensor
     switch body.type.value {
-    case nil: return ONNXGraph.Value(name: body.name, elementType: nil, extents: nil)
+    case nil:
+      return (ONNXGraph.Value(name: body.name, elementType: nil, extents: nil), .readable)
     case .tensorType(let type): tensor = type
     case .sequenceType: throw refused("a sequence", "a tensor")
     case .mapType: throw refused("a dictionary", "a tensor")
@@ -128,8 +136,11 @@ extension ONNXReader {
         extents.append(.fixed(extent))
       }
     }
-    return ONNXGraph.Value(
-      name: body.name, elementType: ONNXElementType(code: tensor.elemType)?.element,
-      extents: tensor.hasShape ? extents : nil)
+    let type = ONNXElementType(code: tensor.elemType)
+    let value = ONNXGraph.Value(
+      name: body.name, elementType: type?.element, extents: tensor.hasShape ? extents : nil)
+    let isReadable = type != nil || tensor.elemType == 0
+    let elements = ONNXElementType.name(code: tensor.elemType)
+    return (value, isReadable ? .readable : .unreadable(elements: elements))
   }
 }

@@ -6,6 +6,8 @@ final class ONNXReader {
   static let largestFile = 1 << 31
   /// How many graphs may stand in one another.
   static let deepest = 16
+  /// The most bytes that may describe an input or output.
+  static let longestType = 1 << 20
 
   let file: ProtobufFile
   /// The files with further elements that were opened, by the name that the model gives them.

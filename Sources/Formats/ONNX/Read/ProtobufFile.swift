@@ -23,9 +23,9 @@ final class ProtobufFile {
   }
 
   /// The most fields of a file; a weight has about five, an operator about twenty.
-  static let mostFields = 1 << 22
+  static let mostFields = 1 << 21
   /// The most bytes of a file that are decoded as messages; elements in `raw_data` are not.
-  static let mostDecoded = 1 << 28
+  static let mostDecoded = 1 << 26
   private static let windowSize = 1 << 16
 
   let source: ByteSource
