@@ -35,6 +35,11 @@ enum Output {
     }
   }
 
+  /// Says on standard error what a person should know before trusting a result.
+  static func warn(_ note: String) {
+    diagnose("palimpsest: warning: \(FormatError.printable(note))\n")
+  }
+
   /// Writes to standard error; where nobody reads that any more, nothing is lost.
   static func diagnose(_ text: String) {
     Array(text.utf8).withUnsafeBytes { bytes in

@@ -70,4 +70,6 @@ public struct ONNXGraph: Sendable {
   public let outputs: [Value]
   /// The program that wrote the file, such as `pytorch 2.13.0`; empty where it does not say.
   public let producer: String
+  /// The names of further files that hold arrays of this one, relative to its folder, sorted.
+  public let externalFiles: [String]
 }

@@ -27,7 +27,7 @@ struct ONNXParameters {
       let isOneNumber = elements.allSatisfy { $0 == elements[0] }
       if isOneNumber && ONNXExportNotes.isExportersOwn(initializer.name) {
         numbers.append(initializer.name)
-      } else if elements.contains(where: { !$0.isFinite }) {
+      } else if elements.contains(where: \.isInfinite) {
         masks.append(initializer.name)
       } else {
         arrays.append(initializer)

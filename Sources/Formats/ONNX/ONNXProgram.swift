@@ -38,6 +38,9 @@ public struct ONNXProgram: Sendable {
   /// What a person should know about the file before trusting scores that are made with it.
   public let notes: [String]
 
+  /// How PyTorch exports a model with its weights as they are.
+  public static let exportRecipe = ONNXExportNotes.recipe
+
   private let source: ONNXGraph
   private let file: String
 

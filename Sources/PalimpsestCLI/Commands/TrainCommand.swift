@@ -20,10 +20,15 @@ struct TrainCommand: ParsableCommand {
   var data: String?
 
   @Option(
-    help: ArgumentHelp("Inputs of the training items: npy, IDX(.gz) or CSV.", valueName: "file"))
+    help: ArgumentHelp(
+      "Inputs of the training items: npy, npz, IDX(.gz), CSV, JSON lines, or a folder of pictures.",
+      valueName: "file"))
   var trainX: String?
 
-  @Option(help: ArgumentHelp("Labels or targets of the training items.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Labels or targets of the training items, unless the file of the inputs has them.",
+      valueName: "file"))
   var trainY: String?
 
   @Option(
@@ -39,16 +44,22 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Inputs of held-out items.", valueName: "file"))
   var testX: String?
 
-  @Option(help: ArgumentHelp("Labels or targets of held-out items.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Labels or targets of held-out items, unless the file of the inputs has them.",
+      valueName: "file"))
   var testY: String?
 
-  @Option(help: ArgumentHelp("Model, such as mlp:64-32-10:tanh.", valueName: "spec"))
+  @Option(
+    help: ArgumentHelp("Model, such as mlp:64-32-10:tanh, or a .onnx file.", valueName: "spec"))
   var model: String
 
   @Option(help: "What training lowers.")
   var loss = Loss.crossEntropy
 
-  @Option(help: ArgumentHelp("Initial parameters, safetensors.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Initial parameters by name; an ONNX model brings its own.", valueName: "file"))
   var `init`: String?
 
   @Option(
@@ -149,7 +160,7 @@ struct TrainCommand: ParsableCommand {
     } else {
       try Output.line(
         FormatError.printable(out) + ": \(HumanNumber.count(state.step)) steps of "
-          + "\(run.model.specification) on \(HumanNumber.count(run.train.items.count)) items, "
+          + "\(FormatError.printable(run.model.specification)) on \(HumanNumber.count(run.train.items.count)) items, "
           + (isOld
             ? "finished before; nothing was left to do"
             : "loss of the last batch \(HumanNumber.significant(lastLoss))"))
@@ -157,7 +168,8 @@ struct TrainCommand: ParsableCommand {
   }
 
   private func makeRun<Scalar: TensorScalar>(as type: Scalar.Type) throws -> TrainingRun<Scalar> {
-    let model = try ModelRegistry.model(self.model)
+    let files = try trainingFiles()
+    let model = try ModelRegistry.model(self.model, itemShape: files?.itemShape)
     var settings = try OptimizerSettings(optimizer)
     if let momentum {
       guard settings.rule.constants.contains(.momentum) else {
@@ -167,7 +179,8 @@ struct TrainCommand: ParsableCommand {
     }
     settings.weightDecay = WeightDecay(weightDecay, settings.weightDecay.kind)
     settings.clipNorm = clipNorm
-    var sources = try sources(model, as: type)
+    (model as? ONNXModel)?.notes.forEach(Output.warn)
+    var sources = try sources(files, model, as: type)
     if trainIds != nil || trainGroups != nil {
       let count = sources.train.items.count
       sources.train.name(
@@ -185,17 +198,25 @@ struct TrainCommand: ParsableCommand {
       epochs: epochs ?? 10,
       batches: try batches.map { try Batches(path: $0, items: sources.train.items.count) },
       checkpointEvery: checkpointEvery, seed: seed)
-    if let `init` { run.initialParameters = try model.layout.read(`init`) }
+    if let `init` { run.initialParameters = try initialParameters(`init`, model) }
     if let weights {
       run.itemWeights = try ItemWeights.read(path: weights, items: run.train.items.count)
     }
     return run
   }
 
-  private func sources<Scalar: TensorScalar>(
-    _ model: any Model, as type: Scalar.Type
-  ) throws -> (train: TrainingRun<Scalar>.Source, test: TrainingRun<Scalar>.Source?) {
-    typealias Source = TrainingRun<Scalar>.Source
+  private func initialParameters<Scalar: TensorScalar>(
+    _ path: String, _ model: any Model
+  ) throws -> [Scalar] {
+    let file = try CheckpointFile(path: path)
+    guard let model = model as? ONNXModel else { return try model.parameters(in: file) }
+    let mapping = try ParameterMapping(model, checkpoints: [file])
+    mapping.notes.forEach(Output.warn)
+    return try mapping.read(file)
+  }
+
+  /// The files of the training items; nil for embedded data.
+  private func trainingFiles() throws -> ItemFiles? {
     if let data {
       guard data == "digits" else {
         throw UsageError("--data: found \"\(data)\", expected digits, or --train-x and --train-y")
@@ -203,17 +224,29 @@ struct TrainCommand: ParsableCommand {
       guard trainX == nil, trainY == nil, testX == nil, testY == nil else {
         throw UsageError("--data digits brings its own items; leave out --train-x and the like")
       }
+      return nil
+    }
+    guard let trainX else {
+      throw UsageError("which data? Expected --data digits, or --train-x and --train-y")
+    }
+    guard testX != nil || testY == nil else {
+      throw UsageError("--test-x and --test-y go together")
+    }
+    return try ItemFiles(inputs: trainX, targets: trainY)
+  }
+
+  private func sources<Scalar: TensorScalar>(
+    _ files: ItemFiles?, _ model: any Model, as type: Scalar.Type
+  ) throws -> (train: TrainingRun<Scalar>.Source, test: TrainingRun<Scalar>.Source?) {
+    typealias Source = TrainingRun<Scalar>.Source
+    guard let files else {
       let split = Digits.split(as: type)
       return (Source(split.train), Source(split.test))
     }
-    guard let trainX, let trainY else {
-      throw UsageError("which data? Expected --data digits, or --train-x and --train-y")
-    }
-    let train = try Source(inputs: trainX, targets: trainY, model, loss: loss)
-    switch (testX, testY) {
-    case (nil, nil): return (train, nil)
-    case (let x?, let y?): return (train, try Source(inputs: x, targets: y, model, loss: loss))
-    default: throw UsageError("--test-x and --test-y go together")
-    }
+    let train = try Source(files, model, loss: loss)
+    guard let testX else { return (train, nil) }
+    return (
+      train, try Source(ItemFiles(inputs: testX, targets: testY), model, loss: loss)
+    )
   }
 }

@@ -8,20 +8,33 @@ struct ModelOptions: ParsableArguments {
   var run: String?
 
   @Option(
-    help: ArgumentHelp("Model, such as mlp:64-32-10:tanh, instead of a run.", valueName: "spec"))
+    help: ArgumentHelp(
+      "Model, such as mlp:64-32-10:tanh or a .onnx file, instead of a run.", valueName: "spec"))
   var model: String?
 
   @Option(
     help: ArgumentHelp(
-      "Parameters of the model, safetensors, and their weight (1 where absent); repeatable.",
+      "Parameters of the model by name, safetensors, npz or .onnx, and their weight (1 where "
+        + "absent); repeatable. An ONNX model brings its own.",
       valueName: "file[:lr]"))
   var checkpoint: [String] = []
 
   @Option(
-    help: ArgumentHelp("Inputs of the training items: npy, IDX(.gz) or CSV.", valueName: "file"))
+    help: ArgumentHelp(
+      "Which array of the checkpoints a parameter of the ONNX file is, where names differ; .T "
+        + "behind it transposes it; repeatable.", valueName: "parameter=array"))
+  var map: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Inputs of the training items: npy, npz, IDX(.gz), CSV, JSON lines, or a folder of pictures.",
+      valueName: "file"))
   var trainX: String?
 
-  @Option(help: ArgumentHelp("Labels or targets of the training items.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Labels or targets of the training items, unless the file of the inputs has them.",
+      valueName: "file"))
   var trainY: String?
 
   @Option(
@@ -46,30 +59,34 @@ struct ModelOptions: ParsableArguments {
   /// What the options name.
   enum Origin {
     case record(RunRecord)
-    case files(model: any Model)
+    case files(model: any Model, items: ItemFiles)
   }
 
-  /// Opens the run or reads the model's text.
+  /// Opens the run, or the items and the model that takes them.
   ///
   /// - Throws: ``UsageError`` where neither or both are given.
   func origin() throws -> Origin {
     switch (run, model) {
     case (let run?, nil):
-      guard checkpoint.isEmpty, trainX == nil, trainY == nil, loss == nil else {
+      guard checkpoint.isEmpty, map.isEmpty, trainX == nil, trainY == nil, loss == nil else {
         throw UsageError(
           "a run brings its own checkpoints, items and loss; leave those options out")
       }
       return .record(try RunRecord(folder: run))
     case (nil, let model?):
-      if model.hasSuffix(".onnx") {
-        throw UsageError(
-          "--model \(model): ONNX models cannot be read yet; use mlp:… and safetensors")
+      let isFile = ONNXModel.isFile(model)
+      guard isFile || !checkpoint.isEmpty else {
+        throw UsageError("--model needs at least one --checkpoint")
       }
-      guard !checkpoint.isEmpty else { throw UsageError("--model needs at least one --checkpoint") }
-      guard trainX != nil, trainY != nil else {
-        throw UsageError("--model needs --train-x and --train-y")
+      guard isFile || map.isEmpty else {
+        throw UsageError("--map is for ONNX models; others take parameters by name")
       }
-      return .files(model: try ModelRegistry.model(model))
+      guard let trainX else { throw UsageError("--model needs --train-x and --train-y") }
+      // A wrong text is told before the data are read.
+      let builtIn = isFile ? nil : try ModelRegistry.model(model)
+      let items = try ItemFiles(inputs: trainX, targets: trainY)
+      return .files(
+        model: try builtIn ?? ModelRegistry.model(model, itemShape: items.itemShape), items: items)
     case (nil, nil):
       throw UsageError("which model? Expected the folder of a run, or --model with --checkpoint")
     default:
@@ -99,17 +116,43 @@ struct ModelOptions: ParsableArguments {
     switch origin {
     case .record(let record):
       Self.warn(record)
+      (record.model as? ONNXModel)?.notes.forEach(Output.warn)
       return Source(
         model: record.model, loss: record.manifest.loss, items: try record.train(),
         checkpoints: try record.weightedCheckpoints(trajectory: trajectory), record: record)
-    case .files(let model):
+    case .files(let model, let items):
       let loss = loss(of: origin)
-      guard let trainX, let trainY else { throw UsageError("--train-x and --train-y go together") }
       return Source(
-        model: model, loss: loss,
-        items: try Dataset.read(inputs: trainX, targets: trainY, model, loss: loss),
-        checkpoints: try checkpoint.map { try Self.weighted($0, model.layout) }, record: nil)
+        model: model, loss: loss, items: try items.read(model, loss: loss),
+        checkpoints: try checkpoints(of: model), record: nil)
     }
+  }
+
+  /// Reads the checkpoints that were named; the weights of an ONNX file where none were.
+  private func checkpoints<Scalar: TensorScalar>(
+    of model: any Model
+  ) throws -> [WeightedCheckpoint<Scalar>] {
+    let named = try checkpoint.map(Self.weighted)
+    let files = try named.map { try CheckpointFile(path: $0.path) }
+    guard let model = model as? ONNXModel else {
+      return try zip(named, files).map { named, file in
+        WeightedCheckpoint(
+          parameters: try model.parameters(in: file), weight: .uniform(named.weight))
+      }
+    }
+    if files.isEmpty {
+      guard map.isEmpty else { throw UsageError("--map is about checkpoints; name one") }
+      model.notes.forEach(Output.warn)
+      return [
+        WeightedCheckpoint(parameters: model.weights.map { Scalar($0) }, weight: .uniform(1))
+      ]
+    }
+    let mapping = try ParameterMapping(model, checkpoints: files, given: map)
+    let checkpoints: [WeightedCheckpoint<Scalar>] = try zip(named, files).map { named, file in
+      WeightedCheckpoint(parameters: try mapping.read(file), weight: .uniform(named.weight))
+    }
+    (model.notes + mapping.notes).forEach(Output.warn)
+    return checkpoints
   }
 
   /// Says where the last bits may differ from those of the run's own machine.
@@ -122,9 +165,7 @@ struct ModelOptions: ParsableArguments {
   }
 
   /// Reads `FILE[:LR]`.
-  private static func weighted<Scalar: TensorScalar>(
-    _ text: String, _ layout: ParameterLayout
-  ) throws -> WeightedCheckpoint<Scalar> {
+  private static func weighted(_ text: String) throws -> (path: String, weight: Double) {
     var (path, weight) = (text, 1.0)
     if let colon = text.lastIndex(of: ":"), let number = Double(text[text.index(after: colon)...]) {
       guard number.isFinite else {
@@ -132,6 +173,6 @@ struct ModelOptions: ParsableArguments {
       }
       (path, weight) = (String(text[..<colon]), number)
     }
-    return WeightedCheckpoint(parameters: try layout.read(path), weight: .uniform(weight))
+    return (path, weight)
   }
 }

@@ -2,19 +2,18 @@ import Formats
 import TensorCore
 
 extension Dataset {
-  /// Reads items from two files of any known array format.
+  /// Reads items from files of any known array format, or from a folder of pictures.
   ///
   /// Inputs `[N, …]` are taken row by row in the model's input shape; inputs that are bytes (type
   /// uint8, such as the pixels of IDX images) are divided by 255. Targets are whole numbers `[N]` or `[N, 1]` for a
   /// loss that takes labels, else numbers in the model's output shape, `[N]` for a single one.
   ///
+  /// - Parameter targets: Nil where the file of the inputs holds the targets too.
   /// - Throws: `FormatError` or ``TrainingError``, naming the file and the first item at fault.
   public static func read(
-    inputs: String, targets: String, _ model: any Model, loss: Loss
+    inputs: String, targets: String? = nil, _ model: any Model, loss: Loss
   ) throws -> Dataset {
-    try read(
-      inputs: StoredFile(ByteSource(path: inputs)), targets: StoredFile(ByteSource(path: targets)),
-      model, loss: loss)
+    try ItemFiles(inputs: inputs, targets: targets).read(model, loss: loss)
   }
 
   static func read(

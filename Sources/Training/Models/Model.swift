@@ -1,4 +1,5 @@
 public import Autodiff
+public import Formats
 public import TensorCore
 
 /// A network: the graph from a batch of items to outputs, and its parameters.
@@ -15,6 +16,9 @@ public protocol Model: Sendable {
   /// V where inputs are tokens, the whole numbers 0 ..< V; nil where they are any numbers.
   var vocabulary: Int? { get }
 
+  /// The file that the model comes from, of which a record takes a copy; nil where the text says all.
+  var file: ByteSource? { get }
+
   /// Adds the outputs `[B] + outputShape` of inputs `[B] + inputShape`.
   ///
   /// Item b's output depends on item b's input alone.
@@ -28,6 +32,9 @@ public protocol Model: Sendable {
 extension Model {
   /// Most models take numbers.
   public var vocabulary: Int? { nil }
+
+  /// Most models are made from their text.
+  public var file: ByteSource? { nil }
 
   /// What is built from shapes that were checked when the model was made.
   func fitting(_ build: () throws(GraphError) -> NodeID) -> NodeID {

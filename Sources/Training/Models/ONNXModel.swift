@@ -1,5 +1,5 @@
 public import Autodiff
-import Formats
+public import Formats
 public import TensorCore
 
 /// A network from an ONNX file, whose weights are its parameters.
@@ -8,8 +8,12 @@ public import TensorCore
 /// meet. Parameters are named as in the file. Several inputs are taken from one row of numbers for
 /// each item, one after the other in the order of the file.
 public struct ONNXModel: Model {
-  /// The path of the file.
+  /// The path of the file, or what a run record calls it.
   public let specification: String
+  /// The file.
+  public let file: ByteSource?
+  /// The names of further files that hold its weights.
+  let externalFiles: [String]
   /// Trained parameters first, then statistics that stay as they are.
   public let layout: ParameterLayout
   /// The shape of the only input without its batch axis, or `[I]` for several.
@@ -36,8 +40,15 @@ public struct ONNXModel: Model {
   ///   - itemShape: The shape of one item's input where the data say it; needed where the file leaves
   ///     extents open, such as a number of positions.
   /// - Throws: `FormatError`, naming the node or weight at fault.
-  public init(path: String, itemShape: Shape? = nil) throws {
-    let source = try ONNXGraph(path: path)
+  public init(path: String, itemShape: Shape? = nil) throws(FormatError) {
+    try self.init(path: path, itemShape: itemShape, specification: path)
+  }
+
+  init(path: String, itemShape: Shape?, specification: String) throws(FormatError) {
+    let bytes = try ByteSource(path: path)
+    let source = try ONNXGraph(bytes)
+    externalFiles = source.externalFiles
+    file = bytes
     var shapes: [String: [Int]] = [:]
     if let itemShape, source.inputs.count == 1 {
       shapes[source.inputs[0].name] = Self.itemExtents(itemShape, of: source.inputs[0])
@@ -49,7 +60,7 @@ public struct ONNXModel: Model {
         found: "an output of shape \(program.outputShape) for one item",
         expected: "the batch as its first axis, and numbers for each item")
     }
-    specification = path
+    self.specification = specification
     notes = program.notes
     let inputs = program.inputs
     outputShape = Shape(Array(program.outputShape.extents.dropFirst()))
@@ -89,6 +100,21 @@ public struct ONNXModel: Model {
     single = graph
   }
 
+  /// Refuses a model whose weights stand in files of their own: a run record copies one file.
+  func requireOneFile() throws(FormatError) {
+    guard let first = externalFiles.first else { return }
+    throw FormatError(
+      .malformed, file: specification,
+      found: "weights in another file, \(FormatError.quoted(first))",
+      expected: "all in one file, which the run record copies",
+      remedy: "python -c \"import onnx; onnx.save(onnx.load('MODEL.onnx'), 'ONE.onnx')\"")
+  }
+
+  /// Whether the text of a model is the path of such a file.
+  public static func isFile(_ specification: String) -> Bool {
+    specification.lowercased().hasSuffix(".onnx")
+  }
+
   /// The whole numbers that single precision holds.
   private static let mostTokens = 1 << 24
 
@@ -117,7 +143,7 @@ public struct ONNXModel: Model {
 
 extension StoredArray {
   /// The elements of a weight.
-  fileprivate func finiteElements(_ name: String, of file: String) throws -> [Double] {
+  fileprivate func finiteElements(_ name: String, of file: String) throws(FormatError) -> [Double] {
     let tensor = try tensor(as: Double.self)
     if let index = tensor.firstNonFinite {
       throw FormatError(

@@ -45,17 +45,15 @@ package enum Checkpoint {
 
   /// A state in a checkpoint.
   static func state<Scalar: TensorScalar>(
-    _ file: Safetensors, _ path: String, step: Int, _ layout: ParameterLayout,
-    _ settings: OptimizerSettings
+    _ file: CheckpointFile, step: Int, _ model: any Model, _ settings: OptimizerSettings
   ) throws(FormatError) -> TrainingState<Scalar> {
-    var state = TrainingState(
-      initial: try layout.read(file, path) as [Scalar], settings)
+    var state = TrainingState(initial: try model.parameters(in: file) as [Scalar], settings)
     state.step = step
     for (index, name) in settings.rule.stateNames.enumerated() {
       let name = ParameterLayout.optimizerPrefix + name
       // A record from elsewhere need not say that everything starts from zero.
       if step == 0 && file[name] == nil { continue }
-      state.optimizer[index] = try ParameterLayout.elements(name, [layout.count], of: file, path)
+      state.optimizer[index] = try file.elements(name, [model.layout.count])
     }
     return state
   }

@@ -5,6 +5,7 @@ import Foundation
 enum RunFiles {
   static let batches = "batches.npy"
   static let log = "log.jsonl"
+  static let model = "model.onnx"
   static let data = "data"
   static let lock = "lock"
 }

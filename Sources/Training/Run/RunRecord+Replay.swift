@@ -57,9 +57,8 @@ extension RunRecord {
   private func departure<Scalar: TensorScalar>(
     of state: TrainingState<Scalar>
   ) throws(FormatError) -> ReplayDeparture? {
-    let path = Checkpoint.path(folder, step: state.step)
     let file = try checkpoint(at: state.step)
-    let recorded: [Scalar] = try model.layout.read(file, path)
+    let recorded: [Scalar] = try model.parameters(in: file)
     var worst: ReplayDeparture?
     func compare(_ name: String, _ replayed: ArraySlice<Scalar>, _ recorded: ArraySlice<Scalar>) {
       guard let difference = Self.difference(replayed, recorded),
@@ -74,7 +73,7 @@ extension RunRecord {
       let name = ParameterLayout.optimizerPrefix + name
       // A record from elsewhere need not have it.
       if file[name] == nil { continue }
-      let recorded: [Scalar] = try ParameterLayout.elements(name, [values.count], of: file, path)
+      let recorded: [Scalar] = try file.elements(name, [values.count])
       compare(name, values[...], recorded[...])
     }
     return worst

@@ -22,15 +22,29 @@ public struct RunRecord: Sendable {
   public init(folder: String) throws(FormatError) {
     self.folder = folder
     manifest = try RunManifest(folder: folder)
+    model = try Self.model(manifest, folder)
+    checkpointSums = try CheckpointSums(folder)
+  }
+
+  /// The model that `run.json` says, which may be a file of the folder.
+  private static func model(
+    _ manifest: RunManifest, _ folder: String
+  ) throws(FormatError) -> any Model {
+    let file = "\(folder)/\(RunManifest.fileName)"
+    if ONNXModel.isFile(manifest.model) {
+      let path = try ContainedPath.resolve(manifest.model, inside: folder, namedBy: file)
+      let items = manifest.train.inputs.shape
+      return try ONNXModel(
+        path: path, itemShape: items.map { Shape(Array($0.extents.dropFirst())) },
+        specification: manifest.model)
+    }
     guard let model = try? ModelRegistry.model(manifest.model) else {
       let examples = ModelRegistry.all.map(\.example).joined(separator: ", ")
       throw FormatError(
-        .malformed, file: "\(folder)/\(RunManifest.fileName)",
-        found: "\"model\": \(FormatError.quoted(manifest.model))",
-        expected: "the text of a model such as \(examples)")
+        .malformed, file: file, found: "\"model\": \(FormatError.quoted(manifest.model))",
+        expected: "the text of a model such as \(examples), or \(RunFiles.model)")
     }
-    self.model = model
-    checkpointSums = try CheckpointSums(folder)
+    return model
   }
 
   /// Where the rows of each step are.
@@ -74,8 +88,7 @@ public struct RunRecord: Sendable {
   public func parameters<Scalar: TensorScalar>(
     at step: Int, as type: Scalar.Type = Scalar.self
   ) throws(FormatError) -> [Scalar] {
-    let file = try checkpoint(at: step)
-    return try model.layout.read(file, Checkpoint.path(folder, step: step))
+    try model.parameters(in: checkpoint(at: step))
   }
 
   /// The parameters and the optimizer's state after so many steps.
@@ -84,16 +97,14 @@ public struct RunRecord: Sendable {
   public func state<Scalar: TensorScalar>(
     at step: Int, as type: Scalar.Type = Scalar.self
   ) throws(FormatError) -> TrainingState<Scalar> {
-    let file = try checkpoint(at: step)
-    return try Checkpoint.state(
-      file, Checkpoint.path(folder, step: step), step: step, model.layout, manifest.optimizer)
+    try Checkpoint.state(checkpoint(at: step), step: step, model, manifest.optimizer)
   }
 
   /// The arrays of a checkpoint whose bytes are the listed ones.
-  func checkpoint(at step: Int) throws(FormatError) -> Safetensors {
+  func checkpoint(at step: Int) throws(FormatError) -> CheckpointFile {
     let source = try ByteSource(path: Checkpoint.path(folder, step: step))
     try checkpointSums?.check(source, step: step)
-    return try Safetensors(source)
+    return CheckpointFile(try Safetensors(source).arrays, path: source.name)
   }
 
   // MARK: Steps
@@ -143,8 +154,8 @@ public struct RunRecord: Sendable {
 
   private func dataset<Scalar: TensorScalar>(_ data: RunManifest.Data) throws -> Dataset<Scalar> {
     try Dataset<Scalar>.read(
-      inputs: StoredFile(source(data.inputs)), targets: StoredFile(source(data.targets)), model,
-      loss: manifest.loss,
+      inputs: StoredFile(source(data.inputs), "x"),
+      targets: StoredFile(source(data.targets), "y"), model, loss: manifest.loss,
       ids: data.ids, groups: data.groups, count: data.count)
   }
 

@@ -40,7 +40,10 @@ final class RunWriter<Scalar: TensorScalar> {
   private static func refuseStrangers(_ folder: String) throws {
     let names = try FolderContent.names(folder)
     if names.isEmpty || names.contains(RunManifest.fileName) { return }
-    let ours = [RunFiles.lock, RunFiles.data, RunFiles.batches, RunFiles.log, Checkpoint.folder]
+    let ours = [
+      RunFiles.lock, RunFiles.data, RunFiles.batches, RunFiles.log, RunFiles.model,
+      Checkpoint.folder,
+    ]
     let stranger = names.first { !ours.contains($0) && !AtomicFile.isTemporary($0) }
     // The lock is the first file of a run.
     if let stranger = stranger ?? (names.contains(RunFiles.lock) ? nil : names[0]) {
@@ -74,8 +77,9 @@ extension TrainingRun {
     try Checkpoint.write(state, model.layout, optimizer, to: folder)
     let sums = try CheckpointSums(of: [0], in: folder)
     try sums.write(to: folder)
+    if let file = model.file { try copy(file, to: "\(folder)/\(RunFiles.model)") }
     var manifest = RunManifest(
-      model: model.specification, loss: loss, precision: .init(Scalar.self), optimizer: optimizer,
+      model: recordedModel, loss: loss, precision: .init(Scalar.self), optimizer: optimizer,
       seed: seed, train: try train.store("train", in: folder), learningRates: learningRates)
     manifest.test = try test?.store("test", in: folder)
     if let itemWeights {
@@ -120,7 +124,10 @@ extension TrainingRun {
         folder: record.folder, what: what, recorded: shown ? "\(recorded)" : "another",
         asked: shown ? "\(asked)" : "the recorded one")
     }
-    try require("model", manifest.model, model.specification)
+    try require("model", manifest.model, recordedModel)
+    if let own = record.model.file, let asked = model.file {
+      try require("model", SHA256.hex(of: own), SHA256.hex(of: asked), shown: false)
+    }
     try require("loss", manifest.loss.rawValue, loss.rawValue)
     try require("precision", manifest.precision, .init(Scalar.self))
     try require("optimizer", manifest.optimizer, optimizer)
@@ -137,6 +144,9 @@ extension TrainingRun {
     try require("item weights", record.itemWeights(), itemWeights, shown: false)
     try require("initial state", record.parameters(at: 0), initialParameters, shown: false)
   }
+
+  /// What `run.json` calls the model: a model from a file has a copy of it in the folder.
+  private var recordedModel: String { model.file == nil ? model.specification : RunFiles.model }
 
   /// Refuses to go on with other kernels: they would end with other bits.
   private func requireSameEnvironment(_ record: RunRecord) throws(TrainingError) {
@@ -193,12 +203,7 @@ extension RunManifest.DataFile {
     let ending = known.filter(named.hasSuffix).max { $0.count < $1.count }
     shape = file.shape
     path = "\(RunFiles.data)/\(name)\(ending ?? "")"
-    let copy = try AtomicFile(path: "\(folder)/\(path)")
-    let chunk = 1 << 20
-    for start in stride(from: 0, to: source.count, by: chunk) {
-      try copy.append(source.bytes(min(chunk, source.count - start), at: start))
-    }
-    try copy.commit()
+    try copy(source, to: "\(folder)/\(path)")
     sha256 = try SHA256.hex(ofFile: "\(folder)/\(path)")
     guard sha256 == file.sha256 else {
       throw FormatError(
@@ -206,4 +211,14 @@ extension RunManifest.DataFile {
         remedy: "start the run again")
     }
   }
+}
+
+/// Copies a file byte by byte.
+private func copy(_ source: ByteSource, to path: String) throws(FormatError) {
+  let copy = try AtomicFile(path: path)
+  let chunk = 1 << 20
+  for start in stride(from: 0, to: source.count, by: chunk) {
+    try copy.append(source.bytes(min(chunk, source.count - start), at: start))
+  }
+  try copy.commit()
 }

@@ -29,6 +29,7 @@ extension TrainingRun {
     progress: (TrainingProgress) throws -> Void = { _ in }
   ) throws -> TrainingState<Scalar> {
     try check()
+    try (model as? ONNXModel)?.requireOneFile()
     let writer = try RunWriter(self, folder: folder)
     if writer.isFinished { return writer.start }
     let trainer = makeTrainer(pool: pool)

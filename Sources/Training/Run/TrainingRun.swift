@@ -19,14 +19,23 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
     ///
     /// - Throws: As ``Dataset/read(inputs:targets:_:loss:)``.
     public init(inputs: String, targets: String, _ model: any Model, loss: Loss) throws {
-      let sources = (try ByteSource(path: inputs), try ByteSource(path: targets))
-      let digests = (try SHA256.hex(of: sources.0), try SHA256.hex(of: sources.1))
-      let (x, y) = (try StoredFile(sources.0), try StoredFile(sources.1))
-      items = try Dataset.read(inputs: x, targets: y, model, loss: loss)
-      files = (
-        ItemFile(source: x.source, shape: x.array.shape, sha256: digests.0),
-        ItemFile(source: y.source, shape: y.array.shape, sha256: digests.1)
-      )
+      try self.init(ItemFiles(inputs: inputs, targets: targets), model, loss: loss)
+    }
+
+    /// The items in files; of pictures, and of inputs and targets in one file, the record writes
+    /// arrays of its own.
+    ///
+    /// - Throws: As ``Dataset/read(inputs:targets:_:loss:)``.
+    public init(_ opened: ItemFiles, _ model: any Model, loss: Loss) throws {
+      let (x, y) = (opened.inputs, opened.targets)
+      if !opened.isShared, let inputs = x.source, let targets = y.source {
+        // The digests come first: what is read after them is what they are of.
+        files = (
+          ItemFile(source: inputs, shape: x.array.shape, sha256: try SHA256.hex(of: inputs)),
+          ItemFile(source: targets, shape: y.array.shape, sha256: try SHA256.hex(of: targets))
+        )
+      }
+      items = try opened.read(model, loss: loss)
     }
 
     /// Gives the items names, and groups that belong together: an owner, a document, a source.

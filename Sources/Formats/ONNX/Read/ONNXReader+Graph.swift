@@ -58,7 +58,8 @@ extension ONNXReader {
     }
     return ONNXGraph(
       name: body.name, opset: model.opset, nodes: operators, initializers: weights,
-      inputs: arguments, outputs: results, producer: model.producer)
+      inputs: arguments, outputs: results, producer: model.producer,
+      externalFiles: externalFiles.keys.sorted())
   }
 
   /// Lets a name stand for a value from here on.
