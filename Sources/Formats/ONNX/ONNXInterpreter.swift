@@ -23,6 +23,8 @@ package struct ONNXInterpreter {
   private var foldedElements = 0
   /// The parameters that training does not change.
   package private(set) var buffers: Set<NodeID> = []
+  /// What was added to the graph, in order.
+  package private(set) var operations: [ONNXProgram.Operation] = []
 
   /// An interpreter of a file.
   ///
@@ -115,7 +117,12 @@ package struct ONNXInterpreter {
     guard graph.nodes.count <= Self.mostNodes else {
       throw fault("a model of more than \(Self.mostNodes) operations")
     }
-    for (name, value) in zip(node.outputs, results) where !name.isEmpty { values[name] = value }
+    for (name, value) in zip(node.outputs, results) where !name.isEmpty {
+      values[name] = value
+      guard case .computed(let id, _) = value else { continue }
+      operations.append(
+        .init(operatorName: node.operatorName, output: name, shape: graph.shape(id)))
+    }
   }
 
   private mutating func results(

@@ -27,6 +27,16 @@ public struct ONNXProgram: Sendable {
     public let isTrainable: Bool
   }
 
+  /// A value that depends on the data, and the operator that makes it.
+  public struct Operation: Sendable {
+    /// What it does, such as `Conv`.
+    public let operatorName: String
+    /// The name of the value.
+    public let output: String
+    /// `[1, …]` for one example.
+    public let shape: Shape
+  }
+
   /// The inputs in the order of the file.
   public let inputs: [Input]
   /// The name of the output.
@@ -35,6 +45,8 @@ public struct ONNXProgram: Sendable {
   public let outputShape: Shape
   /// The floating-point initializers that the output needs, in the order of the file.
   public let parameters: [Parameter]
+  /// The operators that are left for each example, in order.
+  public let operations: [Operation]
   /// What a person should know about the file before trusting scores that are made with it.
   public let notes: [String]
 
@@ -87,6 +99,7 @@ public struct ONNXProgram: Sendable {
           + "inputs", outputs.count > 1 ? "another output" : "")
     }
     let buffers = interpreter.buffers
+    operations = interpreter.operations
     graph = interpreter.finish()
     let (needed, differentiable) = (graph.leaves(of: id), graph.differentiableLeaves(of: id))
     parameters = candidates.arrays.compactMap { array in

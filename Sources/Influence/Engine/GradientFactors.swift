@@ -12,6 +12,8 @@ struct GradientFactors<Scalar: TensorScalar>: Sendable {
   let sources: [FactorSource]
   /// In the order of their parameters.
   let uses: [FactorUse]
+  /// The parameters whose gradients are made item by item.
+  let expanded: [ParameterLayout.Entry]
   /// The weights `[O, I]` whose products with the inputs are made outside the plan.
   let inputWeights: [ParameterLayout.Entry]
 
@@ -64,8 +66,9 @@ struct GradientFactors<Scalar: TensorScalar>: Sendable {
         }
       return FactorUse(entry: entry, form: form, cotangent: cotangent)
     }
-    if !found.expanded.isEmpty {
-      let names = found.expanded.compactMap { entries[$0]?.name }.joined(separator: ", ")
+    expanded = found.expanded.compactMap { entries[$0] }
+    if !expanded.isEmpty {
+      let names = expanded.map(\.name).joined(separator: ", ")
       Logger(label: "palimpsest.influence").info(
         "\(names): computed with before meeting the data; gradients are made item by item")
     }

@@ -21,7 +21,9 @@ final class CurvatureProduct<Scalar: TensorScalar> {
       var items = ItemGraph(run.model, loss: run.loss, batch: batch)
       let seed = items.graph.input(TrainingProgram<Scalar>.seedLabel, [batch])
       let gradients = items.gradients(seed: seed)
-      let along = zip(items.parameters, run.model.layout.entries).map { node, entry in
+      // Statistics that training does not change have no direction.
+      let trainable = zip(items.parameters, run.model.layout.entries).filter { $1.isTrainable }
+      let along = trainable.map { node, entry in
         (
           value: node,
           tangent: items.graph.input(
@@ -30,11 +32,11 @@ final class CurvatureProduct<Scalar: TensorScalar> {
       }
       let tangents = items.graph.jvp(of: [items.values] + gradients, along: along)
       let shapes = [Shape([batch])] + run.model.layout.entries.map(\.shape)
-      plan = Plan(
-        items.graph,
-        outputs: zip(tangents, shapes).map {
-          $0 ?? items.graph.constant(0, Shape([directions]).appending($1))
-        })
+      // Before the graph is handed over: what has no tangent adds a constant to it.
+      let outputs = zip(tangents, shapes).map {
+        $0 ?? items.graph.constant(0, Shape([directions]).appending($1))
+      }
+      plan = Plan(items.graph, outputs: outputs)
     }
 
     static func label(_ entry: ParameterLayout.Entry) -> String { "direction \(entry.name)" }

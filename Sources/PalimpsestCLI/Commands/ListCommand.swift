@@ -37,7 +37,9 @@ struct ListCommand: ParsableCommand {
     case .methods:
       EstimatorRegistry.all.map { ($0.name, $0.summary) }
         + LedgerColumn.allCases.map { ($0.rawValue, "\($0.summary); needs a run") }
-    case .models: ModelRegistry.all.map { ($0.name, "\($0.summary), such as \($0.example)") }
+    case .models:
+      ModelRegistry.all.map { ($0.name, "\($0.summary), such as \($0.example)") }
+        + [("onnx", "a network from elsewhere, as torch.onnx.export writes it, such as model.onnx")]
     case .formats: FormatRegistry.all.map { ($0.name, $0.summary) }
     case .measures: Measure.allCases.map { ($0.rawValue, $0.summary) }
     case .losses: Loss.allCases.map { ($0.rawValue, $0.summary) }

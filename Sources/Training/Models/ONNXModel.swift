@@ -24,6 +24,8 @@ public struct ONNXModel: Model {
   public let vocabulary: Int?
   /// What a person should know about the file before trusting scores that are made with it.
   public let notes: [String]
+  /// The operators that are left for each item, in order.
+  public let operations: [ONNXProgram.Operation]
   /// The weights that the file holds, flat `[P]`.
   public let weights: [Double]
 
@@ -62,6 +64,7 @@ public struct ONNXModel: Model {
     }
     self.specification = specification
     notes = program.notes
+    operations = program.operations
     let inputs = program.inputs
     outputShape = Shape(Array(program.outputShape.extents.dropFirst()))
     inputShape =
