@@ -9,7 +9,7 @@ package struct ONNXInterpreter {
   /// The most nodes that a file or the graph made of it may have.
   private static let mostNodes = 1 << 20
   /// The most steps of computing before there are data, all together.
-  private static let mostFoldedWork = 1 << 33
+  private static let mostFoldedWork = 1 << 31
   /// The deepest branches within branches.
   private static let deepest = 16
 
