@@ -36,6 +36,12 @@ let package = Package(
     .systemLibrary(
       name: "CSodium", pkgConfig: "libsodium",
       providers: [.apt(["libsodium-dev"]), .brew(["libsodium"])]),
+    .systemLibrary(
+      name: "CPNG", pkgConfig: "libpng",
+      providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(
+      name: "CJPEG", pkgConfig: "libturbojpeg",
+      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
 
     // MARK: Libraries, arrows down only
     .target(name: "CKernels"),
@@ -50,7 +56,7 @@ let package = Package(
     .target(
       name: "Formats",
       dependencies: [
-        "Autodiff", "TensorCore", "CZlib", "CSodium",
+        "Autodiff", "TensorCore", "CZlib", "CSodium", "CPNG", "CJPEG",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       exclude: ["ONNX/Schema/onnx.proto"]),
@@ -87,7 +93,7 @@ let package = Package(
       name: "ONNXConformance", dependencies: ["Formats", "Autodiff", "TensorCore"],
       path: "Tests/ONNXConformance", exclude: ["cases.py", "run"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
-    .testTarget(name: "InfluenceTests", dependencies: ["Influence"]),
+    .testTarget(name: "InfluenceTests", dependencies: ["Influence", "Formats"]),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
     // The library example of the README, to the letter.
     .executableTarget(

@@ -2,8 +2,8 @@
 public enum FormatRegistry {
   /// The formats, in the order in which a file's content is compared with them.
   public static let all: [FileFormat] = [
-    NPY.format, Safetensors.format, IDX.format, CSV.format, Pickle.format, NPZ.format,
-    ONNXGraph.format,
+    NPY.format, Safetensors.format, IDX.format, CSV.format, JSONLines.format, PNGPicture.format,
+    JPEGPicture.format, Pickle.format, NPZ.format, ONNXGraph.format,
   ]
 
   /// The format of a source: by its content, else by its name.

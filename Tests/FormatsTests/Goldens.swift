@@ -1,6 +1,6 @@
 // Written by Goldens/make_goldens.py.
 
-/// Small files made by numpy 2.4.6 and the safetensors library, in base64.
+/// Small files made by numpy 2.4.6, the safetensors library and pillow, in base64.
 enum Golden {
   // np.array([[0, 1, 2], [3, 4, 100]], '|i1')
   static let npyI1 = """
@@ -259,6 +259,114 @@ enum Golden {
     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAPCtB/JKHbFMQg8A
     """
+  // 20 row + 9 column, of 8 rows and 9 columns
+  static let pngGray = """
+    iVBORw0KGgoAAAANSUhEUgAAAAkAAAAICAAAAAAOpoppAAAAE0lEQVR4nGNk4IQCRhEYi4UCFgByYgLn42WXgAAAAA
+    BJRU5ErkJggg==
+    """
+  // 30 row, 25 column, 3 row column
+  static let pngColor = """
+    iVBORw0KGgoAAAANSUhEUgAAAAkAAAAICAIAAACkr0LiAAAANUlEQVR4nGNkYGBgkMSOWOQYGBgYmLEiuBwbJkKW40
+    RDaHI8yAhTjh+OsMoJQRAuOVEGBlEAmj8DsJy9QsAAAAAASUVORK5CYII=
+    """
+  // the same with a palette
+  static let pngPalette = """
+    iVBORw0KGgoAAAANSUhEUgAAAAkAAAAICAMAAAAcEyWHAAAA2FBMVEXSyKi0yJDSr5O0r36WyHiWr2nSln60lmyWll
+    p4yGBayEh4r1Rarz94lkhaljbSfWm0fVrSZFS0ZEiWfUuWZDx4fTxafS14ZDBaZCQ8yDAeyBg8ryoerxUAyAAArwA8
+    liQelhIAlgA8fR4efQ88ZBgeZAwAfQAAZADSSz+0SzbSMiq0MiSWSy2WMh7SGRW0GRKWGQ94SyRaSxt4MhhaMhJ4GQ
+    xaGQnSAAC0AACWAAB4AABaAAA8SxIeSwk8MgweMgYASwAAMgA8GQYeGQMAGQA8AAAeAAAAAADBjEYIAAAAWElEQVR4
+    nGNwd3F0UFdTlJNlcHO2t1VVVpCRYnB1srNRUZKXlmSwNjMxkhDj4+FisDI1NhQX5eXmZLA00NUREeZgZWGw0NfWFB
+    JgZ2ZkMNfT0hDkZ2NiAADVzQn99ND9WAAAAABJRU5ErkJggg==
+    """
+  // the same with an opacity that is full
+  static let pngOpaque = """
+    iVBORw0KGgoAAAANSUhEUgAAAAkAAAAICAYAAAArzdW1AAAAO0lEQVR4nIXKvQoAEBSA0U+klFLqDhbv/5Zs8nsNZz
+    sGaBTQuAqAVU3JP20pXF1SPDxSWigpD58kgNABQz0Er+SGfmYAAAAASUVORK5CYII=
+    """
+  // the same with one that is not
+  static let pngTransparent = """
+    iVBORw0KGgoAAAANSUhEUgAAAAkAAAAICAYAAAArzdW1AAAAO0lEQVR4nIXKvQoAEBSA0U+klFLqDhbv/5Syye81nO
+    0YoFFA4yoAVjUl/7SlcHVJ8fBIaaGkPHySAEIHQhkErnowt6YAAAAASUVORK5CYII=
+    """
+  // the same with other chunks, of which one asks for another brightness
+  static let pngLinear = """
+    iVBORw0KGgoAAAANSUhEUgAAAAkAAAAICAIAAACkr0LiAAAABGdBTUEAAYagMeiWXwAAAA50RVh0Q29tbWVudABsaW
+    5lYXI11pV/AAAANUlEQVR4nGNkYGBgkMSOWOQYGBgYmLEiuBwbJkKW40RDaHI8yAhTjh+OsMoJQRAuOVEGBlEAmj8D
+    sJy9QsAAAAAASUVORK5CYII=
+    """
+  // row + column odd, with a bit for a pixel
+  static let pngBits = """
+    iVBORw0KGgoAAAANSUhEUgAAAAkAAAAIAQAAAAADtugYAAAAEUlEQVR4nGMIZWBcdY0BgwQAUYgHWW8GYt0AAAAASU
+    VORK5CYII=
+    """
+  // 16 bits a pixel
+  static let pngDeep = """
+    iVBORw0KGgoAAAANSUhEUgAAAAkAAAAIEAAAAABeNlYqAAAAHElEQVR4nGNgwACM7BfQhVg4yBRiVBfAUEWU8QCY5A
+    Vc1l1zYwAAAABJRU5ErkJggg==
+    """
+  // the grey one
+  static let jpgGray = """
+    /9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDg
+    sLEBYQERMUFRUVDA8XGBYUGBIUFRT/wAALCAAIAAkBAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL
+    /8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAkM2JyggkKFhcYGRolJi
+    coKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKTlJWWl5iZmqKjpKWmp6ip
+    qrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/9oACAEBAAA/APOPhb+yT/qf9C
+    9P4a9s/wCGSf8Apy/8dr//2Q==
+    """
+  // the coloured one
+  static let jpgColor = """
+    /9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDg
+    sLEBYQERMUFRUVDA8XGBYUGBIUFRT/2wBDAQMEBAUEBQkFBQkUDQsNFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU
+    FBQUFBQUFBQUFBQUFBQUFBQUFBQUFBT/wAARCAAIAAkDAREAAhEBAxEB/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAw
+    QFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAkM2JyggkK
+    FhcYGRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKTlJWWl5iZmq
+    KjpKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/8QAHwEAAwEBAQEB
+    AQEBAQAAAAAAAAECAwQFBgcICQoL/8QAtREAAgECBAQDBAcFBAQAAQJ3AAECAxEEBSExBhJBUQdhcRMiMoEIFEKRob
+    HBCSMzUvAVYnLRChYkNOEl8RcYGRomJygpKjU2Nzg5OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6goOE
+    hYaHiImKkpOUlZaXmJmaoqOkpaanqKmqsrO0tba3uLm6wsPExcbHyMnK0tPU1dbX2Nna4uPk5ebn6Onq8vP09fb3+P
+    n6/9oADAMBAAIRAxEAPwDxH9m/4Ref9l/c+navzPHL+0L+Z9Fxp4f8nN7h9f8A/ClP+nf9K+b/ALA/un87/wCof9w/
+    /9k=
+    """
+  // the same, progressive, its colours at half the resolution
+  static let jpgSmall = """
+    /9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHB
+    YWICwgIyYnKSopGR8tMC0oMCUoKSj/2wBDAQcHBwoIChMKChMoGhYaKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgo
+    KCgoKCgoKCgoKCgoKCgoKCgoKCgoKCj/wgARCAAIAAkDASIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAAAAUG/8
+    QAFQEBAQAAAAAAAAAAAAAAAAAAAwX/2gAMAwEAAhADEAAAAYewJyf/xAAXEAEAAwAAAAAAAAAAAAAAAAAABAUU/9oA
+    CAEBAAEFAq2Myv/EABkRAAEFAAAAAAAAAAAAAAAAAAADBAUTMf/aAAgBAwEBPwGQYo24f//EABcRAAMBAAAAAAAAAA
+    AAAAAAAAABAiH/2gAIAQIBAT8BcK9Z/8QAFhABAQEAAAAAAAAAAAAAAAAAAAEx/9oACAEBAAY/Aox//8QAFhAAAwAA
+    AAAAAAAAAAAAAAAAEBEx/9oACAEBAAE/IWQL/9oADAMBAAIAAwAAABD3/8QAFREBAQAAAAAAAAAAAAAAAAAAAQD/2g
+    AIAQMBAT8QIp//xAAXEQADAQAAAAAAAAAAAAAAAAAAAREh/9oACAECAQE/EG8dP//EABgQAAIDAAAAAAAAAAAAAAAA
+    AAARQZHw/9oACAEBAAE/EKfBpH//2Q==
+    """
+  // in four colours
+  static let jpgPrint = """
+    /9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAIBgYHBgUIBwcHCQkICgwUDQwLCwwZEhMPFB0aHx4dGhwcICQuJyAiLCMcHC
+    g3KSwwMTQ0NB8nOT04MjwuMzQy/8AAFAgACAAJBEMRAE0RAFkRAEsRAP/EAB8AAAEFAQEBAQEBAAAAAAAAAAABAgME
+    BQYHCAkKC//EALUQAAIBAwMCBAMFBQQEAAABfQECAwAEEQUSITFBBhNRYQcicRQygZGhCCNCscEVUtHwJDNicoIJCh
+    YXGBkaJSYnKCkqNDU2Nzg5OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6g4SFhoeIiYqSk5SVlpeYmZqi
+    o6Slpqeoqaqys7S1tre4ubrCw8TFxsfIycrS09TV1tfY2drh4uPk5ebn6Onq8fLz9PX29/j5+v/aAA4EQwBNAFkASw
+    AAPwDI/wCFSf8ATv8ApXLfDP8A5Y/hXknh/wAP/wBq7Pkzn2r3+j/hUn/Tv+le411//Ctv+mH6UV//2Q==
+    """
+  // [H, W, C] of jpgGray
+  static let pixelsGray = """
+    AAkSGiUtNj9IEx0mLjhASVNbKDI7Q01VXmhxO0VOVmBocXuEUFlianV9ho+YY211foiQmaOreIKLk52lrrjAi5Wepr
+    C4wcvU
+    """
+  // [H, W, C] of jpgColor
+  static let pixelsColor = """
+    AAAAAxcAAjMAAUsAA2MCAXsEAJYAA64AAMgAGgEEHRgEHDQEGkwFG2MNG30QGZgNHa8QG8oXOwAEPhcIPjIKPEsQPW
+    MYPHwePJcgPq4kPcczWgACXBYKXDEPWkoZWmMkWnssWZc0W648W8hLdQIAeRkLeDMWdkwidmUxdX49dplJeK9Udslf
+    lQEAmBgNljMelUwslWU9lH5Mk5ldla5slMh1twEAuBcPtzEltUo2t2NHtX1as5dvtq6AtseR0AIC0xcW0TIuz0s/0G
+    VRzn5lzph80K+Q0smo
+    """
+  // [H, W, C] of jpgSmall
+  static let pixelsSmall = """
+    CAAAERQAEikADkEADl8ACXgACJACDKgHE7sMGgUAJBoAJTAGIUgJIWYNHH4NHJYQIK8XKMMfMwQAPhsIPzAPO0gTO2
+    UbN34eN5YiO64rQ8Q0TgMAWRkNWy8WWEccWWQoVH0uVJY1Wq4/YcNMbgQEeRoUfDAgeUgqemU4eH5Cd5VLfK5Zg8Nl
+    igQFlRoVljAklUcxlmVElH1RlJVcma5tocJ7ogcFrBsWrjIor0o4r2dOrX9drZhts69/vMWQsw4MviMewjkxwFFAw2
+    5Zv4ZowJ57xbaN0M2i
+    """
   /// All of them by name.
   static let all: [(name: String, text: String)] = [
     ("npyI1", npyI1),
@@ -302,5 +410,17 @@ enum Golden {
     ("idxDoubles", idxDoubles),
     ("idxCompressed", idxCompressed),
     ("idxZeros", idxZeros),
+    ("pngGray", pngGray),
+    ("pngColor", pngColor),
+    ("pngPalette", pngPalette),
+    ("pngOpaque", pngOpaque),
+    ("pngTransparent", pngTransparent),
+    ("pngLinear", pngLinear),
+    ("pngBits", pngBits),
+    ("pngDeep", pngDeep),
+    ("jpgGray", jpgGray),
+    ("jpgColor", jpgColor),
+    ("jpgSmall", jpgSmall),
+    ("jpgPrint", jpgPrint),
   ]
 }

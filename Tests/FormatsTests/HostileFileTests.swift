@@ -10,9 +10,19 @@ struct HostileFileTests {
     Golden.all.map { golden in
       let ending = golden.name.prefix { $0.isLowercase }
       return (golden.name + "." + ending, goldenBytes(golden.text))
-    } + [("table.csv", Array("\u{feff}name,\"other\"\r\n1,2.5\r\n\"-3\",4e2\r\n".utf8))]
+    } + text.map { ($0.name, Array($0.text.utf8)) }
 
-  static let binary = files.map(\.name).filter { !$0.hasSuffix(".csv") }
+  /// Files that may end after any line.
+  static let text =
+    [
+      ("table.csv", "\u{feff}name,\"other\"\r\n1,2.5\r\n\"-3\",4e2\r\n"),
+      (
+        "items.jsonl",
+        "{\"x\": [[1, 2.5e1], [-3, 0]], \"id\": \"\\u00e9\"}\n{\"id\": \"\", \"x\": [[1, 2], [3, 4]]}\n"
+      ),
+    ] as [(name: String, text: String)]
+
+  static let binary = files.map(\.name).filter { name in !text.contains { $0.name == name } }
 
   static func bytes(of name: String) throws -> [UInt8] {
     try #require(files.first { $0.name == name }).bytes
@@ -27,10 +37,11 @@ struct HostileFileTests {
     }
   }
 
-  @Test("cut short anywhere, a table is read or refused") func tableTruncation() throws {
-    let bytes = try HostileFileTests.bytes(of: "table.csv")
-    for count in 0..<bytes.count { _ = fault(in: Array(bytes[..<count]), name: "table.csv") }
-    #expect(fault(in: [], name: "table.csv")?.kind == .malformed)
+  @Test("cut short anywhere, a text is read or refused", arguments: text.map(\.name))
+  func textTruncation(name: String) throws {
+    let bytes = try HostileFileTests.bytes(of: name)
+    for count in 0..<bytes.count { _ = fault(in: Array(bytes[..<count]), name: name) }
+    #expect(fault(in: [], name: name)?.kind == .malformed)
   }
 
   @Test(
@@ -45,12 +56,28 @@ struct HostileFileTests {
     }
   }
 
+  @Test(
+    "with any byte replaced by any other of note, a file is read or refused",
+    arguments: files.filter { $0.bytes.count < 700 }.map(\.name))
+  func bytes(name: String) throws {
+    var bytes = try HostileFileTests.bytes(of: name)
+    for index in bytes.indices {
+      let original = bytes[index]
+      for byte: UInt8 in [0, 0x22, 0x7b, 0xff] {
+        bytes[index] = byte
+        if let error = fault(in: bytes, name: name) { #expect(error.kind == .malformed) }
+      }
+      bytes[index] = original
+    }
+  }
+
   @Test("random bytes behind every magic are refused")
   func randomBytes() {
     var generator = SplitMix(state: 4)
     let starts: [[UInt8]] = [
       [], [0x93] + Array("NUMPY".utf8) + [1, 0, 80, 0], littleEndian(64) + Array("{\"".utf8),
-      [0, 0, 8, 1], [0x1f, 0x8b, 8, 0],
+      [0, 0, 8, 1], [0x1f, 0x8b, 8, 0], [0x50, 0x4b, 3, 4], [0x50, 0x4b, 5, 6],
+      [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a], [0xff, 0xd8, 0xff, 0xe0],
     ]
     for start in starts {
       for _ in 0..<200 {

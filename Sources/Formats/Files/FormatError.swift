@@ -25,7 +25,8 @@ public struct FormatError: Error, Equatable, Sendable, CustomStringConvertible {
     case file
     /// Bytes from the start of the file, or of the inflated content of a compressed one.
     case byte(Int)
-    /// Line and field, both counted from 1, the header being line 1.
+    /// Line and field of a table, or line and byte of JSON lines, both counted from 1; the header of
+    /// a table is line 1.
     case line(Int, column: Int)
     /// The flat index of an element, counted from 0.
     case element(Int)

@@ -1,11 +1,15 @@
 import TensorCore
 
 extension Safetensors {
-  /// Reads the header of a file.
+  /// Reads the header of a file, or those of all files that an index names, a file with a name such
+  /// as `model.safetensors.index.json`.
   ///
   /// - Throws: `FormatError`, naming the byte and the rule that it breaks.
   /// - Complexity: O(header); the arrays are read when they are asked for.
-  public init(path: String) throws(FormatError) { try self.init(ByteSource(path: path)) }
+  public init(path: String) throws(FormatError) {
+    let source = try ByteSource(path: path)
+    if Safetensors.isIndex(path) { try self.init(index: source) } else { try self.init(source) }
+  }
 
   /// Reads the header of a source.
   public init(_ source: ByteSource) throws(FormatError) {

@@ -39,13 +39,15 @@ public struct Safetensors: Sendable {
 extension Safetensors {
   /// The entry of the registry.
   static let format = FileFormat(
-    name: "safetensors", extensions: ["safetensors"],
-    summary: "named arrays, written by the safetensors library",
+    name: "safetensors", extensions: ["safetensors", indexExtension],
+    summary: "named arrays, written by the safetensors library, in one file or several",
     recognises: { source throws(FormatError) in
       // The length of the header, then the header's first character.
       let start = try source.prefix(9)
       guard start.count == 9, start[8] == UInt8(ascii: "{") else { return false }
       return start[4..<8].allSatisfy { $0 == 0 }
     },
-    read: { source throws(FormatError) in try Safetensors(source).arrays })
+    read: { source throws(FormatError) in
+      try (isIndex(source.name) ? Safetensors(index: source) : Safetensors(source)).arrays
+    })
 }

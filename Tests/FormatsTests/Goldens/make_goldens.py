@@ -1,6 +1,6 @@
 """Writes ../Goldens.swift: the bytes that numpy, safetensors and gzip make of small arrays.
 
-Needs numpy, safetensors and ml_dtypes. Run it in this folder and compare the change before it is kept.
+Needs numpy, safetensors, ml_dtypes and pillow. Run it in this folder and compare the change before it is kept.
 """
 
 import base64
@@ -11,6 +11,8 @@ import zipfile
 
 import ml_dtypes
 import numpy as np
+import PIL.Image
+import PIL.PngImagePlugin
 from numpy.lib import format as npy
 from safetensors.numpy import save
 
@@ -100,11 +102,52 @@ goldens += [
      gzip.compress(idx_bytes(8, six.astype("u1"))[:12] + bytes(1_000_000), mtime=0)),
 ]
 
+
+
+def picture(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+# Eight rows of nine pixels, so that rows and columns, and blocks of a JPEG file, differ.
+rows, columns = np.mgrid[0:8, 0:9]
+gray = PIL.Image.fromarray((rows * 20 + columns * 9).astype("u1"))
+color = PIL.Image.fromarray(np.stack([rows * 30, columns * 25, rows * columns * 3], 2).astype("u1"))
+opaque = color.copy()
+opaque.putalpha(255)
+clear = color.copy()
+clear.putalpha(254)
+chunks = PIL.PngImagePlugin.PngInfo()
+chunks.add(b"gAMA", struct.pack(">I", 100000))
+chunks.add_text("Comment", "linear")
+jpegs = {
+    "Gray": picture(gray, "jpeg", quality=90),
+    "Color": picture(color, "jpeg", quality=90, subsampling=0),
+    "Small": picture(color, "jpeg", quality=80, progressive=True),
+}
+goldens += [
+    ("pngGray", "20 row + 9 column, of 8 rows and 9 columns", picture(gray, "png")),
+    ("pngColor", "30 row, 25 column, 3 row column", picture(color, "png")),
+    ("pngPalette", "the same with a palette", picture(color.quantize(72, dither=0), "png")),
+    ("pngOpaque", "the same with an opacity that is full", picture(opaque, "png")),
+    ("pngTransparent", "the same with one that is not", picture(clear, "png")),
+    ("pngLinear", "the same with other chunks, of which one asks for another brightness", picture(color, "png", pnginfo=chunks)),
+    ("pngBits", "row + column odd, with a bit for a pixel", picture(PIL.Image.fromarray((rows + columns) % 2 == 1), "png")),
+    ("pngDeep", "16 bits a pixel", picture(PIL.Image.fromarray((rows * 2000).astype("u2")), "png")),
+    ("jpgGray", "the grey one", jpegs["Gray"]),
+    ("jpgColor", "the coloured one", jpegs["Color"]),
+    ("jpgSmall", "the same, progressive, its colours at half the resolution", jpegs["Small"]),
+    ("jpgPrint", "in four colours", picture(color.convert("CMYK"), "jpeg")),
+]
+# What another reader makes of them.
+decoded = {name: np.asarray(PIL.Image.open(io.BytesIO(data))).tobytes() for name, data in jpegs.items()}
+
 with open("../Goldens.swift", "w") as out:
     out.write("// Written by Goldens/make_goldens.py.\n\n")
-    out.write(f"/// Small files made by numpy {np.__version__} and the safetensors library, in base64.\n")
+    out.write(f"/// Small files made by numpy {np.__version__}, the safetensors library and pillow, in base64.\n")
     out.write("enum Golden {\n")
-    for name, comment, data in goldens:
+    for name, comment, data in goldens + [(f"pixels{n}", f"[H, W, C] of jpg{n}", d) for n, d in decoded.items()]:
         text = base64.b64encode(data).decode()
         lines = [text[i:i + 90] for i in range(0, len(text), 90)]
         out.write(f"  // {comment}\n  static let {name} = \"\"\"\n")

@@ -1,0 +1,57 @@
+extension Safetensors {
+  /// The end of the name of a file that says which arrays are in which `.safetensors` file.
+  static let indexExtension = "safetensors.index.json"
+
+  /// Whether a name is that of an index of several files.
+  static func isIndex(_ name: String) -> Bool { name.lowercased().hasSuffix(indexExtension) }
+
+  /// Reads the headers of all files that an index names.
+  ///
+  /// - Parameter index: A JSON object whose `weight_map` has the file of each array, relative to
+  ///   the folder of the index and inside it.
+  /// - Throws: `FormatError` for a fault in the index or in a file of it, and where a file has other
+  ///   arrays than the index says.
+  /// - Complexity: O(headers); the arrays are read when they are asked for.
+  init(index: ByteSource) throws(FormatError) {
+    guard let map = try JSONValue(index)["weight_map"]?.members else {
+      throw index.malformed(
+        found: "no object \"weight_map\"", expected: "one with the file of each array",
+        remedy: "save the model again with its index")
+    }
+    var files: [String] = []
+    var names: [String: Set<String>] = [:]
+    for member in map {
+      guard let file = member.value.string else {
+        throw index.malformed(
+          found: "\(FormatError.quoted(member.name)) in \(FormatError.quoted("\(member.value)"))",
+          expected: "the name of a file")
+      }
+      if names[file] == nil { files.append(file) }
+      names[file, default: []].insert(member.name)
+    }
+    let folder = index.name.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+    var arrays: [NamedArray] = []
+    for file in files {
+      let path = try ContainedPath.resolve(
+        file, inside: folder.isEmpty ? "." : folder.joined(separator: "/") + "/",
+        namedBy: index.name)
+      arrays += try Safetensors.arrays(names[file, default: []], inFile: path, of: index)
+    }
+    self.init(arrays)
+  }
+
+  /// The arrays of one file, which must be those that the index says.
+  private static func arrays(
+    _ names: Set<String>, inFile path: String, of index: ByteSource
+  ) throws(FormatError) -> [NamedArray] {
+    let arrays = try Safetensors(ByteSource(path: path)).arrays
+    let present = Set(arrays.map(\.name))
+    guard let other = present.symmetricDifference(names).min() else { return arrays }
+    throw FormatError(
+      .malformed, file: path,
+      found: present.contains(other)
+        ? "the array \(FormatError.quoted(other))" : "no array \(FormatError.quoted(other))",
+      expected: "the arrays that \(FormatError.quoted(index.name)) says",
+      remedy: "the files are not of one model: copy them all again")
+  }
+}

@@ -1,0 +1,94 @@
+import Formats
+import TensorCore
+import Testing
+
+@Suite("items as lines of JSON")
+struct JSONLinesTests {
+  static func table(_ text: String) throws(FormatError) -> ItemTable {
+    try ItemTable(ByteSource(Array(text.utf8), name: "items.jsonl"))
+  }
+
+  @Test("numbers, lists and texts arrive under their names") func values() throws {
+    let table = try JSONLinesTests.table(
+      """
+      {"x": [[1, 2.5], [-3e2, 0]], "y": 3, "id": "a", "group": "\\u00e9", "none": []}
+      {"y": -7, "group": "b", "id": "", "none": [ ], "x": [ [4,5] , [6,7] ]}\r
+
+      """)
+    #expect(table.arrays.map(\.name) == ["x", "y", "none"])
+    #expect(table["x"]?.shape == [2, 2, 2])
+    #expect(table["x"]?.elementType == .float64)
+    #expect(try table["x"]?.tensor() == Tensor<Double>([2, 2, 2], [1, 2.5, -300, 0, 4, 5, 6, 7]))
+    #expect(table["y"]?.elementType == .int64)
+    #expect(try table["y"]?.integers() == [3, -7])
+    #expect(table["none"]?.shape == [2, 0])
+    #expect(table.texts("id") == ["a", ""])
+    #expect(table.texts("group") == ["é", "b"])
+    #expect(table["id"] == nil && table.texts("y") == nil)
+  }
+
+  @Test("numbers are whole as long as all are written so and exact") func wholeNumbers() throws {
+    for (numbers, type) in [
+      (["1", "-2"], ElementType.int64), (["1", "2.0"], .float64), (["1e1", "2"], .float64),
+      (["9007199254740991", "0"], .int64), (["9007199254740993", "0"], .float64),
+    ] {
+      let text = numbers.map { "{\"y\": \($0)}\n" }.joined()
+      #expect(try JSONLinesTests.table(text)["y"]?.elementType == type)
+    }
+  }
+
+  @Test("a byte order mark and a missing last line end make no difference") func ends() throws {
+    #expect(try JSONLinesTests.table("\u{feff}{\"y\":1}\n{\"y\":2}")["y"]?.shape == [2])
+  }
+
+  /// A text, the line and the byte at fault.
+  static let faults: [(text: String, line: Int, column: Int)] = [
+    ("{\"y\": 1}\n{\"y\": }\n", 2, 7), ("{\"y\": 1}\n\n{\"y\": 1}\n", 2, 1),
+    ("{\"y\": 1}\n{\"z\": 1}\n", 2, 7), ("{\"y\": 1, \"z\": 2}\n{\"y\": 1}\n", 2, 9),
+    ("{\"y\": 1, \"y\": 2}\n", 1, 15), ("{\"y\": 1}\n{\"y\": 1, \"z\": 1}\n", 2, 15),
+    ("{\"y\": 1}\n{\"y\": [1]}\n", 2, 7), ("{\"y\": [1]}\n{\"y\": 1}\n", 2, 7),
+    ("{\"y\": [1, 2]}\n{\"y\": [1, 2, 3]}\n", 2, 7), ("{\"y\": [1, 2]}\n{\"y\": [1]}\n", 2, 7),
+    ("{\"y\": [[1], [2, 3]]}\n", 1, 13), ("{\"y\": [1, [2]]}\n", 1, 11),
+    ("{\"y\": [[1], 2]}\n", 1, 13), ("{\"y\": [[], [[]]]}\n", 1, 13),
+    ("{\"y\": \"a\"}\n{\"y\": 1}\n", 2, 7), ("{\"y\": 1}\n{\"y\": \"a\"}\n", 2, 7),
+    ("{\"y\": NaN}\n", 1, 7), ("{\"y\": null}\n", 1, 7), ("{\"y\": true}\n", 1, 7),
+    ("{\"y\": {\"z\": 1}}\n", 1, 7), ("{\"y\": 01}\n", 1, 7), ("{\"y\": +1}\n", 1, 7),
+    ("{\"y\": .5}\n", 1, 7), ("{\"y\": 5.}\n", 1, 7), ("{\"y\": 1e}\n", 1, 7),
+    ("{\"y\": 1e999}\n", 1, 7), ("{\"y\": 1-1}\n", 1, 7), ("{\"y\": [1,]}\n", 1, 10),
+    ("{\"y\": [\"a\"]}\n", 1, 8), ("{\"y\": 1} {\"y\": 1}\n", 1, 10), ("[1]\n", 1, 1),
+    ("{\"y\": 1\n}\n", 1, 8), ("{\"y\": \"a\nb\"}\n", 1, 9), ("{\"y\": [1\n", 1, 9),
+  ]
+
+  @Test("errors name line and byte", arguments: faults.indices) func refusal(index: Int) {
+    let (text, line, column) = JSONLinesTests.faults[index]
+    let error = #expect(throws: FormatError.self, "\(text)") { try JSONLinesTests.table(text) }
+    #expect(error?.place == .line(line, column: column), "\(text)")
+    #expect(error?.kind == .malformed)
+  }
+
+  @Test("a file without lines is refused") func nothing() {
+    for text in ["", "\n \r\n", "\u{feff}"] {
+      #expect(throws: FormatError.self) { try JSONLinesTests.table(text) }
+    }
+  }
+
+  @Test("nesting ends at a limit, and so do lines") func limits() throws {
+    func nested(_ depth: Int) -> String {
+      "{\"x\": " + String(repeating: "[", count: depth) + "1"
+        + String(repeating: "]", count: depth) + "}\n"
+    }
+    #expect(try JSONLinesTests.table(nested(63))["x"]?.shape.rank == 64)
+    for depth in [64, 100_000] {
+      let error = #expect(throws: FormatError.self) { try JSONLinesTests.table(nested(depth)) }
+      #expect(error?.found == "more nesting")
+    }
+    let long = "{\"x\": \"" + String(repeating: "a", count: 1 << 24) + "\"}\n"
+    let error = #expect(throws: FormatError.self) { try JSONLinesTests.table(long) }
+    #expect(error?.found == "a longer line")
+  }
+
+  @Test("thousands of names are no trouble") func manyNames() throws {
+    let line = "{" + (0..<5000).map { "\"n\($0)\": \($0)" }.joined(separator: ",") + "}\n"
+    #expect(try JSONLinesTests.table(line + line).arrays.count == 5000)
+  }
+}
