@@ -1,0 +1,6 @@
+import Readers
+
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  readAll(start, count, as: "jsonl", name: "input.jsonl")
+}
