@@ -381,7 +381,7 @@ struct BadInputTests {
 
   static let badRuns: [BadInput] = [
     BadInput("no such run", 66, ["nowhere/run.json"], ["score", "nowhere"]),
-    BadInput("a folder that is no run", 66, ["run/data/run.json"], ["inspect", "run/data"]),
+    BadInput("a folder that is no run", 66, ["run/data", "run.json"], ["inspect", "run/data"]),
     BadInput(
       "a missing checkpoint", 66, ["00000006.safetensors", "step 6 of 18"],
       ["score", "run", "--query", "test:0", "--scores", "s.npy"]
