@@ -68,8 +68,9 @@ private struct ItemTableFile {
       throw TrainingError.data(
         FormatError.printable(table.name) + ": found "
           + (known.isEmpty ? "one array" : "the arrays \(known.joined(separator: ", "))")
-          + ", expected \(wanted.map { FormatError.quoted($0) }.joined(separator: " or "))"
-          + (isOnly ? "" : "; or give the targets a file of their own"))
+          + ", expected \(wanted.map { FormatError.quoted($0) }.joined(separator: " or ")); "
+          + (known.isEmpty
+            ? "give the targets a file of their own" : "name one after the file and a colon"))
     }
     return StoredFile(table.name, array, present.count == 1 ? source : nil)
   }
