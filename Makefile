@@ -21,11 +21,12 @@ bench: dependencies ## run the benchmarks
 lint: ## check the format of the sources
 	swift format lint --strict --parallel --recursive $(SOURCES)
 
-notebooks: ## build the command and execute the notebooks
+notebooks: ## build the command, test the Python package, and execute the notebooks
 	@.ci/install-dependencies notebooks
 	swift build -c release --product palimpsest
 	python3 -m venv .build/notebooks/venv
-	.build/notebooks/venv/bin/pip install --quiet -r Notebooks/requirements.txt
+	.build/notebooks/venv/bin/pip install --quiet -r Notebooks/requirements.txt './Notebooks[torch,test]'
+	.build/notebooks/venv/bin/python -m pytest -q Notebooks
 	.build/notebooks/venv/bin/python Notebooks/execute.py
 
 docs: dependencies ## build the documentation into .build/docs

@@ -88,6 +88,10 @@ let package = Package(
     .testTarget(name: "AutodiffTests", dependencies: ["Autodiff"]),
     .testTarget(
       name: "FormatsTests", dependencies: ["Formats", "TensorCore"], exclude: ["Goldens"]),
+    // The tests of the onnx package: Tests/ONNXConformance/run.
+    .executableTarget(
+      name: "ONNXConformance", dependencies: ["Formats", "Autodiff", "TensorCore"],
+      path: "Tests/ONNXConformance", exclude: ["cases.py", "run"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
     .testTarget(name: "InfluenceTests", dependencies: ["Influence"]),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),

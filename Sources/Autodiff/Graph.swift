@@ -5,6 +5,9 @@ public struct NodeID: Hashable, Sendable, Comparable {
   /// The position in ``Graph/nodes``.
   public let index: Int
 
+  /// The node at a position.
+  public init(index: Int) { self.index = index }
+
   /// Nodes compare in the order they were added, which is a topological order.
   public static func < (a: NodeID, b: NodeID) -> Bool { a.index < b.index }
 }

@@ -45,9 +45,11 @@ public protocol Primitive: Hashable, Sendable {
   ///   - result: The result's shape for one example.
   ///   - size: B.
   /// - Returns: `[B] + result`.
+  /// - Throws: ``GraphError/shapes(primitive:operands:expected:)`` where an operand has an axis of B
+  ///   that is not the batch.
   func batched(
     _ graph: inout Graph, operands: [NodeID], single: [Shape], result: Shape, size: Int
-  ) -> NodeID
+  ) throws(GraphError) -> NodeID
 
   /// How a parameter in this place meets the data of B examples, one example at a time; nil where
   /// there is no cheap form.
@@ -63,16 +65,12 @@ extension Primitive {
   /// The same primitive, once all its operands have the axis.
   public func batched(
     _ graph: inout Graph, operands: [NodeID], single: [Shape], result: Shape, size: Int
-  ) -> NodeID {
+  ) throws(GraphError) -> NodeID {
     var all = operands
     for (index, shape) in single.enumerated() where graph.shape(operands[index]) == shape {
-      all[index] = graph.broadcast(operands[index], from: shape, to: Shape([size]).appending(shape))
+      all[index] = graph.copies(operands[index], size: size)
     }
-    do {
-      return try graph.adding(self, all)
-    } catch {
-      preconditionFailure("\(error)")
-    }
+    return try graph.adding(self, all)
   }
 
   /// Most primitives are not elementwise.

@@ -136,27 +136,29 @@ WIDE void NAME(kernel_map)(int f, ptrdiff_t n, const T *x, T *y) {
 #undef LOOP
 #undef CALLS
 
-#define EACH(left, right, expression)                                                              \
-  IN_PLACE for (ptrdiff_t i = 0; i < columns; i++) {                                               \
+#define EACH(loop, left, right, expression)                                                        \
+  loop for (ptrdiff_t i = 0; i < columns; i++) {                                                   \
     T p = left, q = right;                                                                         \
     z[i] = (expression);                                                                           \
   }
 
 // f of p and q, of which either may stay the same along a row.
-#define ZIP(expression)                                                                            \
+#define ZIP_BY(loop, expression)                                                                   \
   for (ptrdiff_t r = 0; r < rows; r++, x += xr, y += yr, z += columns) {                           \
     T a = *x, b = *y;                                                                              \
     if (xc && yc) {                                                                                \
-      EACH(x[i], y[i], expression)                                                                 \
+      EACH(loop, x[i], y[i], expression)                                                           \
     } else if (xc) {                                                                               \
-      EACH(x[i], b, expression)                                                                    \
+      EACH(loop, x[i], b, expression)                                                              \
     } else if (yc) {                                                                               \
-      EACH(a, y[i], expression)                                                                    \
+      EACH(loop, a, y[i], expression)                                                              \
     } else {                                                                                       \
-      EACH(a, b, expression)                                                                       \
+      EACH(loop, a, b, expression)                                                                 \
     }                                                                                              \
   }                                                                                                \
   break;
+
+#define ZIP(expression) ZIP_BY(IN_PLACE, expression)
 
 WIDE void NAME(kernel_zip)(int f, ptrdiff_t rows, ptrdiff_t columns, const T *x, ptrdiff_t xr,
                            ptrdiff_t xc, const T *y, ptrdiff_t yr, ptrdiff_t yc, T *z) {
@@ -175,12 +177,13 @@ WIDE void NAME(kernel_zip)(int f, ptrdiff_t rows, ptrdiff_t columns, const T *x,
   case KERNEL_EQUAL: ZIP(p == q ? (T)1 : (T)0)
   case KERNEL_MAXIMUM: ZIP(((p >= q) | (p != p)) ? p : q) /* NaN stays NaN */
   case KERNEL_MINIMUM: ZIP(((p <= q) | (p != p)) ? p : q)
-  case KERNEL_POWER: ZIP(MATH(pow)(p, q))
+  case KERNEL_POWER: ZIP_BY(, MATH(pow)(p, q))
   case KERNEL_MASK: ZIP(p != 0 ? q : (T)0)
   }
 }
 #undef EACH
 #undef ZIP
+#undef ZIP_BY
 
 WIDE void NAME(kernel_affine)(ptrdiff_t n, T a, const T *x, T b, T *y) {
   IN_PLACE for (ptrdiff_t i = 0; i < n; i++) y[i] = a * x[i] + b;

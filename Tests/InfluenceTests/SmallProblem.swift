@@ -154,7 +154,22 @@ struct AwkwardModel: Model {
   let outputShape: Shape = [4]
 
   func outputs(_ graph: inout Graph, inputs: NodeID, parameters: [NodeID]) -> NodeID {
-    let batch = graph.shape(inputs)[0]
+    var single = Graph()
+    let input = single.input("inputs", inputShape)
+    let own = layout.entries.map { single.input($0.name, $0.shape) }
+    let output = output(&single, inputs: input, parameters: own)
+    var bindings = Dictionary(uniqueKeysWithValues: zip(own, parameters))
+    bindings[input] = inputs
+    do {
+      return try graph.batched(
+        output, of: single, size: graph.shape(inputs)[0], inputs: bindings)
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
+  /// The output of one example.
+  private func output(_ graph: inout Graph, inputs: NodeID, parameters: [NodeID]) -> NodeID {
     // A weight that is the square of a parameter.
     let square = graph.unary(.square, parameters[0])
     let x = graph.unary(.tanh, graph.matmul(inputs, square, transposeB: true))
@@ -166,10 +181,8 @@ struct AwkwardModel: Model {
       graph.slice(pair, axis: -1, start: 0, count: 4),
       graph.slice(pair, axis: -1, start: 4, count: 4))
     // A row of its own in front of the positions, as class tokens are.
-    let row = graph.broadcast(
-      parameters[2], from: [1, 4], to: Shape([batch]).appending([1, 4]))
     let sum = graph.add(graph.add(x, again), halves)
-    let rows = graph.concatenate([row, sum], axis: -2)
+    let rows = graph.concatenate([parameters[2], sum], axis: -2)
     let scaled = graph.multiply(rows, parameters[3])
     return graph.add(graph.sum(scaled, axes: [-2]), parameters[4])
   }

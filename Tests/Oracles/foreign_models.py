@@ -109,7 +109,7 @@ class TransformerBlock(nn.Module):
 class Transformer(nn.Module):
     """The built-in `transformer:vocabulary=V,context=K,width=D,heads=H,layers=L[,tied]`."""
 
-    def __init__(self, vocabulary=11, context=8, width=8, heads=2, layers=2, tied=False):
+    def __init__(self, vocabulary=11, context=6, width=8, heads=2, layers=2, tied=False):
         super().__init__()
         self.wte = nn.Embedding(vocabulary, width)
         self.wpe = nn.Embedding(context, width)

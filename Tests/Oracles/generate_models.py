@@ -17,9 +17,10 @@ There is a folder for each model of `foreign_models.py`:
     grouped             groups, strides, padding, dilation, depthwise; x [N, 4, 8, 8]
     wave                one axis: stride, dilation, transposed convolution; x [N, 2, 8]
     residual            a shortcut, batch normalisation with running statistics; x [N, 3, 6, 6]
-    transformer         the built-in `transformer:vocabulary=11,context=8,width=8,heads=2,layers=2`;
-                        tokens [N, 6]: shorter than the context
+    transformer         the built-in `transformer:vocabulary=11,context=6,width=8,heads=2,layers=2`;
+                        tokens [N, 6]
     transformer-tied    the same with one matrix for the embedding and the head
+    transformer-short   one block, and a context of 8 for tokens [N, 5]; no built-in model
     encoder             `nn.TransformerEncoder`, positions first; tokens [N, 7]; token 0 is padding
     normalised          an MLP with layer normalisation; x [N, 6]
     gated               RMSNorm and SwiGLU; tokens [N, 5]
@@ -109,7 +110,7 @@ class Case:
         return self.inputs[0] if self.per_position else ()
 
 
-TRANSFORMER = "transformer:vocabulary=11,context=8,width=8,heads=2,layers=2"
+TRANSFORMER = "transformer:vocabulary=11,context=6,width=8,heads=2,layers=2"
 
 CASES = [
     Case(
@@ -124,6 +125,9 @@ CASES = [
     Case(
         "transformer-tied", lambda: models.Transformer(tied=True), ((6,),), 11, vocabulary=11,
         per_position=True, specification=TRANSFORMER + ",tied", folded=True),
+    Case(
+        "transformer-short", lambda: models.Transformer(context=8, layers=1), ((5,),), 11,
+        vocabulary=11, per_position=True),
     Case("encoder", models.Encoder, ((7,),), 3, vocabulary=9, padded=True),
     Case("normalised", models.normalised, ((6,),), 4, folded=True),
     Case("gated", models.GatedNetwork, ((5,),), 10, vocabulary=10, per_position=True, legacy=False),

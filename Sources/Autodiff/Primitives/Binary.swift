@@ -85,12 +85,12 @@ public struct Binary: Primitive {
   /// Operands without the axis stay as they are; the others' axes are aligned with the result's.
   public func batched(
     _ graph: inout Graph, operands: [NodeID], single: [Shape], result: Shape, size: Int
-  ) -> NodeID {
+  ) throws(GraphError) -> NodeID {
     let aligned = zip(operands, single).map { operand, shape in
       graph.shape(operand) == shape
         ? operand : graph.aligned(operand, from: shape, rank: result.rank)
     }
-    return graph.add(self, aligned[0], aligned[1])
+    return try graph.adding(self, aligned)
   }
 
   /// The function itself.

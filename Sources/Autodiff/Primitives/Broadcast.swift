@@ -15,6 +15,15 @@ public struct Broadcast: Primitive {
   public let from: Shape
   /// What they become.
   public let to: Shape
+  /// Whether what is added in front is the batch: a copy for each example.
+  public let addsBatch: Bool
+
+  /// Repeats `from` to `to`.
+  public init(from: Shape, to: Shape, addsBatch: Bool = false) {
+    self.from = from
+    self.to = to
+    self.addsBatch = addsBatch
+  }
 
   /// The axes in front, then `to`.
   public func shape(of operands: [Shape]) throws(GraphError) -> Shape {
@@ -40,6 +49,13 @@ public struct Broadcast: Primitive {
     let axes = (1...max(to.rank, 1)).filter { $0 <= to.rank && padded[-$0] != to[-$0] }
     let summed = graph.sum(cotangent, axes: axes.map { -$0 }, keepsAxes: true)
     return graph.reshape(summed, from: padded, to: from)
+  }
+
+  /// An example's copy of a parameter has the cotangent itself for its gradient.
+  public func factor(
+    _ graph: Graph, operands: [NodeID], cotangent: NodeID, operand: Int, size: Int
+  ) -> Factor? {
+    addsBatch ? Factor(parameter: operands[0], form: .whole, cotangent: cotangent) : nil
   }
 
   /// Copies runs.
@@ -70,6 +86,12 @@ extension Graph {
   mutating func filled(_ x: NodeID, to shape: Shape) -> NodeID {
     let trailing = self.shape(x).suffix(shape.rank)
     return trailing == shape ? x : broadcast(x, from: trailing, to: shape)
+  }
+
+  /// A copy of x for each of B examples, `[B] + shape`.
+  mutating func copies(_ x: NodeID, size: Int) -> NodeID {
+    add(
+      Broadcast(from: shape(x), to: Shape([size]).appending(shape(x)), addsBatch: true), x)
   }
 
   /// x with its trailing axes `from` repeated to `to`.

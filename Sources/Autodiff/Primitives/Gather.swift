@@ -51,16 +51,15 @@ public struct Gather: Primitive {
   /// One table for all examples, or a table for each.
   public func batched(
     _ graph: inout Graph, operands: [NodeID], single: [Shape], result: Shape, size: Int
-  ) -> NodeID {
+  ) throws(GraphError) -> NodeID {
     let hasTables = graph.shape(operands[0]) != single[0]
     guard graph.shape(operands[1]) != single[1] else {
-      return graph.add(self, operands[0], operands[1])
+      return try graph.adding(self, operands)
     }
     guard hasTables else {
-      guard sharedAxes > 0 else { return graph.add(self, operands[0], operands[1]) }
-      let tables = graph.broadcast(
-        operands[0], from: single[0], to: Shape([size]).appending(single[0]))
-      return graph.add(Gather(sharedAxes: sharedAxes + 1), tables, operands[1])
+      guard sharedAxes > 0 else { return try graph.adding(self, operands) }
+      let tables = graph.copies(operands[0], size: size)
+      return try graph.adding(Gather(sharedAxes: sharedAxes + 1), [tables, operands[1]])
     }
     // The axes between the batch and the table are shared from now on.
     let between = single[0].dropLast(2 + sharedAxes)
@@ -69,8 +68,8 @@ public struct Gather: Primitive {
     let aligned = graph.reshape(operands[1], to: ones.appending(own))
     let all = Shape([size]).appending(between).appending(own)
     let indices = graph.broadcast(aligned, from: graph.shape(aligned), to: all)
-    return graph.add(
-      Gather(sharedAxes: 1 + between.rank + sharedAxes), operands[0], indices)
+    return try graph.adding(
+      Gather(sharedAxes: 1 + between.rank + sharedAxes), [operands[0], indices])
   }
 
   /// Tokens looked up in an embedding.
@@ -156,22 +155,22 @@ public struct ScatterAdd: Primitive {
   /// A table for each example.
   public func batched(
     _ graph: inout Graph, operands: [NodeID], single: [Shape], result: Shape, size: Int
-  ) -> NodeID {
+  ) throws(GraphError) -> NodeID {
     guard graph.shape(operands[1]) != single[1] else {
-      return graph.add(self, operands[0], operands[1])
+      return try graph.adding(self, operands)
     }
     // Indices of every example: the axes in front of the values become shared.
     let front = single[0].dropLast(single[1].rank + 1)
     let values =
       graph.shape(operands[0]) == single[0]
-      ? graph.broadcast(operands[0], from: single[0], to: Shape([size]).appending(single[0]))
+      ? graph.copies(operands[0], size: size)
       : operands[0]
     let ones = Shape([size] + [Int](repeating: 1, count: front.rank))
     let aligned = graph.reshape(operands[1], to: ones.appending(single[1]))
     let all = Shape([size]).appending(front).appending(single[1])
     let indices = graph.broadcast(aligned, from: graph.shape(aligned), to: all)
-    return graph.add(
-      ScatterAdd(rows: rows, sharedAxes: 1 + front.rank + sharedAxes), values, indices)
+    return try graph.adding(
+      ScatterAdd(rows: rows, sharedAxes: 1 + front.rank + sharedAxes), [values, indices])
   }
 
   /// One addition per row.

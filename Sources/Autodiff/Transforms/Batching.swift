@@ -13,10 +13,11 @@ extension Graph {
   ///   - inputs: What stands here for the inputs of that graph: values `[B] + shape` for what
   ///     differs from example to example, of the same shape for what all share.
   /// - Returns: `[B] + shape` of the value.
+  /// - Throws: ``GraphError`` where the graph is not for one example.
   /// - Precondition: Every input that the value needs is given, in one of the two shapes.
   public mutating func batched(
     _ value: NodeID, of single: Graph, size: Int, inputs: [NodeID: NodeID]
-  ) -> NodeID {
+  ) throws(GraphError) -> NodeID {
     let needed = single.ancestors(of: [value])
     var places = inputs
     for index in 0...value.index where needed[index] {
@@ -28,24 +29,13 @@ extension Graph {
       let operands = node.operands.map { places[$0] ?? $0 }
       let shapes = node.operands.map { single.shape($0) }
       if zip(operands, shapes).allSatisfy({ shape($0) == $1 }) {
-        places[id] = add(node.primitive, operands)
+        places[id] = try adding(node.primitive, operands)
       } else {
-        places[id] = node.primitive.batched(
+        places[id] = try node.primitive.batched(
           &self, operands: operands, single: shapes, result: node.shape, size: size)
       }
     }
-    let whole = Shape([size]).appending(single.shape(value))
     let place = places[value] ?? value
-    return shape(place) == whole
-      ? place : broadcast(place, from: single.shape(value), to: whole)
-  }
-
-  /// Adds a primitive on operands that are known to fit.
-  private mutating func add(_ primitive: some Primitive, _ operands: [NodeID]) -> NodeID {
-    do {
-      return try adding(primitive, operands)
-    } catch {
-      preconditionFailure("\(error)")
-    }
+    return shape(place) == single.shape(value) ? copies(place, size: size) : place
   }
 }

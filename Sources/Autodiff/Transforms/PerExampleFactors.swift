@@ -38,7 +38,7 @@ extension Graph {
     var failure: GraphError?
     let cheap = parameters.filter { !awkward.contains($0) }
     let sources = Set(cheap)
-    let isData = dependents(of: data, upTo: losses)
+    let isData = dataDependents(data, upTo: losses)
     let views = roots.keys.filter { sources.contains(roots[$0] ?? $0) }.sorted()
     let cotangents = reverseSweep(from: losses, to: views + copies.values.sorted(), seed: nil) {
       graph, node, operand, cotangent in
@@ -66,6 +66,12 @@ extension Graph {
       expanded: awkward.sorted())
   }
 
+  /// Which nodes have a batch axis in front: what depends on the data or was copied for each example.
+  private func dataDependents(_ data: [NodeID], upTo last: NodeID) -> [Bool] {
+    let copied = nodes.indices.filter { (nodes[$0].primitive as? Broadcast)?.addsBatch ?? false }
+    return dependents(of: data + copied.map { NodeID(index: $0) }, upTo: last)
+  }
+
   /// The parameters and their reshapes, each with its parameter.
   private func parameterViews(_ parameters: [NodeID]) -> [NodeID: NodeID] {
     var roots: [NodeID: NodeID] = [:]
@@ -81,7 +87,7 @@ extension Graph {
     _ parameters: [NodeID], roots: [NodeID: NodeID], data: [NodeID]
   ) -> Set<NodeID> {
     guard let last = nodes.indices.last.map({ NodeID(index: $0) }) else { return [] }
-    let isData = dependents(of: data, upTo: last)
+    let isData = dataDependents(data, upTo: last)
     var upstream: [NodeID: Set<NodeID>] = [:]
     for (view, root) in roots { upstream[view] = [root] }
     var awkward: Set<NodeID> = []
@@ -103,13 +109,12 @@ extension Graph {
   private mutating func expanding(
     _ parameters: Set<NodeID>, in value: NodeID, size: Int, data: [NodeID]
   ) throws(GraphError) -> (value: NodeID, copies: [NodeID: NodeID]) {
-    let isData = dependents(of: data, upTo: value)
+    let isData = dataDependents(data, upTo: value)
     let needed = ancestors(of: [value])
     var copies: [NodeID: NodeID] = [:]
     var places: [NodeID: NodeID] = [:]
     for parameter in parameters.sorted() {
-      let own = shape(parameter)
-      let copy = add(Broadcast(from: own, to: Shape([size]).appending(own)), parameter)
+      let copy = self.copies(parameter, size: size)
       copies[parameter] = copy
       places[parameter] = copy
     }
@@ -129,6 +134,8 @@ extension Graph {
     _ id: NodeID, size: Int, isData: [Bool], operands place: (NodeID) -> NodeID
   ) throws(GraphError) -> NodeID {
     let node = self[id]
+    // A copy for each example of what has the axis by now is that itself.
+    if (node.primitive as? Broadcast)?.addsBatch ?? false { return place(node.operands[0]) }
     func single(_ id: NodeID) -> Shape {
       isData[id.index] ? shape(id).suffix(shape(id).rank - 1) : shape(id)
     }
@@ -139,7 +146,7 @@ extension Graph {
       throw .noFactors(
         parameter: label(parameter ?? id), primitive: type(of: node.primitive).name)
     }
-    return node.primitive.batched(
+    return try node.primitive.batched(
       &self, operands: node.operands.map(place), single: shapes, result: single(id), size: size)
   }
 
@@ -164,8 +171,7 @@ extension Graph {
       return Factor(
         parameter: parameter, form: .whole, cotangent: sum(rows, axes: [-2]))
     }
-    // A broadcast of its own even for a batch of one, where it changes no element.
-    let copy = add(Broadcast(from: shape(parameter), to: whole), parameter)
+    let copy = self.copies(parameter, size: size)
     let batched = try batching(id, size: size, isData: isData) { $0 == parameter ? copy : $0 }
     let gradient = self[batched].primitive.vjp(
       &self, operands: self[batched].operands, result: batched, cotangent: cotangent,

@@ -100,7 +100,8 @@ public struct CNN: Model {
   private static func describe(_ layer: Layer) -> String {
     switch layer {
     case .convolution(let channels, let size, let stride, let padding):
-      "\(channels)c\(size)" + (stride == 1 ? "" : "s\(stride)") + (padding == 0 ? "" : "p\(padding)")
+      "\(channels)c\(size)" + (stride == 1 ? "" : "s\(stride)")
+        + (padding == 0 ? "" : "p\(padding)")
     case .maximum(let size): "p\(size)"
     case .average(let size): "a\(size)"
     case .linear(let outputs): "\(outputs)"

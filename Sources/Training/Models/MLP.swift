@@ -47,7 +47,8 @@ public struct MLP: Model {
     }
     _ = try text.count(zip(widths, widths.dropFirst()).map { [$0 + 1, $1] })
     self.init(
-      widths: widths, activation: text.parts.count == 3 ? try text.activation(text.parts[2]) : .relu)
+      widths: widths, activation: text.parts.count == 3 ? try text.activation(text.parts[2]) : .relu
+    )
   }
 
   /// `mlp:64-32-10:tanh`.

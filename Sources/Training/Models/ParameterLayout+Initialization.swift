@@ -23,7 +23,8 @@ extension ParameterLayout {
         for position in entry.range {
           values.append((2 * stream.uniform(at: UInt64(position)) - 1) * bound)
         }
-      case .normal: for position in entry.range { values.append(stream.normal(at: UInt64(position))) }
+      case .normal:
+        for position in entry.range { values.append(stream.normal(at: UInt64(position))) }
       case .constant(let value): values += [Double](repeating: value, count: entry.shape.count)
       }
     }

@@ -1,7 +1,7 @@
 /// What reading one ONNX file keeps between its parts.
 final class ONNXReader {
   /// The versions of ONNX's operators that are understood.
-  static let opsets = 11...28
+  static let opsets = 6...28
   /// The longest file; protobuf allows no more.
   static let largestFile = 1 << 31
   /// How many graphs may stand in one another.

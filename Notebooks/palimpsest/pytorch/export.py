@@ -1,0 +1,197 @@
+"""Writes a module as an ONNX graph of one item, with every parameter under its own name.
+
+The exporters' defaults fold normalisations into weights, transpose and rename matrices, and copy
+tied ones: gradients by such parameters are not those of the model that was trained. The settings
+here keep them; what is left to mend is mended in the file, and the file is checked.
+"""
+
+import copy
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import helper, numpy_helper
+from torch import nn
+
+from palimpsest.errors import PalimpsestError
+from palimpsest.files import write_bytes
+from palimpsest.pytorch.modules import (
+    Inputs,
+    check_module,
+    examples,
+    first_names,
+    plain,
+    to_numpy,
+)
+
+CHECKED_ITEMS = 4
+TOLERANCE = 1e-4  # Of the largest output; two programs add up in different orders.
+FLOATS = (
+    onnx.TensorProto.FLOAT,
+    onnx.TensorProto.DOUBLE,
+    onnx.TensorProto.FLOAT16,
+    onnx.TensorProto.BFLOAT16,
+)
+
+
+def export_onnx(module: nn.Module, inputs: Inputs, path: str | os.PathLike[str]) -> None:
+    """Writes `path`: see `onnx_bytes`."""
+    write_bytes(Path(path), onnx_bytes(module, inputs))
+
+
+def onnx_bytes(module: nn.Module, inputs: Inputs) -> bytes:
+    """The module as an ONNX file, Float32, for a batch of one item.
+
+    Args:
+        module: in evaluation mode, where it has batch normalisation or dropout. It gives one tensor.
+        inputs: some items `[N, ...]`, or a tuple of several inputs; the first few check the file.
+
+    Raises:
+        PalimpsestError: where the module or the file will not do.
+    """
+    module = plain(module)
+    check_module(module)
+    single = copy.deepcopy(module).cpu().float()
+    example = next(examples(inputs, 1, torch.float32))
+    names = [f"input{k}" for k in range(len(example))] if len(example) > 1 else ["input"]
+    with torch.enable_grad():
+        output = single(*example)
+    if not isinstance(output, torch.Tensor):
+        raise PalimpsestError(
+            f"the module gives {type(output).__name__}, expected one tensor: wrap it in a module "
+            "that returns the logits only"
+        )
+    slopes = torch.autograd.grad(output.sum(), list(single.parameters()), allow_unused=True)
+    used = [n for (n, _), slope in zip(single.named_parameters(), slopes) if slope is not None]
+
+    file = _export(single, example, names)
+    _tidy(file, single)
+    _check_parameters(file, single, used)
+    content = file.SerializeToString(deterministic=True)
+    _check_outputs(content, single, inputs, names)
+    return content
+
+
+def initializer_names(content: bytes) -> list[str]:
+    """The names of the real arrays of an ONNX file."""
+    graph = onnx.load_from_string(content).graph
+    return [array.name for array in graph.initializer if array.data_type in FLOATS]
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Without PyTorch's fast path, which would be one operator of its own."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+def _export(
+    module: nn.Module, example: tuple[torch.Tensor, ...], names: list[str]
+) -> onnx.ModelProto:
+    """By the exporter that refuses what depends on the data; the older one would trace one item."""
+    try:
+        with warnings.catch_warnings(), _plain_attention():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                module, example, dynamo=True, optimize=False, external_data=False, verbose=False,
+                input_names=names, output_names=["output"],
+            )  # fmt: skip
+    except Exception as error:  # The exporter raises errors of many kinds.
+        cause = error.__cause__ or error
+        line = f"{type(cause).__name__}: {cause}".splitlines()[0]
+        raise PalimpsestError(f"PyTorch cannot export the module: {line}") from error
+    if program is None:
+        raise PalimpsestError("PyTorch has exported nothing")
+    return onnx.load_from_string(program.model_proto.SerializeToString())
+
+
+def _tidy(file: onnx.ModelProto, module: nn.Module) -> None:
+    """One name for each parameter, in their order; constants as constants; no paths of yours."""
+    graph = file.graph
+    names = first_names(module)
+    for array in graph.initializer:
+        array.name = names.get(array.name, array.name)
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+    needed = {name for node in graph.node for name in node.input}
+    needed |= {value.name for value in graph.output}
+    arrays = {array.name: array for array in graph.initializer if array.name in needed}
+
+    parameters = [name for name, _ in module.named_parameters() if name in arrays]
+    statistics = [
+        name
+        for node in graph.node if node.op_type == "BatchNormalization"
+        for name in node.input[3:5] if name in arrays
+    ]  # fmt: skip
+    kept = dict.fromkeys(parameters + statistics)
+    kept.update(dict.fromkeys(n for n, array in arrays.items() if array.data_type not in FLOATS))
+    constants = [
+        helper.make_node("Constant", [], [name], name=f"constant_{name}", value=array)
+        for name, array in arrays.items() if name not in kept
+    ]  # fmt: skip
+    nodes = [*constants, *graph.node]
+    ordered = [arrays[name] for name in kept]
+    for part in (file, graph, *nodes, *ordered, *graph.input, *graph.output, *graph.value_info):
+        part.doc_string = ""
+        part.ClearField("metadata_props")
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(ordered)
+    kept_values = [value for value in graph.value_info if value.name not in arrays]
+    del graph.value_info[:]
+    graph.value_info.extend(kept_values)
+
+
+def _check_parameters(file: onnx.ModelProto, module: nn.Module, used: list[str]) -> None:
+    held = {a.name: a for a in file.graph.initializer if a.data_type in FLOATS}
+    parameters = dict(module.named_parameters())
+    for name in used:
+        expected = to_numpy(parameters[name])
+        if name not in held or not np.array_equal(numpy_helper.to_array(held[name]), expected):
+            raise PalimpsestError(
+                f"{name}: the exporter has folded or renamed this parameter, so the file would not "
+                "be your model"
+            )
+
+
+def _runner(content: bytes) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    """Runs a file by onnxruntime, or by the reference of the onnx package where that is missing."""
+    try:
+        import onnxruntime
+    except ImportError:
+        from onnx.reference import ReferenceEvaluator
+
+        reference = ReferenceEvaluator(onnx.load_from_string(content))
+        return lambda feeds: np.asarray(next(iter(reference.run(None, feeds))))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return lambda feeds: np.asarray(session.run(None, feeds)[0])
+
+
+def _check_outputs(content: bytes, module: nn.Module, inputs: Inputs, names: list[str]) -> None:
+    run = _runner(content)
+    # An input that the output does not need is not in the file.
+    known = {value.name for value in onnx.load_from_string(content).graph.input}
+    if missing := [name for name in names if name not in known]:
+        raise PalimpsestError(f"{missing[0]}: the outputs do not depend on this input")
+    for item, example in enumerate(examples(inputs, CHECKED_ITEMS, torch.float32)):
+        with torch.no_grad():
+            expected = to_numpy(module(*example))
+        found = run({name: part.numpy() for name, part in zip(names, example)})
+        scale = max(1.0, float(np.abs(expected).max(initial=0)))
+        close = found.shape == expected.shape and np.abs(found - expected).max() <= TOLERANCE * scale
+        if not close:
+            raise PalimpsestError(
+                f"item {item}: the exported graph gives other outputs than the module "
+                f"({found.ravel()[:3]} instead of {expected.ravel()[:3]})"
+            )

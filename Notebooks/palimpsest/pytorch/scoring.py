@@ -1,0 +1,117 @@
+"""Writes the files that `palimpsest score` takes."""
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from palimpsest.command import EXECUTABLE, run
+from palimpsest.errors import PalimpsestError
+from palimpsest.files import floats, new_folder, write_bytes, write_npy, write_safetensors
+from palimpsest.pytorch.export import initializer_names, onnx_bytes
+from palimpsest.pytorch.modules import Inputs, joined, plain, to_numpy, untied
+from palimpsest.record import LOSSES, Loss
+
+State = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class ScoreFiles:
+    """Files in a folder, and the arguments that name them.
+
+    Attributes:
+        arguments: of `palimpsest score`, and of `palimpsest self-influence` but for the queries.
+    """
+
+    folder: Path
+    arguments: tuple[str, ...]
+
+    def command_line(self, *more: object) -> str:
+        """The command as one types it."""
+        return shlex.join([EXECUTABLE, "score", *self.arguments, *map(str, more)])
+
+    def score(self, *more: object, executable: str = EXECUTABLE) -> str:
+        """Runs it and returns what it prints."""
+        return run("score", *self.arguments, *more, executable=executable)
+
+
+def write_score_files(
+    folder: str | os.PathLike[str],
+    module: nn.Module,
+    checkpoints: Sequence[State | tuple[State, float]],
+    train: tuple[Inputs, torch.Tensor | np.ndarray],
+    queries: tuple[Inputs, torch.Tensor | np.ndarray],
+    loss: Loss = "cross-entropy",
+) -> ScoreFiles:
+    """Writes `model.onnx`, `checkpoint-K.safetensors` and the data into a new folder.
+
+    Args:
+        module: in evaluation mode, where it has batch normalisation or dropout.
+        checkpoints: state dicts (copies: `{k: v.clone() for k, v in module.state_dict().items()}`),
+            each with its learning rate, or alone where it is 1.
+        train: inputs `[N, ...]` (or a tuple of several) and labels `[N]`, `[N, T]` or targets.
+        queries: likewise.
+        loss: what the items were trained with.
+
+    Raises:
+        PalimpsestError: where the module, a state dict or the data will not do.
+    """
+    if loss not in LOSSES:
+        raise PalimpsestError(f'"{loss}": no such loss; there are {", ".join(LOSSES)}')
+    if not checkpoints:
+        raise PalimpsestError("expected one checkpoint or more")
+    module = plain(module)
+    content = onnx_bytes(module, train[0])
+    names = initializer_names(content)
+    target = new_folder(folder)
+    write_bytes(target / "model.onnx", content)
+    arguments = ["--model", str(target / "model.onnx")]
+    for number, checkpoint in enumerate(checkpoints, start=1):
+        state, rate = checkpoint if isinstance(checkpoint, tuple) else (checkpoint, 1.0)
+        path = target / f"checkpoint-{number}.safetensors"
+        write_safetensors(path, checkpoint_arrays(module, state, names))
+        arguments += ["--checkpoint", f"{path}:{rate!r}"]
+    for part, (x, y), words in (("train", train, "train"), ("query", queries, "queries")):
+        inputs, targets = joined(x), targets_array(y, loss)
+        if len(inputs) != len(targets):
+            raise PalimpsestError(f"{words}: {len(inputs)} inputs and {len(targets)} targets")
+        for key, array in (("x", inputs), ("y", targets)):
+            path = target / f"{part}-{key}.npy"
+            write_npy(path, array)
+            arguments += [f"--{part}-{key}", str(path)]
+    return ScoreFiles(target, (*arguments, "--loss", loss))
+
+
+def checkpoint_arrays(
+    module: nn.Module, state: State, names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """The arrays of a state dict under the names that the model has, each tied one once."""
+    values = untied(module, state)
+    if missing := [name for name in names if name not in values]:
+        raise PalimpsestError(f"{missing[0]}: the checkpoint does not have it")
+    parameters = {name for name, _ in module.named_parameters()}
+    own = module.state_dict()
+    for name, value in values.items():
+        if name in names or name in parameters or not value.is_floating_point():
+            continue
+        if name in own and not torch.equal(value.cpu(), own[name].cpu()):
+            raise PalimpsestError(
+                f"{name}: this buffer is a constant of the graph, and the checkpoint has other values"
+            )
+    return {name: floats(to_numpy(values[name]), name) for name in names}
+
+
+def targets_array(y: torch.Tensor | np.ndarray, loss: str) -> np.ndarray:
+    """Labels as whole numbers, targets as real ones."""
+    values = to_numpy(torch.as_tensor(y))
+    is_whole = np.issubdtype(values.dtype, np.integer) or values.dtype == bool
+    if loss == "cross-entropy":
+        if not is_whole:
+            raise PalimpsestError(f"found labels of type {values.dtype}, expected whole numbers")
+        return values.astype(np.int64)
+    return floats(values.astype(np.float32) if is_whole else values, "the targets")

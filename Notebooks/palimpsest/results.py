@@ -1,0 +1,68 @@
+"""Reads what the command writes."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from palimpsest.errors import PalimpsestError
+
+
+def read_scores(path: str | os.PathLike[str]) -> np.ndarray:
+    """The matrix `[Q, N]` that `--scores` has written; positive is support."""
+    scores = np.load(path, allow_pickle=False)
+    if scores.ndim != 2:
+        raise PalimpsestError(f"{path}: found an array of shape {scores.shape}, expected [Q, N]")
+    return scores
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """A report of `palimpsest score`.
+
+    Attributes:
+        header: method, unit, model, items, provenance.
+        queries: for each query its `id`, what was `measured`, and `supporters` and `opponents`,
+            each with `id`, `item` (the row) and `score`.
+    """
+
+    header: dict[str, Any]
+    queries: list[dict[str, Any]]
+
+    def top(self) -> np.ndarray:
+        """The rows of each query's supporters `[Q, K]`, the strongest first."""
+        return np.array([[s["item"] for s in query["supporters"]] for query in self.queries])
+
+
+def read_report(source: str | os.PathLike[str]) -> ScoreReport:
+    """Reads a report: a `.jsonl` file, or the text that `--json` prints."""
+    lines = _lines(source)
+    if not lines or lines[0].get("format") != "palimpsest-scores":
+        raise PalimpsestError("expected the lines of a score report: --out FILE.jsonl, or --json")
+    return ScoreReport(lines[0], [line for line in lines[1:] if line.get("kind") == "query"])
+
+
+def read_accounts(source: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Reads what `palimpsest ledger --json` prints, from a text or a file: one dict for each query.
+
+    The keys `credit`, `marginal` and `integrated` are there where the column was asked for.
+    """
+    accounts = [line for line in _lines(source) if line.get("kind") == "ledger"]
+    if not accounts:
+        raise PalimpsestError("expected the lines that `palimpsest ledger --json` prints")
+    return accounts
+
+
+def _lines(source: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    is_text = isinstance(source, str) and source.lstrip().startswith("{")
+    text = source if is_text else Path(source).read_text(encoding="utf-8")
+    try:
+        lines = [json.loads(line) for line in str(text).splitlines() if line.strip()]
+    except json.JSONDecodeError as error:
+        raise PalimpsestError(f"found a line that is not JSON: {error}") from None
+    if not all(isinstance(line, dict) for line in lines):
+        raise PalimpsestError("found a line that is not a JSON object")
+    return lines

@@ -1,0 +1,151 @@
+"""A module becomes a graph that keeps its parameters, or is refused in plain words."""
+
+import sys
+
+import foreign_models as models
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+from torch import nn
+
+from palimpsest import PalimpsestError
+from palimpsest.pytorch import export_onnx, onnx_bytes
+
+
+def tokens(vocabulary, positions):
+    return torch.randint(1, vocabulary, (5, positions))
+
+
+MODULES = {
+    "convolutional": (models.convolutional, lambda: torch.randn(5, 1, 14, 14)),
+    "residual": (models.ResidualNetwork, lambda: torch.randn(5, 3, 6, 6)),
+    "transformer": (models.Transformer, lambda: tokens(11, 6)),
+    "encoder": (models.Encoder, lambda: tokens(9, 7)),
+    "gated": (models.GatedNetwork, lambda: tokens(10, 5)),
+    "shared": (models.SharedLayer, lambda: torch.randn(5, 5)),
+}
+
+
+def initializers(content):
+    return {
+        array.name: numpy_helper.to_array(array)
+        for array in onnx.load_from_string(content).graph.initializer
+    }
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_parameter_keeps_its_name_its_value_and_its_place(name):
+    make, inputs = MODULES[name]
+    module = make().eval()
+    arrays = initializers(onnx_bytes(module, inputs()))
+    parameters = dict(module.named_parameters())
+    assert [n for n in arrays if n in parameters] == list(parameters)
+    for key, value in parameters.items():
+        np.testing.assert_array_equal(arrays[key], value.detach().numpy())
+    statistics = {n for n, _ in module.named_buffers() if "running" in n}
+    others = {n for n, array in arrays.items() if array.dtype == np.float32} - parameters.keys()
+    assert others == statistics
+
+
+def test_a_tied_matrix_is_there_once_under_its_first_name():
+    arrays = initializers(onnx_bytes(models.Transformer(tied=True), tokens(11, 6)))
+    assert "wte.weight" in arrays and "head.weight" not in arrays
+
+
+def test_constants_of_the_code_are_no_parameters():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 2)
+            self.register_buffer("scale", torch.tensor([1.0, 2.0, 3.0]))
+
+        def forward(self, x):
+            return self.linear(x * self.scale + torch.tensor([0.5, 0.25, 0.0]))
+
+    arrays = initializers(onnx_bytes(Scaled(), torch.randn(4, 3)))
+    assert set(arrays) == {"linear.weight", "linear.bias"}
+
+
+def test_several_inputs_keep_their_order(tmp_path):
+    export_onnx(models.TwoInputs(), (torch.randn(5, 2, 3), torch.randn(5, 3)), tmp_path / "m.onnx")
+    inputs = onnx.load(tmp_path / "m.onnx").graph.input
+    shapes = [[d.dim_value for d in value.type.tensor_type.shape.dim] for value in inputs]
+    assert shapes == [[1, 2, 3], [1, 3]]
+
+
+def test_a_file_tells_nothing_of_the_machine():
+    content = onnx_bytes(models.convolutional(), torch.randn(5, 1, 14, 14))
+    assert b".py" not in content and b"site-packages" not in content
+
+
+def test_the_module_is_left_as_it_was():
+    module = models.SharedLayer().double()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    onnx_bytes(module, torch.randn(5, 5).double())
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: models.ResidualNetwork().train(), "bn (BatchNorm2d) is in training mode"),
+        (lambda: nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.2)).train(), "1 (Dropout) drops"),
+        (lambda: nn.BatchNorm1d(3, track_running_stats=False).eval(), "normalises by the batch"),
+        (lambda: nn.Sequential(nn.Linear(3, 3)).requires_grad_(False), "0.weight is frozen"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_in_plain_words(make, words):
+    with pytest.raises(PalimpsestError) as caught:
+        onnx_bytes(make(), torch.randn(5, 3, 6, 6))
+    assert words in str(caught.value)
+
+
+def test_a_module_that_gives_no_tensor_is_refused():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 2)
+
+        def forward(self, x):
+            return {"logits": self.linear(x)}
+
+    with pytest.raises(PalimpsestError, match="gives dict, expected one tensor"):
+        onnx_bytes(Named(), torch.randn(4, 3))
+
+
+def test_a_graph_that_computes_something_else_is_refused():
+    class Remembers(nn.Module):
+        """Its output depends on how often it was called."""
+
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 2)
+            self.calls = 0
+
+        def forward(self, x):
+            self.calls += 1
+            return self.linear(x) + self.calls
+
+    with pytest.raises(PalimpsestError, match="other outputs than the module"):
+        onnx_bytes(Remembers(), torch.randn(4, 3))
+
+
+def test_a_path_that_depends_on_the_data_is_refused():
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.linear(x) if x.sum() > 0 else self.linear(-x)
+
+    with pytest.raises(PalimpsestError, match="PyTorch cannot export the module"):
+        onnx_bytes(Branches(), torch.randn(4, 3))
+
+
+def test_without_onnxruntime_the_reference_of_onnx_checks(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert initializers(onnx_bytes(models.SharedLayer(), torch.randn(5, 5)))

@@ -1,0 +1,147 @@
+"""The files of a score command."""
+
+import foreign_models as models
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+from torch import nn
+
+from palimpsest import PalimpsestError, read_report, read_scores
+from palimpsest.pytorch import item_losses, write_score_files
+
+
+def state_of(module):
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def write(folder, module, x, y, **options):
+    return write_score_files(folder, module, [(state_of(module), 0.1)], (x, y), (x[:2], y[:2]),
+                             **options)  # fmt: skip
+
+
+def test_files_and_command_line(tmp_path):
+    module = models.ResidualNetwork().eval()
+    first = state_of(module)
+    with torch.no_grad():
+        module.stem.bias += 1
+        module.bn.running_mean += 0.5
+    x, y = torch.randn(6, 3, 6, 6), torch.randint(0, 4, (6,))
+    files = write_score_files(
+        tmp_path / "files", module, [(first, 0.1), state_of(module)], (x, y), (x[:2], y[:2])
+    )
+    one, two = (load_file(files.folder / f"checkpoint-{k}.safetensors") for k in (1, 2))
+    assert list(one) == list(two) and "bn.running_mean" in one
+    assert not any("num_batches_tracked" in name for name in one)
+    np.testing.assert_array_equal(two["stem.bias"], one["stem.bias"] + 1)
+    np.testing.assert_array_equal(np.load(files.folder / "train-x.npy"), x.numpy())
+    assert np.load(files.folder / "query-y.npy").dtype == np.int64
+    line = files.command_line("--method", "tracin", "--top", 3)
+    assert line.startswith("palimpsest score --model ")
+    assert "checkpoint-1.safetensors:0.1 --checkpoint" in line
+    assert line.endswith("--loss cross-entropy --method tracin --top 3")
+
+
+def test_tied_parameters_are_written_once_and_must_agree(tmp_path):
+    module = models.Transformer(tied=True)
+    x, y = torch.randint(0, 11, (4, 6)), torch.randint(0, 11, (4, 6))
+    files = write(tmp_path / "files", module, x, y)
+    arrays = load_file(files.folder / "checkpoint-1.safetensors")
+    assert set(arrays) == {name for name, _ in module.named_parameters()}
+    state = state_of(module)
+    state["head.weight"] += 1
+    with pytest.raises(PalimpsestError, match=r"head.weight differs from wte.weight"):
+        write_score_files(tmp_path / "other", module, [state], (x, y), (x, y))
+
+
+def test_several_inputs_stand_one_after_the_other(tmp_path):
+    image, vector = torch.randn(4, 2, 3), torch.randn(4, 3)
+    y = torch.tensor([0, 1, 2, 0])
+    data = ((image, vector), y)
+    module = models.TwoInputs()
+    files = write_score_files(tmp_path / "files", module, [state_of(module)], data, data)
+    expected = np.concatenate([image.reshape(4, 6).numpy(), vector.numpy()], 1)
+    np.testing.assert_array_equal(np.load(files.folder / "train-x.npy"), expected)
+
+
+def test_bytes_are_tokens_and_not_pixels(tmp_path):
+    module = models.Transformer()
+    x = torch.randint(0, 11, (4, 6), dtype=torch.uint8).to(torch.int32)
+    files = write(tmp_path / "files", module, x, torch.randint(0, 11, (4, 6)))
+    assert np.load(files.folder / "train-x.npy").dtype == np.int64
+
+
+def test_a_constant_buffer_must_not_change_between_checkpoints(tmp_path):
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 2)
+            self.register_buffer("scale", torch.ones(3))
+
+        def forward(self, x):
+            return self.linear(x * self.scale)
+
+    module = Scaled()
+    state = state_of(module)
+    state["scale"] *= 2
+    x, y = torch.randn(4, 3), torch.tensor([0, 1, 1, 0])
+    with pytest.raises(PalimpsestError, match="scale: this buffer is a constant"):
+        write_score_files(tmp_path / "files", module, [state], (x, y), (x, y))
+
+
+def test_labels_that_are_not_whole_and_folders_that_are_not_empty(tmp_path):
+    module, x = models.SharedLayer(), torch.randn(4, 5)
+    with pytest.raises(PalimpsestError, match="expected whole numbers"):
+        write(tmp_path / "a", module, x, torch.zeros(4))
+    with pytest.raises(PalimpsestError, match="the folder is not empty"):
+        write(tmp_path / "a", module, x, torch.zeros(4, dtype=torch.int64))
+    with pytest.raises(PalimpsestError, match='"hinge": no such loss'):
+        write(tmp_path / "b", module, x, torch.zeros(4), loss="hinge")
+
+
+def gradient_products(module, states, x, y, queries):
+    """TracIn by one backward pass for each item."""
+    total = 0
+    for state, rate in states:
+        module.load_state_dict(state)
+        rows = []
+        for i in range(len(x)):
+            value = item_losses(module(x[i : i + 1]), y[i : i + 1]).sum()
+            slopes = torch.autograd.grad(value, list(module.parameters()))
+            rows.append(torch.cat([slope.flatten() for slope in slopes]))
+        gradients = torch.stack(rows)
+        total = total + rate * gradients[:queries] @ gradients.T
+    return total.numpy()
+
+
+@pytest.mark.parametrize("name", ["shared", "convolutional", "residual", "transformer-tied"])
+def test_the_command_scores_the_module_as_pytorch_does(name, tmp_path, command):
+    module, x, y = {
+        "shared": lambda: (models.SharedLayer(), torch.randn(6, 5), torch.randint(0, 4, (6,))),
+        "convolutional": lambda: (
+            models.convolutional(), torch.randn(6, 1, 14, 14), torch.randint(0, 5, (6,))),
+        "residual": lambda: (
+            models.ResidualNetwork().eval(), torch.randn(6, 3, 6, 6), torch.randint(0, 4, (6,))),
+        "transformer-tied": lambda: (
+            models.Transformer(tied=True), torch.randint(0, 11, (6, 6)),
+            torch.randint(0, 11, (6, 6))),
+    }[name]()  # fmt: skip
+    states = [(state_of(module), 0.5)]
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += 0.05 * torch.randn(parameter.shape)
+    states.append((state_of(module), 0.25))
+    files = write_score_files(tmp_path / "files", module, states, (x, y), (x[:2], y[:2]))
+    try:
+        text = files.score("--method", "tracin", "--scores", tmp_path / "s.npy", "--json",
+                           executable=command)  # fmt: skip
+    except PalimpsestError as error:
+        if "cannot be read yet" in str(error):
+            pytest.skip("this build of the command takes no ONNX files")
+        raise
+    expected = gradient_products(module, states, x, y, queries=2)
+    found = read_scores(tmp_path / "s.npy")
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+    report = read_report(text)
+    assert report.header["method"] == "tracin"
+    np.testing.assert_array_equal(report.top()[:, 0], expected.argmax(1))

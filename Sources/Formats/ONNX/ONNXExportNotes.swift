@@ -1,0 +1,132 @@
+import TensorCore
+
+/// What an exporter did to the weights of a model, and what that means for scores.
+struct ONNXExportNotes {
+  private let parameters: [ONNXProgram.Parameter]
+  private let nodes: [ONNXGraph.Node]
+
+  /// How a model is exported with its weights as they are.
+  static let recipe =
+    "torch.onnx.export(model, (x,), path, dynamo=True, optimize=False, external_data=False)"
+
+  /// The parameters and the nodes that an output needs.
+  init(_ source: ONNXGraph, _ parameters: [ONNXProgram.Parameter], output: String) {
+    self.parameters = parameters
+    let needed = source.needed(for: [output]).nodes
+    nodes = zip(source.nodes, needed).filter(\.1).map(\.0)
+  }
+
+  /// One line each.
+  func notes() throws(FormatError) -> [String] {
+    let lines = [renamed, try tied(), merged, constants].compactMap(\.self)
+    return lines.isEmpty ? [] : lines + ["an export that keeps the weights: \(Self.recipe)"]
+  }
+
+  /// Whether an exporter made up the name: `val_84`, `onnx::MatMul_132`, `12`, or one after the
+  /// operation that was computed beforehand, such as `zeros_like` and `embedding_1`.
+  static func isExportersOwn(_ name: String) -> Bool {
+    if name.hasPrefix("onnx::") || !name.contains(where: { !$0.isASCII || !$0.isNumber }) {
+      return true
+    }
+    let parts = name.split(separator: "_")
+    let isNumbered = parts.last.map { Int($0) != nil } ?? false
+    let stem = parts.dropLast(isNumbered ? 1 : 0).joined(separator: "_")
+    return (stem == "val" && isNumbered) || operations.contains(stem)
+  }
+
+  private static let operations: Set<String> = [
+    "add", "arange", "cos", "div", "embedding", "expand", "full", "full_like", "mul", "ones",
+    "ones_like", "permute", "scalar_tensor", "scalar_tensor_default", "select", "sin", "slice",
+    "sub",
+    "transpose", "tril", "triu", "unsqueeze", "view", "where", "zeros", "zeros_like",
+  ]
+
+  /// The first names, and how many there are more.
+  static func list(_ names: [String]) -> String {
+    let shown = names.prefix(4).map(FormatError.quoted).joined(separator: ", ")
+    return names.count > 4 ? "\(shown) and \(names.count - 4) more" : shown
+  }
+
+  private static let products: Set<String> = ["MatMul", "Gemm", "Conv", "ConvTranspose"]
+
+  /// Weights that the exporter computed: folded normalizations, transposed matrices.
+  private var renamed: String? {
+    let own = Set(parameters.map(\.name).filter(Self.isExportersOwn))
+    // A bias named after its weight is one that the model did not have.
+    let folded = nodes.filter { $0.operatorName.hasPrefix("Conv") }.map(\.inputs).flatMap {
+      inputs in
+      inputs.dropFirst().filter { own.contains($0) || $0 == inputs[1] + "_bias" }
+    }
+    let others = parameters.map(\.name).filter { own.contains($0) && !folded.contains($0) }
+    var parts: [String] = []
+    if !folded.isEmpty {
+      parts.append(
+        "\(Self.list(folded)) of convolutions, into which a batch normalization is folded")
+    }
+    if !others.isEmpty { parts.append("\(Self.list(others)), transposed or computed") }
+    guard !parts.isEmpty else { return nil }
+    return "weights that the exporter made: " + parts.joined(separator: "; ")
+      + ". Scores are of these weights and not of the model's own"
+  }
+
+  /// Matrices that are equal, perhaps with their axes swapped.
+  private func tied() throws(FormatError) -> String? {
+    var seen: [[Int]: [(name: String, matrix: Tensor<Float>)]] = [:]
+    var pairs: [String] = []
+    for parameter in parameters where parameter.array.shape.rank == 2 {
+      let shape = parameter.array.shape
+      guard shape[0] > 1, shape[1] > 1, parameter.isTrainable else { continue }
+      let matrix = try parameter.array.tensor(as: Float.self)
+      guard let first = matrix.scalars.first, matrix.scalars.contains(where: { $0 != first }) else {
+        continue
+      }
+      let key = shape.extents.sorted()
+      if let twin = seen[key]?.first(where: { Self.areEqual($0.matrix, matrix) }) {
+        pairs.append(
+          "\(FormatError.quoted(parameter.name)) is \(FormatError.quoted(twin.name)) again")
+      }
+      seen[key, default: []].append((parameter.name, matrix))
+    }
+    guard !pairs.isEmpty else { return nil }
+    return "tied weights stand in the file twice: " + pairs.joined(separator: ", ")
+      + ". Scores take them for two weights, without the products of one use with the other"
+  }
+
+  private static func areEqual(_ a: Tensor<Float>, _ b: Tensor<Float>) -> Bool {
+    if a.shape == b.shape && a.scalars == b.scalars { return true }
+    let (rows, columns) = (a.shape[0], a.shape[1])
+    guard b.shape == [columns, rows] else { return false }
+    let (x, y) = (a.scalars, b.scalars)
+    return (0..<rows).allSatisfy { row in
+      (0..<columns).allSatisfy { x[row * columns + $0] == y[$0 * rows + row] }
+    }
+  }
+
+  /// Weights of equal elements that became one.
+  private var merged: String? {
+    let names = Set(parameters.map(\.name))
+    let copies = nodes.filter {
+      $0.operatorName == "Identity" && names.contains($0.inputs.first ?? "")
+    }.map { "\(FormatError.quoted($0.outputs.first ?? "")) is \(FormatError.quoted($0.inputs[0]))" }
+    guard !copies.isEmpty else { return nil }
+    return "weights that happen to be equal became one: " + copies.prefix(4).joined(separator: ", ")
+      + ". Their gradients are added up; export a trained model"
+  }
+
+  /// Matrices that stand in nodes instead of initializers.
+  private var constants: String? {
+    var matrices: Set<String> = []
+    for node in nodes where node.operatorName == "Constant" {
+      guard case .tensor(let array)? = node.attributes["value"], array.shape.rank >= 2,
+        array.elementType.isFloatingPoint, let name = node.outputs.first
+      else { continue }
+      matrices.insert(name)
+    }
+    let used = nodes.filter { Self.products.contains($0.operatorName) }.flatMap(\.inputs)
+      .filter(matrices.contains)
+    guard !used.isEmpty else { return nil }
+    return
+      "weights that stand in the file as constants: \(Self.list(used)). They are no parameters: "
+      + "scores do not see them"
+  }
+}

@@ -1,0 +1,105 @@
+import TensorCore
+
+/// The shapes of a file's inputs for one example: open extents are found out.
+struct ONNXInputShapes {
+  private let source: ONNXGraph
+  private let file: String
+  private let itemShapes: [String: [Int]]
+  /// The extents that names stand for.
+  private var symbols: [String: Int] = [:]
+
+  /// Binds the names of the batch axes to 1, and others to what the data say.
+  init(
+    _ source: ONNXGraph, file: String, itemShapes: [String: [Int]]
+  ) throws(FormatError) {
+    self.source = source
+    self.file = file
+    self.itemShapes = itemShapes
+    for input in source.inputs {
+      guard let extents = input.extents else { continue }
+      let item = itemShapes[input.name]
+      if let item, item.count + 1 != extents.count {
+        throw fault(
+          input, "\(extents.count) axes with the batch", expected: "\(item.count + 1) as the data")
+      }
+      for (axis, extent) in extents.enumerated() {
+        guard case .symbol(let name) = extent else { continue }
+        let known = axis == 0 ? 1 : item.map { $0[axis - 1] }
+        guard let known else { continue }
+        guard symbols[name, default: known] == known else {
+          throw fault(
+            input, "the axis \(FormatError.quoted(name)) of extent \(known)",
+            expected: "\(symbols[name] ?? 0) as elsewhere")
+        }
+        symbols[name] = known
+      }
+    }
+  }
+
+  private func fault(
+    _ input: ONNXGraph.Value, _ found: String, expected: String = "", remedy: String = ""
+  ) -> FormatError {
+    FormatError(
+      .malformed, file: file, found: "the input \(FormatError.quoted(input.name)): \(found)",
+      expected: expected, remedy: remedy)
+  }
+
+  /// The inputs with shapes of numbers.
+  func inputs() throws(FormatError) -> [ONNXProgram.Input] {
+    var inputs: [ONNXProgram.Input] = []
+    for input in source.inputs {
+      guard let shape = Shape(declared: try extents(of: input)) else {
+        throw fault(input, "extents that cannot be counted")
+      }
+      let isWhole = !(input.elementType ?? .float32).isFloatingPoint
+      inputs.append(ONNXProgram.Input(name: input.name, shape: shape, isWhole: isWhole))
+    }
+    guard !inputs.isEmpty else {
+      throw FormatError(.malformed, file: file, found: "no inputs", expected: "one at least")
+    }
+    return inputs
+  }
+
+  private func extents(of input: ONNXGraph.Value) throws(FormatError) -> [Int] {
+    let item = itemShapes[input.name]
+    guard let declared = input.extents else {
+      guard let item else { throw fault(input, "no shape", remedy: "name the shape of an item") }
+      return [1] + item
+    }
+    guard !declared.isEmpty else {
+      throw fault(input, "a single number", expected: "a batch axis")
+    }
+    var extents: [Int] = []
+    for (axis, extent) in declared.enumerated() {
+      let asked = axis == 0 ? 1 : item.map { $0[axis - 1] }
+      switch extent {
+      case .fixed(let number):
+        guard axis > 0 || number == 1 else {
+          throw fault(
+            input, "a batch of \(number) examples, which the file fixes", expected: "1 or any",
+            remedy: "export the model with one example, or with a dynamic batch axis")
+        }
+        guard asked == nil || asked == number else {
+          throw fault(
+            input, "\(number) elements along axis \(axis)", expected: "\(asked ?? 0) as the data")
+        }
+        extents.append(number)
+      case .symbol(let name):
+        guard let number = symbols[name] else {
+          throw unbound(input, axis, " \(FormatError.quoted(name))")
+        }
+        extents.append(number)
+      case .unknown:
+        guard let asked else { throw unbound(input, axis, "") }
+        extents.append(asked)
+      }
+    }
+    return extents
+  }
+
+  private func unbound(_ input: ONNXGraph.Value, _ axis: Int, _ name: String) -> FormatError {
+    fault(
+      input, "axis \(axis)\(name), whose extent the file leaves open",
+      remedy: "give the shape of an item, or export the model with a fixed one")
+  }
+}

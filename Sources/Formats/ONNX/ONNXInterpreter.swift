@@ -1,0 +1,222 @@
+package import Autodiff
+import TensorCore
+
+/// Adds the nodes of a file to a graph, one after another.
+///
+/// What depends on known arrays alone, such as the arithmetic on shapes, is computed at once: the
+/// operator is added to a small graph of its own, which is run.
+package struct ONNXInterpreter {
+  /// The most nodes that a file or the graph made of it may have.
+  private static let mostNodes = 1 << 20
+  /// The most steps of computing before there are data, all together.
+  private static let mostFoldedWork = 1 << 33
+  /// The deepest branches within branches.
+  private static let deepest = 16
+
+  private let source: ONNXGraph
+  private let file: String
+  private var graph: Graph
+  private var values: [String: ONNXValue]
+  /// The initializers that are parameters, by name.
+  private let parameters: [String: NodeID]
+  private let stored: [NodeID: StoredArray]
+  private var foldedWork = 0
+  /// The parameters that training does not change.
+  package private(set) var buffers: Set<NodeID> = []
+
+  /// An interpreter of a file.
+  ///
+  /// - Parameters:
+  ///   - source: What the file holds.
+  ///   - file: Its path, for messages.
+  ///   - graph: Where the nodes are added.
+  ///   - inputs: The values of the file's inputs by name.
+  ///   - parameters: The initializers that are parameters, by name; the others are constants.
+  package init(
+    _ source: ONNXGraph, file: String, graph: consuming Graph, inputs: [String: ONNXValue],
+    parameters: [String: NodeID]
+  ) {
+    self.source = source
+    self.file = file
+    self.graph = graph
+    self.parameters = parameters
+    values = inputs
+    var stored: [NodeID: StoredArray] = [:]
+    for initializer in source.initializers {
+      if let id = parameters[initializer.name] { stored[id] = initializer.array }
+    }
+    self.stored = stored
+  }
+
+  /// The graph with what was added.
+  package consuming func finish() -> Graph { graph }
+
+  /// Adds what these outputs need.
+  package mutating func run(outputs: [String]) throws(FormatError) -> [ONNXValue] {
+    try run(source, outputs: outputs, depth: 0)
+  }
+
+  private mutating func run(
+    _ source: ONNXGraph, outputs: [String], depth: Int
+  ) throws(FormatError) -> [ONNXValue] {
+    guard depth <= Self.deepest else {
+      throw fault("branches within branches", expected: "at most \(Self.deepest) deep")
+    }
+    guard source.nodes.count <= Self.mostNodes else {
+      throw fault("\(source.nodes.count) nodes", expected: "at most \(Self.mostNodes)")
+    }
+    let needed = source.needed(for: outputs)
+    for initializer in source.initializers where needed.values.contains(initializer.name) {
+      values[initializer.name] = try value(of: initializer)
+    }
+    for (index, node) in source.nodes.enumerated() where needed.nodes[index] {
+      try add(node, depth: depth)
+    }
+    var results: [ONNXValue] = []
+    for output in outputs {
+      guard let value = values[output] else {
+        throw fault("the output \(FormatError.quoted(output)), which nothing makes")
+      }
+      results.append(value)
+    }
+    return results
+  }
+
+  private func fault(_ found: String, expected: String = "") -> FormatError {
+    FormatError(.malformed, file: file, found: found, expected: expected)
+  }
+
+  private func value(of initializer: NamedArray) throws(FormatError) -> ONNXValue {
+    let array = initializer.array
+    if let id = parameters[initializer.name] { return .computed(id, array.elementType) }
+    return .constant(try ONNXConstant(array, name: initializer.name, file: file))
+  }
+
+  private mutating func add(_ node: ONNXGraph.Node, depth: Int) throws(FormatError) {
+    var operands: [ONNXValue?] = []
+    for name in node.inputs {
+      guard !name.isEmpty else {
+        operands.append(nil)
+        continue
+      }
+      guard let value = values[name] else {
+        throw fault(
+          "a node (\(FormatError.printable(node.operatorName, limit: 60))) reads "
+            + "\(FormatError.quoted(name)), which nothing before it makes")
+      }
+      operands.append(value)
+    }
+    let results: [ONNXValue]
+    if node.operatorName == "If" && node.domain.isEmpty {
+      results = try branch(node, operands, depth: depth)
+    } else {
+      results = try self.results(of: node, operands)
+    }
+    guard graph.nodes.count <= Self.mostNodes else {
+      throw fault("a model of more than \(Self.mostNodes) operations")
+    }
+    for (name, value) in zip(node.outputs, results) where !name.isEmpty { values[name] = value }
+  }
+
+  private mutating func results(
+    of node: ONNXGraph.Node, _ operands: [ONNXValue?]
+  ) throws(FormatError) -> [ONNXValue] {
+    let folds = operands.allSatisfy { $0?.isConstant ?? true }
+    // Taken out, so that the operation holds the only reference and nothing is copied.
+    var operation = ONNXOperation(
+      node, opset: source.opset, file: file, operands: operands, parameters: stored, folds: folds,
+      graph: folds ? Graph() : exchange(&graph, for: Graph()))
+    guard ["", "ai.onnx"].contains(node.domain),
+      let meaning = ONNXOperatorRegistry.find(node.operatorName, opset: source.opset)
+    else {
+      let domain = node.domain.isEmpty ? "" : " of \(FormatError.quoted(node.domain))"
+      throw operation.fault(
+        "the operator \(FormatError.printable(node.operatorName, limit: 60))\(domain) "
+          + "is not supported")
+    }
+    let results = try operation.run(meaning.body)
+    buffers.formUnion(operation.buffers)
+    guard folds else {
+      graph = operation.graph
+      return results
+    }
+    return try operation.folded(results, work: &foldedWork, limit: Self.mostFoldedWork)
+  }
+
+  /// The branch that a known condition takes.
+  private mutating func branch(
+    _ node: ONNXGraph.Node, _ operands: [ONNXValue?], depth: Int
+  ) throws(FormatError) -> [ONNXValue] {
+    let operation = ONNXOperation(
+      node, opset: source.opset, file: file, operands: operands, parameters: stored, folds: true,
+      graph: Graph())
+    guard case .constant(let condition)? = operands.first ?? nil, condition.elements.count == 1
+    else {
+      throw operation.fault(
+        "a condition that depends on the data", expected: "a constant",
+        remedy: "export the model without branches")
+    }
+    let name = condition.elements[0] != 0 ? "then_branch" : "else_branch"
+    guard case .graph(let branch)? = node.attributes[name] else {
+      throw operation.fault("no attribute \(name)")
+    }
+    let outer = values
+    defer { values = outer }
+    return try run(branch, outputs: branch.outputs.map(\.name), depth: depth + 1)
+  }
+}
+
+private func exchange<Value>(_ value: inout Value, for other: Value) -> Value {
+  let old = value
+  value = other
+  return old
+}
+
+extension ONNXValue {
+  /// Whether all of it is known.
+  var isConstant: Bool {
+    switch self {
+    case .constant: true
+    case .computed: false
+    case .sequence(let values): values.allSatisfy(\.isConstant)
+    }
+  }
+}
+
+extension ONNXConstant {
+  /// The elements of an initializer or attribute.
+  init(_ array: StoredArray, name: String, file: String) throws(FormatError) {
+    guard array.count <= ONNXOperation.mostKnownElements else {
+      throw FormatError(
+        .malformed, file: file,
+        found: "the constant \(FormatError.quoted(name)) of \(array.count) elements",
+        expected: "at most \(ONNXOperation.mostKnownElements)")
+    }
+    self.init(array.shape, array.elementType, try array.tensor(as: Double.self).scalars)
+  }
+}
+
+extension ONNXGraph {
+  /// Which nodes, and which values by name, some outputs need.
+  func needed(for outputs: [String]) -> (nodes: [Bool], values: Set<String>) {
+    var values = Set(outputs)
+    var nodes = [Bool](repeating: false, count: self.nodes.count)
+    for (index, node) in self.nodes.enumerated().reversed()
+    where node.outputs.contains(where: { !$0.isEmpty && values.contains($0) }) {
+      nodes[index] = true
+      values.formUnion(node.inputs)
+      for case .graph(let branch) in node.attributes.values { values.formUnion(branch.captured) }
+    }
+    return (nodes, values)
+  }
+
+  /// Every name that the nodes of a branch read.
+  private var captured: Set<String> {
+    var names = Set(outputs.map(\.name))
+    for node in nodes {
+      names.formUnion(node.inputs)
+      for case .graph(let branch) in node.attributes.values { names.formUnion(branch.captured) }
+    }
+    return names
+  }
+}

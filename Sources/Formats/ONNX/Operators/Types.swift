@@ -1,0 +1,55 @@
+import Autodiff
+import TensorCore
+
+/// Changes of type: numbers stay what they are, and lose their fractions on the way to integers.
+extension ONNXOperator {
+  static let types: [ONNXOperator] = [
+    ONNXOperator("Cast") { o throws(FormatError) in
+      // Beyond the range of a type nothing is promised by the standard either.
+      o.ignore("saturate", "round_mode")
+      guard let code = try o.int("to") else { throw o.fault("no attribute to") }
+      return [try o.cast(to: try o.elementType(code))]
+    },
+    ONNXOperator("CastLike") { o throws(FormatError) in
+      o.ignore("saturate", "round_mode")
+      return [try o.cast(to: try o.type(1))]
+    },
+    ONNXOperator("Identity") { o throws(FormatError) in [try o.value(0)] },
+  ]
+}
+
+extension ONNXOperation {
+  /// The type of a number in the file format.
+  func elementType(_ code: Int) throws(FormatError) -> ElementType {
+    switch code {
+    case 1: return .float32
+    case 2: return .uint8
+    case 3: return .int8
+    case 4: return .uint16
+    case 5: return .int16
+    case 6: return .int32
+    case 7: return .int64
+    case 9: return .bool
+    case 10: return .float16
+    case 11: return .float64
+    case 12: return .uint32
+    case 13: return .uint64
+    case 16: return .bfloat16
+    default:
+      throw fault(
+        "the element type \(code), which is not supported",
+        expected: "integers, bool or floating point of 2, 4 or 8 bytes")
+    }
+  }
+
+  fileprivate mutating func cast(to type: ElementType) throws(FormatError) -> ONNXValue {
+    let from = try self.type(0)
+    let x = try input(0)
+    if type == .bool && from != .bool {
+      let zero = graph.constant(0, [])
+      return .computed(graph.not(try binary(.equal, x, zero)), type)
+    }
+    let drops = from.isFloatingPoint && !type.isFloatingPoint
+    return .computed(drops ? graph.unary(.truncate, x) : x, type)
+  }
+}

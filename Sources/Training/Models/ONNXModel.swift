@@ -1,0 +1,148 @@
+public import Autodiff
+import Formats
+public import TensorCore
+
+/// A network from an ONNX file, whose weights are its parameters.
+///
+/// The file's graph is taken for one example, and a batch axis is put in front of it: items cannot
+/// meet. Parameters are named as in the file. Several inputs are taken from one row of numbers for
+/// each item, one after the other in the order of the file.
+public struct ONNXModel: Model {
+  /// The path of the file.
+  public let specification: String
+  /// Trained parameters first, then statistics that stay as they are.
+  public let layout: ParameterLayout
+  /// The shape of the only input without its batch axis, or `[I]` for several.
+  public let inputShape: Shape
+  /// The shape of the output without its batch axis.
+  public let outputShape: Shape
+  /// V where the only input holds tokens.
+  public let vocabulary: Int?
+  /// What a person should know about the file before trusting scores that are made with it.
+  public let notes: [String]
+  /// The weights that the file holds, flat `[P]`.
+  public let weights: [Double]
+
+  /// The graph of one example.
+  private let single: Graph
+  private let input: NodeID
+  private let parameters: [NodeID]
+  private let output: NodeID
+
+  /// Understands a file.
+  ///
+  /// - Parameters:
+  ///   - path: A `.onnx` file.
+  ///   - itemShape: The shape of one item's input where the data say it; needed where the file leaves
+  ///     extents open, such as a number of positions.
+  /// - Throws: `FormatError`, naming the node or weight at fault.
+  public init(path: String, itemShape: Shape? = nil) throws {
+    let source = try ONNXGraph(path: path)
+    var shapes: [String: [Int]] = [:]
+    if let itemShape, source.inputs.count == 1 {
+      shapes[source.inputs[0].name] = Self.itemExtents(itemShape, of: source.inputs[0])
+    }
+    let program = try ONNXProgram(source, file: path, itemShapes: shapes)
+    guard program.outputShape.extents.first == 1, program.outputShape.rank >= 2 else {
+      throw FormatError(
+        .malformed, file: path,
+        found: "an output of shape \(program.outputShape) for one item",
+        expected: "the batch as its first axis, and numbers for each item")
+    }
+    specification = path
+    notes = program.notes
+    let inputs = program.inputs
+    outputShape = Shape(Array(program.outputShape.extents.dropFirst()))
+    inputShape =
+      inputs.count == 1
+      ? Shape(Array(inputs[0].shape.extents.dropFirst()))
+      : [inputs.reduce(0) { $0 + $1.shape.count }]
+    let order =
+      program.parameters.filter(\.isTrainable) + program.parameters.filter { !$0.isTrainable }
+    layout = ParameterLayout(
+      order.filter(\.isTrainable).map { ($0.name, $0.array.shape) },
+      buffers: order.filter { !$0.isTrainable }.map { ($0.name, $0.array.shape) })
+    var weights: [Double] = []
+    for parameter in order {
+      weights += try parameter.array.finiteElements(parameter.name, of: path)
+    }
+    self.weights = weights
+    var graph = Graph()
+    let input = graph.input("inputs", inputShape)
+    var places: [String: NodeID] = [:]
+    for entry in layout.entries { places[entry.name] = graph.input(entry.name, entry.shape) }
+    var start = 0
+    let parts = inputs.map { part in
+      let count = part.shape.count
+      defer { start += count }
+      let own =
+        inputs.count == 1 ? input : graph.slice(input, axis: -1, start: start, count: count)
+      return graph.reshape(own, to: part.shape)
+    }
+    output = try program.output(
+      &graph, inputs: parts, parameters: program.parameters.compactMap { places[$0.name] })
+    parameters = layout.entries.compactMap { places[$0.name] }
+    self.input = input
+    vocabulary =
+      inputs.count == 1 && inputs[0].isWhole
+      ? min(graph.smallestTable(indexedBy: input) ?? Self.mostTokens, Self.mostTokens) : nil
+    single = graph
+  }
+
+  /// The whole numbers that single precision holds.
+  private static let mostTokens = 1 << 24
+
+  /// An item's extents as an input declares them: a row of numbers may stand for an image.
+  private static func itemExtents(_ shape: Shape, of input: ONNXGraph.Value) -> [Int]? {
+    guard let extents = input.extents?.dropFirst(), extents.count != shape.rank else {
+      return shape.extents
+    }
+    return nil
+  }
+
+  /// The file's output for each item.
+  public func outputs(_ graph: inout Graph, inputs: NodeID, parameters: [NodeID]) -> NodeID {
+    var places = Dictionary(uniqueKeysWithValues: zip(self.parameters, parameters))
+    places[input] = inputs
+    let size = graph.shape(inputs)[0]
+    return fitting { () throws(GraphError) in
+      let all = try graph.batched(output, of: single, size: size, inputs: places)
+      return graph.reshape(all, to: Shape([size]).appending(outputShape))
+    }
+  }
+
+  /// The weights of the file, whatever the seed.
+  public func initialParameters(seed: UInt64) -> [Double] { weights }
+}
+
+extension StoredArray {
+  /// The elements of a weight.
+  fileprivate func finiteElements(_ name: String, of file: String) throws -> [Double] {
+    let tensor = try tensor(as: Double.self)
+    if let index = tensor.firstNonFinite {
+      throw FormatError(
+        .malformed, file: file, at: .element(index),
+        found: "\(tensor.scalars[index]) in \(FormatError.quoted(name))",
+        expected: "a finite number")
+    }
+    return tensor.scalars
+  }
+}
+
+extension Graph {
+  /// The rows of the smallest table that a value is looked up in; nil where it is not looked up.
+  fileprivate func smallestTable(indexedBy value: NodeID) -> Int? {
+    var same: Set<NodeID> = [value]
+    var smallest: Int?
+    for index in nodes.indices {
+      let node = nodes[index]
+      if node.primitive is Reshape, same.contains(node.operands[0]) {
+        same.insert(NodeID(index: index))
+      } else if node.primitive is Gather, same.contains(node.operands[1]) {
+        let rows = shape(node.operands[0])[-2]
+        smallest = min(smallest ?? rows, rows)
+      }
+    }
+    return smallest
+  }
+}
