@@ -93,7 +93,7 @@ let package = Package(
       name: "ONNXConformance", dependencies: ["Formats", "Autodiff", "TensorCore"],
       path: "Tests/ONNXConformance", exclude: ["cases.py", "run"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
-    .testTarget(name: "InfluenceTests", dependencies: ["Influence"]),
+    .testTarget(name: "InfluenceTests", dependencies: ["Influence", "Formats"]),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
     // The library example of the README, to the letter.
     .executableTarget(

@@ -6,6 +6,7 @@ here keep them; what is left to mend is mended in the file, and the file is chec
 """
 
 import copy
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -84,14 +85,20 @@ def initializer_names(content: bytes) -> list[str]:
 
 
 @contextmanager
-def _plain_attention() -> Iterator[None]:
-    """Without PyTorch's fast path, which would be one operator of its own."""
-    before = torch.backends.mha.get_fastpath_enabled()
+def _plain_and_quiet() -> Iterator[None]:
+    """Attention without PyTorch's fast path, which would be one operator of its own, and the exporter
+    without its notes on other packages."""
+    logger = logging.getLogger("torch.onnx")
+    fast, level = torch.backends.mha.get_fastpath_enabled(), logger.level
     torch.backends.mha.set_fastpath_enabled(False)
+    logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(before)
+        torch.backends.mha.set_fastpath_enabled(fast)
+        logger.setLevel(level)
 
 
 def _export(
@@ -99,8 +106,7 @@ def _export(
 ) -> onnx.ModelProto:
     """By the exporter that refuses what depends on the data; the older one would trace one item."""
     try:
-        with warnings.catch_warnings(), _plain_attention():
-            warnings.simplefilter("ignore")
+        with _plain_and_quiet():
             program = torch.onnx.export(
                 module, example, dynamo=True, optimize=False, external_data=False, verbose=False,
                 input_names=names, output_names=["output"],
