@@ -344,7 +344,7 @@ def write_case(case: Case, folder: Path) -> None:
         tensors["tracin"] += rate * query_gradients @ gradients.T
     write_safetensors(folder / f"{name}-float64.safetensors", stored(model), {})
 
-    tensors["learning_rates"] = torch.tensor(LEARNING_RATES).double()
+    tensors["learning_rates"] = torch.tensor(LEARNING_RATES, dtype=torch.float64)
     tensors["gradients"], tensors["query_gradients"] = gradients, query_gradients
     tensors["grad_dot"] = query_gradients @ gradients.T
     for prefix, part, labels in (("", train, y_train), ("query_", query, y_query)):

@@ -8,7 +8,8 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect", abstract: "Print what is inside a file or a run record.",
     discussion: "EXAMPLE: palimpsest inspect run")
 
-  @Argument(help: ArgumentHelp("A data or checkpoint file, or the folder of a run."))
+  @Argument(
+    help: ArgumentHelp("A data or checkpoint file, the folder of a run, or one of pictures."))
   var path: String
 
   @Flag(help: "Print one JSON object.")
@@ -17,7 +18,10 @@ struct InspectCommand: ParsableCommand {
   mutating func run() throws {
     var isFolder: ObjCBool = false
     let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-    let members = exists && isFolder.boolValue ? try inspectRun() : try inspectFile()
+    let isRun = FileManager.default.fileExists(atPath: "\(path)/run.json")
+    let members =
+      !exists || !isFolder.boolValue
+      ? try inspectFile() : isRun ? try inspectRun() : try inspectPictures()
     if json {
       try Output.line("\(JSONValue.object(members))")
     } else {
@@ -51,20 +55,35 @@ struct InspectCommand: ParsableCommand {
   private func inspectFile() throws -> [JSONValue.Member] {
     let source = try ByteSource(path: path)
     let format = try FormatRegistry.format(of: source)
-    let arrays = try format.read(source)
     return [
       .init("format", .string(format.name)), .init("bytes", .number(source.count)),
-      .init(
-        "arrays",
-        .array(
-          arrays.map { named in
-            .object([
-              .init("name", .string(named.name)),
-              .init("type", .string(named.array.elementType.rawValue)),
-              .init("shape", .array(named.array.shape.extents.map { .number($0) })),
-            ])
-          })),
+      .init("arrays", .array(Self.entries(try ItemTable(source)))),
     ]
+  }
+
+  private func inspectPictures() throws -> [JSONValue.Member] {
+    let table = try PictureFolder.read(path)
+    var classes: [String] = []
+    for name in table.texts("group") ?? [] where classes.last != name { classes.append(name) }
+    return [
+      .init("format", .string("pictures")),
+      .init("classes", .array(classes.map { .string($0) })),
+      .init("arrays", .array(Self.entries(table))),
+    ]
+  }
+
+  /// Names, types and shapes of arrays, and of texts.
+  private static func entries(_ table: ItemTable) -> [JSONValue] {
+    let arrays = table.arrays.map {
+      ($0.name, $0.array.elementType.rawValue, $0.array.shape.extents)
+    }
+    let texts = table.texts.map { ($0.name, "text", [$0.values.count]) }
+    return (arrays + texts).map { name, type, extents in
+      .object([
+        .init("name", .string(name)), .init("type", .string(type)),
+        .init("shape", .array(extents.map { .number($0) })),
+      ])
+    }
   }
 
   /// `name: value`, and for an array of objects a line for each.

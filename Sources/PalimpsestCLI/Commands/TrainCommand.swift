@@ -20,10 +20,15 @@ struct TrainCommand: ParsableCommand {
   var data: String?
 
   @Option(
-    help: ArgumentHelp("Inputs of the training items: npy, IDX(.gz) or CSV.", valueName: "file"))
+    help: ArgumentHelp(
+      "Inputs of the training items: npy, npz, IDX(.gz), CSV, JSON lines, or a folder with a "
+        + "subfolder of pictures for each class; an array of several as FILE:NAME.",
+      valueName: "file"))
   var trainX: String?
 
-  @Option(help: ArgumentHelp("Labels or targets of the training items.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Labels or targets of the training items, unless --train-x has them.", valueName: "file"))
   var trainY: String?
 
   @Option(
@@ -171,8 +176,10 @@ struct TrainCommand: ParsableCommand {
     if trainIds != nil || trainGroups != nil {
       let count = sources.train.items.count
       sources.train.name(
-        ids: try trainIds.map { try ItemNames.read(path: $0, items: count, areUnique: true) } ?? [],
-        groups: try trainGroups.map { try ItemNames.read(path: $0, items: count) } ?? [])
+        ids: try trainIds.map { try ItemNames.read(path: $0, items: count, areUnique: true) }
+          ?? sources.train.items.ids,
+        groups: try trainGroups.map { try ItemNames.read(path: $0, items: count) }
+          ?? sources.train.items.groups)
     }
     if batches != nil, epochs != nil || batchSize != nil {
       throw UsageError(
@@ -206,14 +213,11 @@ struct TrainCommand: ParsableCommand {
       let split = Digits.split(as: type)
       return (Source(split.train), Source(split.test))
     }
-    guard let trainX, let trainY else {
+    guard let trainX else {
       throw UsageError("which data? Expected --data digits, or --train-x and --train-y")
     }
+    guard testX != nil || testY == nil else { throw UsageError("--test-y goes with --test-x") }
     let train = try Source(inputs: trainX, targets: trainY, model, loss: loss)
-    switch (testX, testY) {
-    case (nil, nil): return (train, nil)
-    case (let x?, let y?): return (train, try Source(inputs: x, targets: y, model, loss: loss))
-    default: throw UsageError("--test-x and --test-y go together")
-    }
+    return (train, try testX.map { try Source(inputs: $0, targets: testY, model, loss: loss) })
   }
 }

@@ -18,10 +18,15 @@ struct ModelOptions: ParsableArguments {
   var checkpoint: [String] = []
 
   @Option(
-    help: ArgumentHelp("Inputs of the training items: npy, IDX(.gz) or CSV.", valueName: "file"))
+    help: ArgumentHelp(
+      "Inputs of the training items: npy, npz, IDX(.gz), CSV, JSON lines, or a folder with a "
+        + "subfolder of pictures for each class; an array of several as FILE:NAME.",
+      valueName: "file"))
   var trainX: String?
 
-  @Option(help: ArgumentHelp("Labels or targets of the training items.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Labels or targets of the training items, unless --train-x has them.", valueName: "file"))
   var trainY: String?
 
   @Option(
@@ -66,9 +71,7 @@ struct ModelOptions: ParsableArguments {
           "--model \(model): ONNX models cannot be read yet; use mlp:… and safetensors")
       }
       guard !checkpoint.isEmpty else { throw UsageError("--model needs at least one --checkpoint") }
-      guard trainX != nil, trainY != nil else {
-        throw UsageError("--model needs --train-x and --train-y")
-      }
+      guard trainX != nil else { throw UsageError("--model needs --train-x and --train-y") }
       return .files(model: try ModelRegistry.model(model))
     case (nil, nil):
       throw UsageError("which model? Expected the folder of a run, or --model with --checkpoint")
@@ -104,7 +107,7 @@ struct ModelOptions: ParsableArguments {
         checkpoints: try record.weightedCheckpoints(trajectory: trajectory), record: record)
     case .files(let model):
       let loss = loss(of: origin)
-      guard let trainX, let trainY else { throw UsageError("--train-x and --train-y go together") }
+      guard let trainX else { throw UsageError("--model needs --train-x and --train-y") }
       return Source(
         model: model, loss: loss,
         items: try Dataset.read(inputs: trainX, targets: trainY, model, loss: loss),

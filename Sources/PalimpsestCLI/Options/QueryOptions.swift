@@ -12,7 +12,9 @@ struct QueryOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Inputs of queries from a file.", valueName: "file"))
   var queryX: String?
 
-  @Option(help: ArgumentHelp("Labels or targets of queries from a file.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Labels or targets of queries from a file, unless --query-x has them.", valueName: "file"))
   var queryY: String?
 
   @Option(help: "What is asked of a query.")
@@ -40,9 +42,7 @@ struct QueryOptions: ParsableArguments {
       throw UsageError(
         "--measure \(measure.rawValue) needs class labels, which this model has none of")
     }
-    guard (queryX == nil) == (queryY == nil) else {
-      throw UsageError("--query-x and --query-y go together")
-    }
+    guard queryX != nil || queryY == nil else { throw UsageError("--query-y goes with --query-x") }
     guard queryX == nil || query.isEmpty else {
       throw UsageError("--query and --query-x exclude each other")
     }
@@ -59,7 +59,7 @@ struct QueryOptions: ParsableArguments {
     _ model: any Model, loss: Loss, train: Dataset<Scalar>, record: RunRecord?, hasPictures: Bool
   ) throws -> Queries<Scalar> {
     try check(loss)
-    if let queryX, let queryY {
+    if let queryX {
       let data = try Dataset<Scalar>.read(inputs: queryX, targets: queryY, model, loss: loss)
       return Queries(
         data: data,

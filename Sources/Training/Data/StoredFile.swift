@@ -1,17 +1,23 @@
 import Formats
 import TensorCore
 
-/// A file of one array, opened once.
+/// An array and the file or folder it stands in.
 struct StoredFile {
-  let source: ByteSource
-  let array: StoredArray
-
   /// What errors call it.
-  var name: String { source.name }
+  let name: String
+  let array: StoredArray
+  /// The file, where it holds this array alone.
+  let source: ByteSource?
 
+  /// The one array of a file.
   init(_ source: ByteSource) throws(FormatError) {
+    self.init(source.name, try StoredArray.read(source), source)
+  }
+
+  init(_ name: String, _ array: StoredArray, _ source: ByteSource?) {
+    self.name = name
+    self.array = array
     self.source = source
-    array = try StoredArray.read(source)
   }
 }
 
@@ -21,4 +27,12 @@ struct ItemFile: Sendable {
   let source: ByteSource
   let shape: Shape
   let sha256: String
+
+  /// Nil where the file holds more than the array, or is none.
+  init?(_ file: StoredFile, _ sha256: String?) {
+    guard let source = file.source, let sha256 else { return nil }
+    self.source = source
+    shape = file.array.shape
+    self.sha256 = sha256
+  }
 }

@@ -15,18 +15,19 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
     /// Items that the record writes itself.
     public init(_ items: Dataset<Scalar>) { self.items = items }
 
-    /// The items in two files.
+    /// The items in files.
+    ///
+    /// The record takes copies of files of one array; of others it keeps the items alone.
     ///
     /// - Throws: As ``Dataset/read(inputs:targets:_:loss:)``.
-    public init(inputs: String, targets: String, _ model: any Model, loss: Loss) throws {
-      let sources = (try ByteSource(path: inputs), try ByteSource(path: targets))
-      let digests = (try SHA256.hex(of: sources.0), try SHA256.hex(of: sources.1))
-      let (x, y) = (try StoredFile(sources.0), try StoredFile(sources.1))
-      items = try Dataset.read(inputs: x, targets: y, model, loss: loss)
-      files = (
-        ItemFile(source: x.source, shape: x.array.shape, sha256: digests.0),
-        ItemFile(source: y.source, shape: y.array.shape, sha256: digests.1)
-      )
+    public init(inputs: String, targets: String?, _ model: any Model, loss: Loss) throws {
+      // The digests are taken first: what changes after is noticed when the copies are made.
+      let digests = [inputs, targets ?? ""].map { try? SHA256.hex(ofFile: $0) }
+      let stored = try StoredItems(inputs: inputs, targets: targets)
+      items = try Dataset.read(stored, model, loss: loss)
+      if let x = ItemFile(stored.inputs, digests[0]), let y = ItemFile(stored.targets, digests[1]) {
+        files = (x, y)
+      }
     }
 
     /// Gives the items names, and groups that belong together: an owner, a document, a source.
