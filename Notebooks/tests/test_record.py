@@ -112,6 +112,13 @@ def test_the_command_takes_the_record_and_accounts_for_it(name, tmp_path, comman
         assert abs(rows - account["total"]) < 1e-5
 
 
+def test_the_account_of_an_exported_module_adds_up(tmp_path, command):
+    train(tmp_path / "run", OPTIMIZERS["momentum"], model=None, checkpoint_every=2)
+    text = run("ledger", tmp_path / "run", "--query", "test:0..<4", "--columns", "credit", "--json",
+               executable=command)  # fmt: skip
+    assert all(account["credit"]["balances"] for account in read_accounts(text))
+
+
 def test_a_module_that_is_not_built_in_is_exported(tmp_path):
     train(tmp_path / "run", OPTIMIZERS["sgd"], model=None)
     assert manifest(tmp_path / "run")["model"] == "model.onnx"
