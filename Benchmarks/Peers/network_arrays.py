@@ -1,7 +1,7 @@
 """The arrays of the convolutional network and the transformer, see README.md for the files.
 
-The parameters are random: what the scores cost does not depend on training, and all contestants read
-the same. The text is that of Python's own library, which is there wherever this script runs.
+The parameters are random: what the scores cost does not depend on training, and all contestants
+read the same. The text is that of Python's own library, which is there wherever this script runs.
 """
 
 import math

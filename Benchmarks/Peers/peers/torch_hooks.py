@@ -24,8 +24,9 @@ class ItemGradients:
                 layer.register_forward_hook(self.watch)
 
     def watch(self, layer, inputs, output):
+        rule = RULES[type(layer)]
         if output.requires_grad:
-            output.register_hook(lambda slope: RULES[type(layer)](self.part, layer, inputs[0], slope))
+            output.register_hook(lambda slope: rule(self.part, layer, inputs[0], slope))
 
     def part(self, parameter, rows):
         return self.views[parameter][:rows]
@@ -35,7 +36,7 @@ class ItemGradients:
             raise ValueError(f"{len(x)} items for a buffer of {len(self.buffer)}")
         with torch.enable_grad():
             loss = item_losses(self.module(x), y).sum()
-        # The cotangents of the first layer's output need its parameters: nothing else is kept.
+        # Asked for all parameters, so that the pass reaches the first layer and fills the buffer.
         torch.autograd.grad(loss, list(self.module.parameters()))
         return self.buffer[: len(x)]
 
