@@ -87,13 +87,13 @@ let package = Package(
     .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
     .testTarget(name: "AutodiffTests", dependencies: ["Autodiff"]),
     .testTarget(
-      name: "FormatsTests", dependencies: ["Formats", "TensorCore"], exclude: ["Goldens"]),
+      name: "FormatsTests", dependencies: ["Autodiff", "Formats", "TensorCore"], exclude: ["Goldens"]),
     // The tests of the onnx package: Tests/ONNXConformance/run.
     .executableTarget(
       name: "ONNXConformance", dependencies: ["Formats", "Autodiff", "TensorCore"],
       path: "Tests/ONNXConformance", exclude: ["cases.py", "run"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
-    .testTarget(name: "InfluenceTests", dependencies: ["Influence"]),
+    .testTarget(name: "InfluenceTests", dependencies: ["Influence", "Formats"]),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
     // The library example of the README, to the letter.
     .executableTarget(

@@ -9,6 +9,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 import reference
+from network_arrays import NETWORKS, write_networks
 
 SIZES = [784, 256, 128, 10]
 DIGITS_SIZES = [64, 32, 10]
@@ -138,11 +139,12 @@ def half_kept(runs, items, random):
     return weights
 
 
-def prepare(folder, data, items, queries, digits_steps, ledger_steps, retrainings):
+def prepare(folder, data, items, queries, digits_steps, ledger_steps, retrainings, quick):
     """Writes the arrays unless the folder holds them already. Returns what the images are."""
     folder = Path(folder)
     wanted = {"data": str(data), "items": items, "queries": queries, "steps": digits_steps}
-    wanted |= {"ledgerSteps": ledger_steps, "retrainings": retrainings}
+    wanted |= {"ledgerSteps": ledger_steps, "retrainings": retrainings, "quick": quick}
+    wanted["networks"] = [network.specification for network in NETWORKS.values()]
     note = folder / "arrays.json"
     if note.exists():
         found = json.loads(note.read_text())
@@ -190,5 +192,6 @@ def prepare(folder, data, items, queries, digits_steps, ledger_steps, retraining
     }  # fmt: skip
     for name, array in written.items():
         np.save(folder / f"{name}.npy", array)
+    write_networks(folder, x_train, y_train, x_query, y_query, quick, random)
     note.write_text(json.dumps(wanted | {"source": source}))
     return source

@@ -5,9 +5,13 @@ from functools import cached_property
 import numpy as np
 
 import reference
+import reference_networks
 from arrays import CHECKPOINTS, LEARNING_RATE, TOP
+from network_arrays import NetworkArrays
 
 SCORE_TOLERANCE = 1e-4  # Of the largest score. Float32 sums lose 1e-7 to 1e-5.
+# Some libraries add the 437,760 products of two gradients one after another and lose 1e-4.
+NETWORK_TOLERANCE = 1e-3
 LEDGER_TOLERANCE = 1e-3  # Of the largest value, after a whole run in Float32.
 TRAINING_TOLERANCE = 0.1  # Of the way the parameters went: rounding grows over the steps.
 
@@ -17,6 +21,7 @@ class Checks:
 
     def __init__(self, arrays):
         self.arrays = arrays
+        self._network_products = {}
 
     def check(self, workload, path):
         result = np.load(path, mmap_mode="r")
@@ -133,6 +138,40 @@ class Checks:
         runs = self._sample(10, len(result))
         expected = [self._retrained(self.arrays.retraining_weights[run]) for run in runs]
         return relative(result[runs], np.stack(expected)), LEDGER_TOLERANCE, ""
+
+    def cnn_scores(self, result):
+        return self._network_scores("cnn", result, 256)
+
+    def transformer_scores(self, result):
+        return self._network_scores("transformer", result, 24)
+
+    def cnn_gradient(self, result):
+        return self._network_gradients("cnn", result)
+
+    def transformer_gradient(self, result):
+        return self._network_gradients("transformer", result)
+
+    def _network_scores(self, name, result, count):
+        """A sample of the items and some queries, by one backward pass for each in Float64."""
+        arrays = NetworkArrays(self.arrays.folder, name)
+        expected_shape = (len(arrays.x_query), len(arrays.x))
+        if result.shape[0] != expected_shape[0] or result.shape[1] > expected_shape[1]:
+            raise ValueError(f"a matrix {result.shape}, expected {expected_shape}")
+        queries, items = self._sample(20, result.shape[0]), self._sample(count, result.shape[1])
+        key = (name, tuple(items))
+        if key not in self._network_products:
+            rows, answers = (
+                reference_networks.item_gradients(arrays, x[chosen], y[chosen])
+                for x, y, chosen in (
+                    (arrays.x, arrays.y, items), (arrays.x_query, arrays.y_query, queries)))
+            self._network_products[key] = answers @ rows.T
+        expected = self._network_products[key]
+        return relative(result[np.ix_(queries, items)], expected), NETWORK_TOLERANCE, ""
+
+    def _network_gradients(self, name, result):
+        arrays = NetworkArrays(self.arrays.folder, name)
+        expected = reference_networks.batch_gradients(arrays)
+        return relative(np.asarray(result), expected), SCORE_TOLERANCE, ""
 
     def _trained(self, result, initial, x, y, batches, activation):
         """Distance from the reference's parameters, as a part of its distance from the start."""

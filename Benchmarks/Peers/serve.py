@@ -46,7 +46,7 @@ def serve(peer, threads, output):
             start = time.perf_counter()
             result = prepared[workload, items]()
             reply["seconds"] = [time.perf_counter() - start]
-            if path:
+            if path and result is not None:
                 np.save(path, np.ascontiguousarray(result))
         except Exception as error:  # Any failure of a peer is a line in the table.
             reply["error"] = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import network_arrays
 from arrays import CHECKPOINTS, DIGITS_BATCH_SIZE, DIGITS_SIZES, SGEMM_SIZE, SIZES
 
 
@@ -58,7 +59,20 @@ WORKLOADS = {
         Entry(PALIMPSEST), Entry(PALIMPSEST, threads=1), Entry("jax-autodiff"),
         Entry("jax-autodiff", threads=1), Entry("jax-hand"), Entry("jax-hand", threads=1),
     ],
+    "cnn-scores": [
+        Entry(PALIMPSEST), Entry("torch-hand"), Entry("torch-autograd"), Entry("opacus"),
+        Entry("captum"), Entry("dattri", items=4000), Entry("kronfluence", items=4000),
+    ],
+    "transformer-scores": [
+        Entry(PALIMPSEST), Entry("torch-hand"), Entry("torch-autograd"), Entry("opacus", items=500),
+        Entry("kronfluence", items=500), Entry("dattri", items=100), Entry("captum", items=40),
+    ],
+    "cnn-gradient": [Entry(PALIMPSEST), Entry("torch-autograd")],
+    "transformer-gradient": [Entry(PALIMPSEST), Entry("torch-autograd")],
 }  # fmt: skip
+NETWORK_WORKLOADS = {
+    f"{name}-{kind}": name for name in network_arrays.NETWORKS for kind in ("scores", "gradient")
+}
 
 
 def multiply_adds(sizes):
@@ -79,6 +93,8 @@ def product_flops(items, queries):
 
 def flops(workload, items, queries, epoch_steps, epoch_batch, digits_steps, ledger_steps):
     """FLOPs of one run, or None where nobody has counted them or they depend on the data."""
+    if workload in NETWORK_WORKLOADS:
+        return network_arrays.flops(workload, items, queries)
     forward, backward = multiply_adds(SIZES)
     passes = 2 * (forward + backward)
     match workload:

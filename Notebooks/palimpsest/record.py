@@ -8,9 +8,10 @@
         writer.step(rows, learning_rate, loss)
     writer.finish(parameters)
 
-The run has to be what the record can say: in each step the mean over the batch of the items' losses,
-one learning rate for all parameters, nothing random in the model, and no item that changes another's
-output. `palimpsest.pytorch.Recorder` writes the same from a loop of PyTorch, and checks more.
+The run has to be what the record can say: in each step the mean over the batch of the items'
+losses, one learning rate for all parameters, nothing random in the model, and no item that changes
+another's output. `palimpsest.pytorch.Recorder` writes the same from a loop of PyTorch, and checks
+more.
 """
 
 import fcntl
@@ -205,7 +206,9 @@ class RunWriter:
         if self._shapes is not None:
             found = {name: array.shape for name, array in arrays.items()}
             if found != self._shapes:
-                names = [n for n in {**self._shapes, **found} if self._shapes.get(n) != found.get(n)]
+                names = [
+                    n for n in {**self._shapes, **found} if self._shapes.get(n) != found.get(n)
+                ]
                 raise PalimpsestError(
                     f"{names[0]}: found {found.get(names[0], 'nothing')}, expected "
                     f"{self._shapes.get(names[0], 'no such parameter')} for {self.model}"

@@ -127,7 +127,7 @@ def _transformer(specification: str) -> Shapes:
     except ValueError:
         raise PalimpsestError(
             f'"{specification}": expected transformer:'
-            "vocabulary=96,context=128,width=128,heads=4,layers=2, with \",tied\" where the head "
+            'vocabulary=96,context=128,width=128,heads=4,layers=2, with ",tied" where the head '
             "is the embedding"
         ) from None
     shapes: Shapes = {"wte.weight": (vocabulary, width), "wpe.weight": (context, width)}

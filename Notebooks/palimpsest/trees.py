@@ -34,8 +34,8 @@ def from_flax(
             order of its names, which Flax counts as the layers are made: in
             `Dense(5)(Dense(5)(x))` the last one is `Dense_0`, and `order` has to say so.
         names: for `transformer:`, the module here by the path in the tree
-            (`{"Embed_0": "wte", "Block_0/Dense_2": "blocks.0.fc1"}`). A path without an entry is its
-            own name, with `blocks_0` for `blocks.0`.
+            (`{"Embed_0": "wte", "Block_0/Dense_2": "blocks.0.fc1"}`). A path without an entry is
+            its own name, with `blocks_0` for `blocks.0`.
 
     Raises:
         PalimpsestError: naming the parameter that is missing, too many, or of another shape.

@@ -29,7 +29,9 @@ def train(folder, make_optimizer, steps=7, model=SPECIFICATION, schedule=None, *
     module, (x, y) = make_module(), make_data(20)
     optimizer = make_optimizer(module.parameters())
     scheduler = schedule and schedule(optimizer)
-    with Recorder(folder, module, optimizer, (x, y), make_data(4), model=model, **options) as record:
+    with Recorder(
+        folder, module, optimizer, (x, y), make_data(4), model=model, **options
+    ) as record:
         for step in range(steps):
             rows = torch.randperm(20)[: 3 if step == 2 else 5]
             loss = batch_loss(module(x[rows]), y[rows])
@@ -57,7 +59,10 @@ def test_what_a_record_holds(tmp_path):
     assert run_json["format"] == "palimpsest-run" and run_json["version"] == 1
     assert run_json["model"] == SPECIFICATION and run_json["precision"] == "float32"
     assert run_json["optimizer"] == {
-        "name": "momentum", "momentum": 0.9, "weightDecay": {"rate": 0.01, "kind": "coupled"}}  # fmt: skip
+        "name": "momentum",
+        "momentum": 0.9,
+        "weightDecay": {"rate": 0.01, "kind": "coupled"},
+    }
     # The rate of each step is the one that it was made with, not the one set after it.
     assert run_json["steps"] == [0.2] * 3 + [0.1] * 3 + [0.05]
     assert run_json["checkpoints"] == [0, 3, 6, 7] and run_json["seed"] == 4
@@ -105,6 +110,13 @@ def test_the_command_takes_the_record_and_accounts_for_it(name, tmp_path, comman
         assert account["credit"]["balances"]
         rows = sum(account["credit"][key] for key in ("itemsSum", "decay", "residual"))
         assert abs(rows - account["total"]) < 1e-5
+
+
+def test_the_account_of_an_exported_module_adds_up(tmp_path, command):
+    train(tmp_path / "run", OPTIMIZERS["momentum"], model=None, checkpoint_every=2)
+    text = run("ledger", tmp_path / "run", "--query", "test:0..<4", "--columns", "credit", "--json",
+               executable=command)  # fmt: skip
+    assert all(account["credit"]["balances"] for account in read_accounts(text))
 
 
 def test_a_module_that_is_not_built_in_is_exported(tmp_path):

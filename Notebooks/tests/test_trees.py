@@ -121,8 +121,18 @@ def test_specifications_name_what_pytorch_names():
 
 
 @pytest.mark.parametrize(
-    "text", ["mlp:6", "mlp:6-0-3", "cnn:1x4x4:2c5-3", "cnn:1x4x4:2c3", "transformer:width=3", "rnn:1",
-             "mlp:6-²-3:tanh", "transformer:vocabulary=11,context=6,width=8,heads=2,layers=-1"])  # fmt: skip
+    "text",
+    [
+        "mlp:6",
+        "mlp:6-0-3",
+        "mlp:6-²-3:tanh",
+        "cnn:1x4x4:2c5-3",
+        "cnn:1x4x4:2c3",
+        "transformer:width=3",
+        "transformer:vocabulary=11,context=6,width=8,heads=2,layers=-1",
+        "rnn:1",
+    ],
+)
 def test_a_text_that_is_no_specification(text):
     with pytest.raises(PalimpsestError, match="expected"):
         parameter_shapes(text)

@@ -1,5 +1,3 @@
-import Foundation
-
 /// What a file or a folder says of N items: arrays and texts by name.
 public struct ItemTable: Sendable {
   /// A text for each item, under a name.
@@ -23,18 +21,6 @@ public struct ItemTable: Sendable {
 
   /// The texts of this name, nil where there are none.
   public func texts(_ name: String) -> [String]? { texts.first { $0.name == name }?.values }
-
-  /// Reads a file of any known format, or a folder of pictures.
-  ///
-  /// - Throws: `FormatError`, naming the place in the file, or the file in the folder.
-  public init(path: String) throws(FormatError) {
-    var isFolder: ObjCBool = false
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-      self = try PictureFolder.read(path)
-    } else {
-      try self.init(ByteSource(path: path))
-    }
-  }
 
   /// Reads a file of any known format.
   public init(_ source: ByteSource) throws(FormatError) {

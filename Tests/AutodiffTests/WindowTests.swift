@@ -131,6 +131,32 @@ import Testing
     }
   }
 
+  /// The kernels work on sixteen neighbours at once, but write nothing beyond their results.
+  @Test(arguments: cases) func whatStandsBehindTheResultStays(_ windows: Windows) {
+    func body<Scalar: TensorScalar>(_: Scalar.Type) {
+      let (image, places) = (windows.image.count, windows.places.count)
+      let unfolded = windows.window.count * places
+      for planes in 1...3 {
+        let long = [Scalar](repeating: 1, count: planes * max(image, unfolded))
+        func check(_ count: Int, _ kernel: (UnsafeMutablePointer<Scalar>) -> Void) {
+          var memory = [Scalar](repeating: 7, count: planes * count + 40)
+          memory.withUnsafeMutableBufferPointer { buffer in
+            if let base = buffer.baseAddress { kernel(base + 20) }
+          }
+          #expect(memory.prefix(20).allSatisfy { $0 == 7 })
+          #expect(memory.suffix(20).allSatisfy { $0 == 7 })
+        }
+        check(unfolded) { Scalar.unfold(planes, windows, long, $0) }
+        check(image) { Scalar.fold(planes, windows, long, $0) }
+        check(places) { Scalar.maxPool(planes, windows, long, $0) }
+        check(places) { Scalar.windowSelect(planes, windows, long, long, $0) }
+        check(image) { Scalar.windowScatter(planes, windows, long, long, $0) }
+      }
+    }
+    body(Float.self)
+    body(Double.self)
+  }
+
   @Test func threadsShareThePlanesAndChangeNoBit() throws {
     let windows = Windows(
       WindowAxis(extent: 20, size: 3, low: 1, high: 1), WindowAxis(extent: 30, size: 3))

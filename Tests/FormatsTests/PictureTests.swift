@@ -133,11 +133,11 @@ struct PictureFolderTests {
   }
 
   private func fault() -> FormatError? {
-    #expect(throws: FormatError.self) { try ItemTable(path: folder.path) }
+    #expect(throws: FormatError.self) { try PictureFolder.read(folder.path) }
   }
 
   @Test("pixels, classes and paths arrive in the order of the names") func order() throws {
-    let table = try ItemTable(path: folder.path)
+    let table = try PictureFolder.read(folder.path)
     #expect(table.arrays.map(\.name) == ["x", "y"])
     #expect(table["x"]?.shape == [4, 3, 8, 9])
     #expect(table["x"]?.elementType == .uint8)
@@ -172,7 +172,7 @@ struct PictureFolderTests {
     try add("x.png", Golden.pngGray)
     #expect(fault()?.found == "a picture of no class")
     let empty = try TemporaryFolder()
-    let error = #expect(throws: FormatError.self) { try ItemTable(path: empty.path) }
+    let error = #expect(throws: FormatError.self) { try PictureFolder.read(empty.path) }
     #expect(error?.found == "no pictures")
   }
 
@@ -181,7 +181,7 @@ struct PictureFolderTests {
     let manager = FileManager.default
     try manager.createSymbolicLink(
       atPath: folder("cat/c.png"), withDestinationPath: folder("cat/b.PNG"))
-    #expect(try ItemTable(path: folder.path)["x"]?.shape[0] == 5)
+    #expect(try PictureFolder.read(folder.path)["x"]?.shape[0] == 5)
     let outside = try TemporaryFolder()
     try manager.createDirectory(atPath: outside("dog"), withIntermediateDirectories: true)
     try AtomicFile.write(goldenBytes(Golden.pngColor), to: outside("dog/d.png"))

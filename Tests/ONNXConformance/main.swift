@@ -7,13 +7,6 @@ import TensorCore
 //
 //     ONNXConformance FOLDER [PART-OF-A-NAME]
 guard CommandLine.arguments.count > 1 else { fatalError("expected the folder of the cases") }
-if CommandLine.arguments[1] == "scratch" {
-  for name in CommandLine.arguments.dropFirst(2) {
-    let base = name.split(separator: ".")[0]
-    do { try scratch(name, base + ".x.npy", base + ".y.npy") } catch { print(name, "FAIL", error) }
-  }
-  fatalExit()
-}
 let folder = CommandLine.arguments[1]
 let wanted = CommandLine.arguments.dropFirst(2).first
 let clock = ContinuousClock()

@@ -127,7 +127,7 @@ class Transformer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """PyTorch's own encoder with the positions as axis 0. Token 0 is padding: nobody looks at it."""
+    """PyTorch's own encoder, positions first. Token 0 is padding: nobody looks at it."""
 
     def __init__(self, vocabulary=9, positions=7, width=8):
         super().__init__()

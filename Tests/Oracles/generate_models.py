@@ -33,8 +33,8 @@ and in it:
     fixed.onnx          the same with a batch axis of extent 1
     legacy.onnx         torch.onnx.export(dynamo=False, training=PRESERVE,
                         do_constant_folding=False), the batch axis symbolic; none for `gated`
-    last-name.onnx      `transformer-tied` only: dynamo.onnx as PyTorch writes it, with the tied matrix
-                        under its last name, `head.weight`; the other files have the first
+    last-name.onnx      `transformer-tied` only: dynamo.onnx as PyTorch writes it, with the tied
+                        matrix under its last name, `head.weight`; the other files have the first
     folded-dynamo.onnx, folded-legacy.onnx
                         what the exporters write by default: parameters are folded, transposed,
                         renamed and copied (`residual`, `transformer-tied` and `normalised` only)
@@ -344,7 +344,7 @@ def write_case(case: Case, folder: Path) -> None:
         tensors["tracin"] += rate * query_gradients @ gradients.T
     write_safetensors(folder / f"{name}-float64.safetensors", stored(model), {})
 
-    tensors["learning_rates"] = torch.tensor(LEARNING_RATES).double()
+    tensors["learning_rates"] = torch.tensor(LEARNING_RATES, dtype=torch.float64)
     tensors["gradients"], tensors["query_gradients"] = gradients, query_gradients
     tensors["grad_dot"] = query_gradients @ gradients.T
     for prefix, part, labels in (("", train, y_train), ("query_", query, y_query)):

@@ -72,7 +72,8 @@ struct BadInputTests {
     BadInput("missing inputs", 66, ["none.npy"], BadInput.training(["--train-x": "none.npy"])),
     BadInput("missing labels", 66, ["none.npy"], BadInput.training(["--train-y": "none.npy"])),
     BadInput(
-      "a folder for inputs", 65, ["run: found a folder"], BadInput.training(["--train-x": "run"])),
+      "a folder for inputs", 65, ["run", "found no pictures"],
+      BadInput.training(["--train-x": "run"])),
     BadInput("truncated npy", 65, ["x.npy", "byte", "expected"], BadInput.training()) {
       try $0.truncate("x.npy")
     },
@@ -264,7 +265,9 @@ struct BadInputTests {
       ["score", "run", "--query", "test:9223372036854775807"]),
     BadInput(
       "a label that nothing has", 64, ["test:label=7"], ["score", "run", "--query", "test:label=7"]),
-    BadInput("half a pair of files", 64, ["--query-y"], ["score", "run", "--query-x", "qx.npy"]),
+    BadInput(
+      "inputs without labels", 65, ["qx.npy: found one array", "expected “y”"],
+      ["score", "run", "--query-x", "qx.npy"]),
     BadInput(
       "a report of no known kind", 64, ["--out", "s.pdf", ".html"],
       ["score", "run", "--query", "test:0", "--out", "s.pdf"]),
@@ -378,7 +381,7 @@ struct BadInputTests {
 
   static let badRuns: [BadInput] = [
     BadInput("no such run", 66, ["nowhere/run.json"], ["score", "nowhere"]),
-    BadInput("a folder that is no run", 66, ["run/data/run.json"], ["inspect", "run/data"]),
+    BadInput("a folder that is no run", 66, ["run/data", "run.json"], ["inspect", "run/data"]),
     BadInput(
       "a missing checkpoint", 66, ["00000006.safetensors", "step 6 of 18"],
       ["score", "run", "--query", "test:0", "--scores", "s.npy"]

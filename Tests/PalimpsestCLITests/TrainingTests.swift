@@ -127,6 +127,8 @@ struct TrainingTests {
     let head = (0..<9).map { "pixel\($0)" }.joined(separator: ",")
     try room.write(([head] + rows).joined(separator: "\n").utf8, to: "x.csv")
     try room.write((["digit"] + labels.map { "\($0)" }).joined(separator: "\r\n").utf8, to: "y.csv")
+    let lines = zip(rows, labels).map { "{\"x\": [\($0)], \"y\": \($1)}" }
+    try room.write(lines.joined(separator: "\n").utf8, to: "x.jsonl")
     for name in ["x", "y"] {
       let gzip = try Process.run(
         URL(fileURLWithPath: "/usr/bin/env"), arguments: ["gzip", "-k", room.path("\(name).idx")])
@@ -134,8 +136,10 @@ struct TrainingTests {
       try #require(gzip.terminationStatus == 0)
     }
     var results: [Data] = []
-    for ending in ["npy", "idx", "idx.gz", "csv"] {
-      let options = ["--train-x", "x.\(ending)", "--train-y", "y.\(ending)"]
+    for ending in ["npy", "idx", "idx.gz", "csv", "jsonl"] {
+      // Lines of JSON bring their labels.
+      let labels = ending == "jsonl" ? [] : ["--train-y", "y.\(ending)"]
+      let options = ["--train-x", "x.\(ending)"] + labels
       let outcome = try await room.run(
         ["train", "--out", "run-\(ending)", "--model", "mlp:9-4-3", "--epochs", "2"]
           + ["--batch-size", "8"] + options)

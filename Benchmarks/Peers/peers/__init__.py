@@ -15,4 +15,5 @@ PEERS = {
     "captum": ("captum_tracin", "CaptumTracIn", "captum TracInCP"),
     "dattri": ("dattri_tracin", "DattriTracIn", "dattri TracIn"),
     "kronfluence": ("kronfluence_identity", "KronfluenceIdentity", "kronfluence identity"),
+    "opacus": ("opacus_samples", "OpacusSamples", "opacus samples"),
 }

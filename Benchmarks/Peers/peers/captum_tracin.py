@@ -1,6 +1,7 @@
 """captum: TracInCP over all parameters, with its sample-wise gradient trick.
 
-The trick needs a loss that sums over the batch; with a mean the gradients carry 1 / batch.
+The trick needs a loss that sums over the batch; with a mean the gradients carry 1 / batch. It knows
+linear layers and convolutions only, so the transformer goes without.
 """
 
 import captum
@@ -12,6 +13,7 @@ from torch.utils.data import TensorDataset
 
 from arrays import CHECKPOINTS
 from peers.modules import make_module, query_tensors, train_tensors
+from peers.networks import Problem, item_losses
 
 
 def load_checkpoint(module, path):
@@ -43,3 +45,18 @@ class CaptumTracIn:
 
     def self_influence(self, items):
         return self.tracin(items).self_influence
+
+    def network_scores(self, name, items, loss, **options):
+        problem = Problem(self.arrays, name, items)
+        tracin = TracInCP(
+            problem.module, TensorDataset(problem.x, problem.y), [str(problem.arrays.checkpoint)],
+            checkpoints_load_func=load_checkpoint, loss_fn=loss, **options)
+        return lambda: tracin.influence(problem.query)
+
+    def cnn_scores(self, items):
+        loss = nn.CrossEntropyLoss(reduction="sum")
+        return self.network_scores(
+            "cnn", items, loss, batch_size=512, sample_wise_grads_per_batch=True)
+
+    def transformer_scores(self, items):
+        return self.network_scores("transformer", items, item_losses, batch_size=50)

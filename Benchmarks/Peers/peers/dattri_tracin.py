@@ -7,13 +7,13 @@ The projection cannot be switched off by an argument (its default of 512 dimensi
 from importlib.metadata import version
 
 import torch
-import torch.nn.functional as F
 from dattri.algorithm.tracin import TracInAttributor
 from dattri.task import AttributionTask
 from torch.func import functional_call
 from torch.utils.data import DataLoader, TensorDataset
 
 from peers.modules import load_module, query_tensors, train_tensors
+from peers.networks import Problem, item_losses
 
 
 class DattriTracIn:
@@ -23,12 +23,12 @@ class DattriTracIn:
         torch.set_num_threads(threads)
         self.arrays = arrays
 
-    def attributor(self):
-        module = load_module(self.arrays)
+    def attributor(self, module=None):
+        module = module or load_module(self.arrays)
 
         def loss(parameters, item):
             x, y = item
-            return F.cross_entropy(functional_call(module, parameters, (x[None],)), y[None])
+            return item_losses(functional_call(module, parameters, (x[None],)), y[None])[0]
 
         task = AttributionTask(loss_func=loss, model=module, checkpoints=module.state_dict())
         attributor = TracInAttributor(
@@ -50,3 +50,16 @@ class DattriTracIn:
         attributor = self.attributor()
         train = self.loader(train_tensors(self.arrays, items), 500)
         return lambda: attributor.self_attribute(train)
+
+    def network_scores(self, name, items, batch):
+        problem = Problem(self.arrays, name, items)
+        attributor = self.attributor(problem.module)
+        train = self.loader((problem.x, problem.y), batch)
+        query = self.loader(problem.query, 200)
+        return lambda: attributor.attribute(train, query).t()
+
+    def cnn_scores(self, items):
+        return self.network_scores("cnn", items, 500)
+
+    def transformer_scores(self, items):
+        return self.network_scores("transformer", items, 50)

@@ -7,6 +7,7 @@ from torch.func import functional_call, grad, vmap
 
 from arrays import DIGITS_SIZES, LEARNING_RATE
 from peers.modules import load_module, query_tensors, train_tensors
+from peers.networks import CHUNKS, Problem, item_losses
 
 CHUNK = 512
 
@@ -18,13 +19,13 @@ class TorchAutograd:
         torch.set_num_threads(threads)
         self.arrays = arrays
 
-    def gradients(self):
+    def gradients(self, module=None):
         """A function from items to their flat gradients `[N, P]`."""
-        module = load_module(self.arrays)
+        module = module or load_module(self.arrays)
         parameters = {name: value.detach() for name, value in module.named_parameters()}
 
         def loss(parameters, x, y):
-            return F.cross_entropy(functional_call(module, parameters, (x[None],)), y[None])
+            return item_losses(functional_call(module, parameters, (x[None],)), y[None])[0]
 
         each = vmap(grad(loss), in_dims=(None, 0, 0))
 
@@ -76,3 +77,19 @@ class TorchAutograd:
         batches = torch.from_numpy(self.arrays.digits_batches)
         options = {"sizes": DIGITS_SIZES, "activation": nn.Tanh}
         return lambda: self.train("digits_initial", x, y, batches, **options)
+
+    def network_scores(self, name, items):
+        problem = Problem(self.arrays, name, items)
+        return problem.scores(self.gradients(problem.module), CHUNKS[name])
+
+    def cnn_scores(self, items):
+        return self.network_scores("cnn", items)
+
+    def transformer_scores(self, items):
+        return self.network_scores("transformer", items)
+
+    def cnn_gradient(self, _):
+        return Problem(self.arrays, "cnn").batch_gradients()
+
+    def transformer_gradient(self, _):
+        return Problem(self.arrays, "transformer").batch_gradients()

@@ -3,8 +3,11 @@
 import torch
 
 from arrays import CHECKPOINTS, LEARNING_RATE, SGEMM_SIZE, TOP
+from peers.networks import Problem
+from peers.torch_hooks import ItemGradients
 
 CHUNK = 1024  # Rows per pass: the fastest of 512 ... 4096 for the full matrix.
+NETWORK_CHUNKS = {"cnn": 128, "transformer": 16}  # Likewise, of gradients formed at once.
 
 
 def relu_slope(value):
@@ -184,3 +187,14 @@ class TorchHand:
         x, y = torch.from_numpy(self.arrays.digits_x), torch.from_numpy(self.arrays.digits_y)
         batches = torch.from_numpy(self.arrays.digits_batches)
         return lambda: self.train(initial, x, y, batches, torch.tanh_, tanh_slope)
+
+    def network_scores(self, name, items):
+        problem, chunk = Problem(self.arrays, name, items), NETWORK_CHUNKS[name]
+        each = ItemGradients(problem.module, max(chunk, len(problem.query[0])))
+        return problem.scores(each, chunk)
+
+    def cnn_scores(self, items):
+        return self.network_scores("cnn", items)
+
+    def transformer_scores(self, items):
+        return self.network_scores("transformer", items)

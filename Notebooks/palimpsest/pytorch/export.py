@@ -6,6 +6,7 @@ here keep them; what is left to mend is mended in the file, and the file is chec
 """
 
 import copy
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -48,8 +49,8 @@ def onnx_bytes(module: nn.Module, inputs: Inputs) -> bytes:
     """The module as an ONNX file, Float32, for a batch of one item.
 
     Args:
-        module: in evaluation mode, where it has batch normalisation or dropout. It gives one tensor.
-        inputs: some items `[N, ...]`, or a tuple of several inputs; the first few check the file.
+        module: in evaluation mode, where it has batch normalisation or dropout. It gives a tensor.
+        inputs: some items `[N, ...]`, or a tuple of several inputs; a few of them check the file.
 
     Raises:
         PalimpsestError: where the module or the file will not do.
@@ -84,14 +85,19 @@ def initializer_names(content: bytes) -> list[str]:
 
 
 @contextmanager
-def _plain_attention() -> Iterator[None]:
-    """Without PyTorch's fast path, which would be one operator of its own."""
-    before = torch.backends.mha.get_fastpath_enabled()
+def _plain_and_quiet() -> Iterator[None]:
+    """No fast path of attention, which would be an operator of its own; no notes on packages."""
+    logger = logging.getLogger("torch.onnx")
+    fast, level = torch.backends.mha.get_fastpath_enabled(), logger.level
     torch.backends.mha.set_fastpath_enabled(False)
+    logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(before)
+        torch.backends.mha.set_fastpath_enabled(fast)
+        logger.setLevel(level)
 
 
 def _export(
@@ -99,8 +105,7 @@ def _export(
 ) -> onnx.ModelProto:
     """By the exporter that refuses what depends on the data; the older one would trace one item."""
     try:
-        with warnings.catch_warnings(), _plain_attention():
-            warnings.simplefilter("ignore")
+        with _plain_and_quiet():
             program = torch.onnx.export(
                 module, example, dynamo=True, optimize=False, external_data=False, verbose=False,
                 input_names=names, output_names=["output"],
@@ -189,7 +194,9 @@ def _check_outputs(content: bytes, module: nn.Module, inputs: Inputs, names: lis
             expected = to_numpy(module(*example))
         found = run({name: part.numpy() for name, part in zip(names, example)})
         scale = max(1.0, float(np.abs(expected).max(initial=0)))
-        close = found.shape == expected.shape and np.abs(found - expected).max() <= TOLERANCE * scale
+        close = (
+            found.shape == expected.shape and np.abs(found - expected).max() <= TOLERANCE * scale
+        )
         if not close:
             raise PalimpsestError(
                 f"item {item}: the exported graph gives other outputs than the module "

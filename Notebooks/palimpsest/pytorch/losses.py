@@ -8,7 +8,9 @@ from palimpsest.errors import PalimpsestError
 IGNORED_LABEL = -100
 
 
-def item_losses(outputs: torch.Tensor, y: torch.Tensor, loss: str = "cross-entropy") -> torch.Tensor:
+def item_losses(
+    outputs: torch.Tensor, y: torch.Tensor, loss: str = "cross-entropy"
+) -> torch.Tensor:
     """The loss of each item `[B]`.
 
     Args:

@@ -48,7 +48,7 @@ def check_module(module: nn.Module) -> None:
     frozen = [name for name, parameter in module.named_parameters() if not parameter.requires_grad]
     if frozen:
         raise PalimpsestError(
-            f"{frozen[0]} is frozen (requires_grad=False), and {len(frozen) - 1} others; the scores "
+            f"{frozen[0]} is frozen (requires_grad=False), and {len(frozen) - 1} others; scores "
             "would count the gradients of all parameters: call requires_grad_(True) if that is "
             "what you want"
         )

@@ -101,7 +101,7 @@ def checkpoint_arrays(
             continue
         if name in own and not torch.equal(value.cpu(), own[name].cpu()):
             raise PalimpsestError(
-                f"{name}: this buffer is a constant of the graph, and the checkpoint has other values"
+                f"{name}: this buffer is a constant of the graph, and the checkpoint has another"
             )
     return {name: floats(to_numpy(values[name]), name) for name in names}
 

@@ -4,6 +4,7 @@ import TensorCore
 struct ONNXExportNotes {
   private let parameters: [ONNXProgram.Parameter]
   private let nodes: [ONNXGraph.Node]
+  private let isOfPyTorch: Bool
 
   /// How a model is exported with its weights as they are.
   static let recipe =
@@ -12,6 +13,7 @@ struct ONNXExportNotes {
   /// The parameters and the nodes that an output needs.
   init(_ source: ONNXGraph, _ parameters: [ONNXProgram.Parameter], output: String) {
     self.parameters = parameters
+    isOfPyTorch = source.producer.hasPrefix("pytorch")
     let needed = source.needed(for: [output]).nodes
     nodes = zip(source.nodes, needed).filter(\.1).map(\.0)
   }
@@ -19,7 +21,8 @@ struct ONNXExportNotes {
   /// One line each.
   func notes() throws(FormatError) -> [String] {
     let lines = [renamed, try tied(), merged, constants].compactMap(\.self)
-    return lines.isEmpty ? [] : lines + ["an export that keeps the weights: \(Self.recipe)"]
+    guard !lines.isEmpty, isOfPyTorch else { return lines }
+    return lines + ["an export that keeps the weights: \(Self.recipe)"]
   }
 
   /// Whether an exporter made up the name: `val_84`, `onnx::MatMul_132`, `12`, or one after the
@@ -28,14 +31,26 @@ struct ONNXExportNotes {
     if name.hasPrefix("onnx::") || !name.contains(where: { !$0.isASCII || !$0.isNumber }) {
       return true
     }
+    let (stem, isNumbered) = stem(of: name)
+    return isNumbered && stem == "const" || isNamedByOperation(name)
+  }
+
+  /// Whether a name says that an operation was computed beforehand.
+  static func isNamedByOperation(_ name: String) -> Bool {
+    let (stem, isNumbered) = stem(of: name)
+    return isNumbered && stem == "val" || operations.contains(stem)
+  }
+
+  /// `embedding` of `embedding_1`.
+  private static func stem(of name: String) -> (stem: String, isNumbered: Bool) {
     let parts = name.split(separator: "_")
     let isNumbered = parts.last.map { Int($0) != nil } ?? false
-    let stem = parts.dropLast(isNumbered ? 1 : 0).joined(separator: "_")
-    return (stem == "val" && isNumbered) || operations.contains(stem)
+    return (parts.dropLast(isNumbered ? 1 : 0).joined(separator: "_"), isNumbered)
   }
 
   private static let operations: Set<String> = [
-    "add", "arange", "cos", "div", "embedding", "expand", "full", "full_like", "mul", "ones",
+    "add", "arange", "cos", "div", "dpa_one", "dpa_scale", "dpa_zero", "dpa_zero_weights",
+    "embedding", "expand", "full", "full_like", "mul", "ones",
     "ones_like", "permute", "scalar_tensor", "scalar_tensor_default", "select", "sin", "slice",
     "sub",
     "transpose", "tril", "triu", "unsqueeze", "view", "where", "zeros", "zeros_like",
@@ -52,6 +67,11 @@ struct ONNXExportNotes {
   /// Weights that the exporter computed: folded normalizations, transposed matrices.
   private var renamed: String? {
     let own = Set(parameters.map(\.name).filter(Self.isExportersOwn))
+    if !isOfPyTorch && !own.isEmpty {
+      return
+        "weights under names of the exporter's own: \(Self.list(own.sorted())). Checkpoints under "
+        + "the model's names have to be mapped to them"
+    }
     // A bias named after its weight is one that the model did not have.
     let folded = nodes.filter { $0.operatorName.hasPrefix("Conv") }.map(\.inputs).flatMap {
       inputs in

@@ -8,8 +8,8 @@ import TensorCore
 package struct ONNXInterpreter {
   /// The most nodes that a file or the graph made of it may have.
   private static let mostNodes = 1 << 20
-  /// The most elements computed before there are data, all together.
-  private static let mostFoldedElements = 1 << 27
+  /// The most steps of computing before there are data, all together.
+  private static let mostFoldedWork = 1 << 31
   /// The deepest branches within branches.
   private static let deepest = 16
 
@@ -20,7 +20,7 @@ package struct ONNXInterpreter {
   /// The initializers that are parameters, by name.
   private let parameters: [String: NodeID]
   private let stored: [NodeID: StoredArray]
-  private var foldedElements = 0
+  private var foldedWork = 0
   /// The parameters that training does not change.
   package private(set) var buffers: Set<NodeID> = []
   /// What was added to the graph, in order.
@@ -147,7 +147,7 @@ package struct ONNXInterpreter {
       graph = operation.graph
       return results
     }
-    return try operation.folded(results, budget: &foldedElements, limit: Self.mostFoldedElements)
+    return try operation.folded(results, work: &foldedWork, limit: Self.mostFoldedWork)
   }
 
   /// The branch that a known condition takes.

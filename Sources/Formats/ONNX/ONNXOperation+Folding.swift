@@ -5,23 +5,31 @@ extension ONNXOperation {
   /// The results of an operator whose operands are all known: its own graph is run.
   ///
   /// - Parameters:
-  ///   - budget: The elements that were computed so so far.
+  ///   - work: The additions and multiplications so far, about.
   ///   - limit: The most that it may reach.
   func folded(
-    _ results: [ONNXValue], budget: inout Int, limit: Int
+    _ results: [ONNXValue], work: inout Int, limit: Int
   ) throws(FormatError) -> [ONNXValue] {
     var ids: [NodeID] = []
     for result in results { collect(result, &ids) }
     var known: [NodeID: [Double]] = [:]
     for id in ids where known[id] == nil {
+      work += graph.nodes.reduce(0) { $0 + cost(of: $1) }
+      guard work <= limit else {
+        throw fault("constants are computed from the file, which takes more than \(limit) steps")
+      }
       known[id] = graph.shape(id).count == 0 ? [] : try elements(of: id)
     }
-    let folded = results.map { replace($0, known) }
-    budget += folded.reduce(0) { $0 + $1.elementCount }
-    guard budget <= limit else {
-      throw fault("constants of more than \(limit) elements are computed from the file")
+    return results.map { replace($0, known) }
+  }
+
+  private func cost(of node: Graph.Node) -> Int {
+    let operands = node.operands.reduce(0) { $0 + graph.shape($1).count }
+    guard node.primitive is MatMul, let first = node.operands.first else {
+      return node.shape.count + operands
     }
-    return folded
+    let rows = max(node.shape.extents.dropLast().reduce(1, *), 1)
+    return node.shape.count * max(graph.shape(first).count / rows, 1) + operands
   }
 
   private func elements(of id: NodeID) throws(FormatError) -> [Double] {
@@ -48,17 +56,6 @@ extension ONNXOperation {
     case .computed(let id, let type):
       .constant(ONNXConstant(graph.shape(id), type, known[id] ?? []))
     case .sequence(let values): .sequence(values.map { replace($0, known) })
-    }
-  }
-}
-
-extension ONNXValue {
-  /// The elements that are known.
-  fileprivate var elementCount: Int {
-    switch self {
-    case .constant(let constant): constant.elements.count
-    case .computed: 0
-    case .sequence(let values): values.reduce(0) { $0 + $1.elementCount }
     }
   }
 }

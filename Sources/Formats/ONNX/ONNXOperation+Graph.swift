@@ -62,8 +62,8 @@ extension ONNXOperation {
   mutating func select(
     _ condition: NodeID, _ a: NodeID, _ b: NodeID
   ) throws(FormatError) -> NodeID {
-    let other = graph.affine(condition, scale: -1, offset: 1)
-    return try add(try binary(.mask, condition, a), try binary(.mask, other, b))
+    _ = try broadcast([condition, a, b].map { graph.shape($0) })
+    return graph.select(condition, a, otherwise: b)
   }
 
   /// x repeated to a shape.
@@ -145,27 +145,35 @@ extension ONNXOperation {
     return graph.concatenate(filled, axis: axis - first.count)
   }
 
+  /// A function of the graph on operands that may not fit it.
+  mutating func building(
+    _ body: (inout Graph) throws(GraphError) -> NodeID
+  ) throws(FormatError) -> NodeID {
+    do {
+      return try body(&graph)
+    } catch {
+      throw fault("\(error)")
+    }
+  }
+
   /// The largest elements over axes counted from the front, which stay with extent one.
+  ///
+  /// - Parameter least: The largest of no elements.
   mutating func largest(
     _ x: NodeID, axes: [Int], ofNone least: Double = -.infinity
   ) throws(FormatError) -> NodeID {
-    let (rows, kept) = try rows(x, of: axes)
-    guard let windows = rows.windows else { return graph.constant(least, kept) }
-    return try reshape(try adding(MaxPool(windows), rows.id), to: kept.extents)
+    let shape = graph.shape(x)
+    if axes.contains(where: { shape[$0] == 0 }) {
+      return graph.constant(least, kept(shape, axes))
+    }
+    return try building { graph throws(GraphError) in
+      try graph.maximum(x, axes: axes.map { $0 - shape.rank }, keepsAxes: true)
+    }
   }
 
-  /// x with some axes together as the last of `[R, 1, N]`; and the shape with ones in their places.
-  mutating func rows(
-    _ x: NodeID, of axes: [Int]
-  ) throws(FormatError) -> (rows: (id: NodeID, windows: Windows?), kept: Shape) {
-    let shape = graph.shape(x)
-    let others = shape.extents.indices.filter { !axes.contains($0) }
-    let count = axes.reduce(1) { $0 * shape[$1] }
-    let moved = try transpose(x, others + axes.sorted())
-    let id = try reshape(moved, to: [others.reduce(1) { $0 * shape[$1] }, 1, count])
-    let kept = shape.extents.enumerated().map { axes.contains($0.0) ? 1 : $0.1 }
-    let windows = Windows(WindowAxis(extent: 1, size: 1), WindowAxis(extent: count, size: count))
-    return ((id, count > 0 ? windows : nil), Shape(kept))
+  /// A shape with ones in the places of some axes.
+  func kept(_ shape: Shape, _ axes: [Int]) -> Shape {
+    Shape(shape.extents.enumerated().map { axes.contains($0.offset) ? 1 : $0.element })
   }
 
   /// The sum over axes counted from the front.
@@ -176,9 +184,8 @@ extension ONNXOperation {
 
   /// The mean over axes counted from the front, which stay with extent one.
   mutating func mean(_ x: NodeID, axes: [Int]) -> NodeID {
-    let count = axes.reduce(1) { $0 * graph.shape(x)[$1] }
-    let sum = sum(x, axes: axes, keepsAxes: true)
-    return graph.affine(sum, scale: 1 / Double(max(count, 1)), offset: 0)
+    let rank = graph.shape(x).rank
+    return graph.mean(x, axes: axes.map { $0 - rank }, keepsAxes: true)
   }
 
   /// The product over the last two axes, those in front broadcasting.

@@ -56,10 +56,12 @@ struct ONNXOperation {
     let name =
       node.name.isEmpty ? "the node that makes \(madeName)" : "the node \(quoted(node.name))"
     return FormatError(
-      .malformed, file: file, found: "\(name) (\(printableOperator), opset \(opset)): \(found)",
-      expected: expected, remedy: remedy)
+      .malformed, file: file,
+      found: "\(name) (\(printableOperator), opset \(opset)): \(short(found))",
+      expected: short(expected), remedy: remedy)
   }
 
+  private func short(_ text: String) -> String { FormatError.printable(text, limit: 400) }
   private var madeName: String { quoted(node.outputs.first ?? "nothing") }
   private var printableOperator: String { FormatError.printable(node.operatorName, limit: 60) }
   private func quoted(_ text: String) -> String { FormatError.quoted(text) }

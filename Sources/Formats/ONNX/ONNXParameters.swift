@@ -7,10 +7,13 @@ struct ONNXParameters {
   /// The ones that are taken as constants, for the person to know.
   private(set) var notes: [String] = []
 
+  /// No weight comes near this.
+  private static let largest: Float = 1e9
+
   /// Sorts out the initializers.
   ///
-  /// A mask, which holds −∞ somewhere, is no weight; neither is one number, perhaps repeated, under a
-  /// name of the exporter's own.
+  /// A mask, which holds −∞ or as good as that somewhere, is no weight; neither is a number under a name of the
+  /// exporter's own, nor one repeated by an operation such as `zeros_like`.
   init(_ source: ONNXGraph, output: String, file: String) throws(FormatError) {
     let needed = source.needed(for: [output]).values
     var (masks, numbers): ([String], [String]) = ([], [])
@@ -24,10 +27,13 @@ struct ONNXParameters {
       let array = initializer.array
       guard array.elementType.isFloatingPoint else { continue }
       let elements = try array.tensor(as: Float.self).scalars
-      let isOneNumber = elements.allSatisfy { $0 == elements[0] }
-      if isOneNumber && ONNXExportNotes.isExportersOwn(initializer.name) {
+      let isNumber = array.shape.rank == 0 && ONNXExportNotes.isExportersOwn(initializer.name)
+      let isRepeated =
+        ONNXExportNotes.isNamedByOperation(initializer.name)
+        && elements.allSatisfy { $0 == elements[0] }
+      if isNumber || isRepeated {
         numbers.append(initializer.name)
-      } else if elements.contains(where: \.isInfinite) {
+      } else if elements.contains(where: { abs($0) >= Self.largest }) {
         masks.append(initializer.name)
       } else {
         arrays.append(initializer)
@@ -35,7 +41,8 @@ struct ONNXParameters {
     }
     if !masks.isEmpty {
       notes.append(
-        "taken as constants, because they are not finite: \(ONNXExportNotes.list(masks))")
+        "taken as constants, because they hide what they are added to: \(ONNXExportNotes.list(masks))"
+      )
     }
     if !numbers.isEmpty {
       notes.append(

@@ -42,8 +42,8 @@ public enum PictureFolder {
     }
     guard let first = paths.first else {
       throw FormatError(
-        .malformed, file: folder, found: "no pictures", expected: "a subfolder for each class",
-        remedy: "a run record would have a run.json")
+        .missing, file: folder, found: "no pictures", expected: "a subfolder for each class",
+        remedy: "the folder of a run would have a run.json")
     }
     let pixels = try pixels(of: paths, in: folder, like: first)
     return ItemTable(

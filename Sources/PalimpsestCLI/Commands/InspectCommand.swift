@@ -17,7 +17,8 @@ struct InspectCommand: ParsableCommand {
       """)
 
   @Argument(
-    help: ArgumentHelp("A model, data or checkpoint file, or the folder of a run or of pictures."))
+    help: ArgumentHelp("A model, data or checkpoint file, the folder of a run, or one of pictures.")
+  )
   var path: String
 
   @Flag(help: "Print one JSON object.")
@@ -26,18 +27,15 @@ struct InspectCommand: ParsableCommand {
   mutating func run() throws {
     var isFolder: ObjCBool = false
     let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-    let members = exists && isFolder.boolValue ? try inspectFolder() : try inspectFile()
+    let isRun = FileManager.default.fileExists(atPath: "\(path)/run.json")
+    let members =
+      !exists || !isFolder.boolValue
+      ? try inspectFile() : isRun ? try inspectRun() : try inspectPictures()
     if json {
       try Output.line("\(JSONValue.object(members))")
     } else {
       for member in members { for line in Self.lines(member) { try Output.line(line) } }
     }
-  }
-
-  private func inspectFolder() throws -> [JSONValue.Member] {
-    let isRun = FileManager.default.fileExists(atPath: "\(path)/run.json")
-    guard !isRun, let pictures = try? ItemTable(path: path) else { return try inspectRun() }
-    return [.init("format", .string("folder of pictures"))] + Self.members(pictures)
   }
 
   private func inspectRun() throws -> [JSONValue.Member] {
@@ -69,24 +67,33 @@ struct InspectCommand: ParsableCommand {
     if format.name == "onnx" { return try ModelInspection(source).members() }
     return [
       .init("format", .string(format.name)), .init("bytes", .number(source.count)),
-    ] + Self.members(try ItemTable(source))
+      .init("arrays", .array(Self.entries(try ItemTable(source)))),
+    ]
   }
 
-  private static func members(_ table: ItemTable) -> [JSONValue.Member] {
-    let arrays = table.arrays.map { named in
-      JSONValue.object([
-        .init("name", .string(named.name)),
-        .init("type", .string(named.array.elementType.rawValue)),
-        .init("shape", .array(named.array.shape.extents.map { .number($0) })),
+  private func inspectPictures() throws -> [JSONValue.Member] {
+    let table = try PictureFolder.read(path)
+    var classes: [String] = []
+    for name in table.texts("group") ?? [] where classes.last != name { classes.append(name) }
+    return [
+      .init("format", .string("pictures")),
+      .init("classes", .array(classes.map { .string($0) })),
+      .init("arrays", .array(Self.entries(table))),
+    ]
+  }
+
+  /// Names, types and shapes of arrays, and of texts.
+  private static func entries(_ table: ItemTable) -> [JSONValue] {
+    let arrays = table.arrays.map {
+      ($0.name, $0.array.elementType.rawValue, $0.array.shape.extents)
+    }
+    let texts = table.texts.map { ($0.name, "text", [$0.values.count]) }
+    return (arrays + texts).map { name, type, extents in
+      .object([
+        .init("name", .string(name)), .init("type", .string(type)),
+        .init("shape", .array(extents.map { .number($0) })),
       ])
     }
-    let texts = table.texts.map { texts in
-      JSONValue.object([
-        .init("name", .string(texts.name)), .init("type", .string("text")),
-        .init("shape", .array([.number(texts.values.count)])),
-      ])
-    }
-    return [.init("arrays", .array(arrays + texts))]
   }
 
   /// `name: value`, and for an array of objects a line for each.

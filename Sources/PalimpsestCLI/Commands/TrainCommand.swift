@@ -21,14 +21,14 @@ struct TrainCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Inputs of the training items: npy, npz, IDX(.gz), CSV, JSON lines, or a folder of pictures.",
+      "Inputs of the training items: npy, npz, IDX(.gz), CSV, JSON lines, or a folder with a "
+        + "subfolder of pictures for each class; an array of several as FILE:NAME.",
       valueName: "file"))
   var trainX: String?
 
   @Option(
     help: ArgumentHelp(
-      "Labels or targets of the training items, unless the file of the inputs has them.",
-      valueName: "file"))
+      "Labels or targets of the training items, unless --train-x has them.", valueName: "file"))
   var trainY: String?
 
   @Option(
@@ -184,8 +184,10 @@ struct TrainCommand: ParsableCommand {
     if trainIds != nil || trainGroups != nil {
       let count = sources.train.items.count
       sources.train.name(
-        ids: try trainIds.map { try ItemNames.read(path: $0, items: count, areUnique: true) } ?? [],
-        groups: try trainGroups.map { try ItemNames.read(path: $0, items: count) } ?? [])
+        ids: try trainIds.map { try ItemNames.read(path: $0, items: count, areUnique: true) }
+          ?? sources.train.items.ids,
+        groups: try trainGroups.map { try ItemNames.read(path: $0, items: count) }
+          ?? sources.train.items.groups)
     }
     if batches != nil, epochs != nil || batchSize != nil {
       throw UsageError(
@@ -216,7 +218,7 @@ struct TrainCommand: ParsableCommand {
   }
 
   /// The files of the training items; nil for embedded data.
-  private func trainingFiles() throws -> ItemFiles? {
+  private func trainingFiles() throws -> StoredItems? {
     if let data {
       guard data == "digits" else {
         throw UsageError("--data: found \"\(data)\", expected digits, or --train-x and --train-y")
@@ -230,13 +232,13 @@ struct TrainCommand: ParsableCommand {
       throw UsageError("which data? Expected --data digits, or --train-x and --train-y")
     }
     guard testX != nil || testY == nil else {
-      throw UsageError("--test-x and --test-y go together")
+      throw UsageError("--test-y goes with --test-x")
     }
-    return try ItemFiles(inputs: trainX, targets: trainY)
+    return try StoredItems(inputs: trainX, targets: trainY)
   }
 
   private func sources<Scalar: TensorScalar>(
-    _ files: ItemFiles?, _ model: any Model, as type: Scalar.Type
+    _ files: StoredItems?, _ model: any Model, as type: Scalar.Type
   ) throws -> (train: TrainingRun<Scalar>.Source, test: TrainingRun<Scalar>.Source?) {
     typealias Source = TrainingRun<Scalar>.Source
     guard let files else {
@@ -246,7 +248,7 @@ struct TrainCommand: ParsableCommand {
     let train = try Source(files, model, loss: loss)
     guard let testX else { return (train, nil) }
     return (
-      train, try Source(ItemFiles(inputs: testX, targets: testY), model, loss: loss)
+      train, try Source(StoredItems(inputs: testX, targets: testY), model, loss: loss)
     )
   }
 }

@@ -27,14 +27,14 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Inputs of the training items: npy, npz, IDX(.gz), CSV, JSON lines, or a folder of pictures.",
+      "Inputs of the training items: npy, npz, IDX(.gz), CSV, JSON lines, or a folder with a "
+        + "subfolder of pictures for each class; an array of several as FILE:NAME.",
       valueName: "file"))
   var trainX: String?
 
   @Option(
     help: ArgumentHelp(
-      "Labels or targets of the training items, unless the file of the inputs has them.",
-      valueName: "file"))
+      "Labels or targets of the training items, unless --train-x has them.", valueName: "file"))
   var trainY: String?
 
   @Option(
@@ -59,7 +59,7 @@ struct ModelOptions: ParsableArguments {
   /// What the options name.
   enum Origin {
     case record(RunRecord)
-    case files(model: any Model, items: ItemFiles)
+    case files(model: any Model, items: StoredItems)
   }
 
   /// Opens the run, or the items and the model that takes them.
@@ -84,7 +84,7 @@ struct ModelOptions: ParsableArguments {
       guard let trainX else { throw UsageError("--model needs --train-x and --train-y") }
       // A wrong text is told before the data are read.
       let builtIn = isFile ? nil : try ModelRegistry.model(model)
-      let items = try ItemFiles(inputs: trainX, targets: trainY)
+      let items = try StoredItems(inputs: trainX, targets: trainY)
       return .files(
         model: try builtIn ?? ModelRegistry.model(model, itemShape: items.itemShape), items: items)
     case (nil, nil):
@@ -123,7 +123,7 @@ struct ModelOptions: ParsableArguments {
     case .files(let model, let items):
       let loss = loss(of: origin)
       return Source(
-        model: model, loss: loss, items: try items.read(model, loss: loss),
+        model: model, loss: loss, items: try Dataset.read(items, model, loss: loss),
         checkpoints: try checkpoints(of: model), record: nil)
     }
   }

@@ -14,7 +14,7 @@ struct QueryOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Labels or targets of queries, unless the file of the inputs has them.", valueName: "file"))
+      "Labels or targets of queries from a file, unless --query-x has them.", valueName: "file"))
   var queryY: String?
 
   @Option(help: "What is asked of a query.")
@@ -42,9 +42,7 @@ struct QueryOptions: ParsableArguments {
       throw UsageError(
         "--measure \(measure.rawValue) needs class labels, which this model has none of")
     }
-    guard queryX != nil || queryY == nil else {
-      throw UsageError("--query-x and --query-y go together")
-    }
+    guard queryX != nil || queryY == nil else { throw UsageError("--query-y goes with --query-x") }
     guard queryX == nil || query.isEmpty else {
       throw UsageError("--query and --query-x exclude each other")
     }

@@ -2,18 +2,33 @@ import Formats
 import TensorCore
 
 extension Dataset {
-  /// Reads items from files of any known array format, or from a folder of pictures.
+  /// Reads items from files of any known format.
   ///
   /// Inputs `[N, …]` are taken row by row in the model's input shape; inputs that are bytes (type
-  /// uint8, such as the pixels of IDX images) are divided by 255. Targets are whole numbers `[N]` or `[N, 1]` for a
-  /// loss that takes labels, else numbers in the model's output shape, `[N]` for a single one.
+  /// uint8, such as the pixels of IDX images) are divided by 255, unless they are tokens. Targets are
+  /// whole numbers, `[N]` for a loss that takes a label of each item, else numbers in the model's
+  /// output shape, `[N]` for a single one. Names and groups of items that stand beside the inputs are
+  /// kept.
   ///
-  /// - Parameter targets: Nil where the file of the inputs holds the targets too.
+  /// - Parameters:
+  ///   - inputs: A file of one array; or one of several, of which `x` is meant or the name after a
+  ///     colon, such as `mnist.npz:x_train`; JSON lines; or a folder with a subfolder of pictures for
+  ///     each class.
+  ///   - targets: The same, with `y`; nil where they stand beside the inputs.
   /// - Throws: `FormatError` or ``TrainingError``, naming the file and the first item at fault.
   public static func read(
-    inputs: String, targets: String? = nil, _ model: any Model, loss: Loss
+    inputs: String, targets: String?, _ model: any Model, loss: Loss
   ) throws -> Dataset {
-    try ItemFiles(inputs: inputs, targets: targets).read(model, loss: loss)
+    try read(StoredItems(inputs: inputs, targets: targets), model, loss: loss)
+  }
+
+  /// Reads items from files that were opened before the model was known.
+  ///
+  /// - Throws: As ``read(inputs:targets:_:loss:)``.
+  public static func read(_ items: StoredItems, _ model: any Model, loss: Loss) throws -> Dataset {
+    try read(
+      inputs: items.inputs, targets: items.targets, model, loss: loss, ids: items.ids,
+      groups: items.groups)
   }
 
   static func read(

@@ -1,24 +1,23 @@
 import Formats
 import TensorCore
 
-/// An array of a file or folder, opened once.
+/// An array and the file or folder it stands in.
 struct StoredFile: Sendable {
-  /// The file; nil for a folder of pictures.
-  let source: ByteSource?
-  let array: StoredArray
   /// What errors call it.
   let name: String
+  let array: StoredArray
+  /// The file, where it holds this array alone.
+  let source: ByteSource?
 
-  init(_ source: ByteSource?, _ array: StoredArray, name: String) {
-    self.source = source
-    self.array = array
-    self.name = name
+  /// The one array of a file.
+  init(_ source: ByteSource) throws(FormatError) {
+    self.init(source.name, try StoredArray.read(source), source)
   }
 
-  /// The only array of a file, or the one of this name.
-  init(_ source: ByteSource, _ column: String) throws(FormatError) {
-    self.init(
-      source, try ItemTable(source).onlyArray(orNamed: column), name: source.name)
+  init(_ name: String, _ array: StoredArray, _ source: ByteSource?) {
+    self.name = name
+    self.array = array
+    self.source = source
   }
 }
 
@@ -28,18 +27,12 @@ struct ItemFile: Sendable {
   let source: ByteSource
   let shape: Shape
   let sha256: String
-}
 
-extension ItemTable {
-  /// The array of this name, or the only one.
-  func onlyArray(orNamed column: String) throws(FormatError) -> StoredArray {
-    if let array = self[column] { return array }
-    guard let first = arrays.first, arrays.count == 1 else {
-      throw FormatError(
-        .malformed, file: name, found: "\(arrays.count) arrays",
-        expected: "one, or one named \(column)",
-        remedy: "save the array on its own, for instance with numpy.save")
-    }
-    return first.array
+  /// Nil where the file holds more than the array, or is none.
+  init?(_ file: StoredFile) throws(FormatError) {
+    guard let source = file.source else { return nil }
+    self.source = source
+    shape = file.array.shape
+    sha256 = try SHA256.hex(of: source)
   }
 }

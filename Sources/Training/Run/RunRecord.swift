@@ -154,8 +154,8 @@ public struct RunRecord: Sendable {
 
   private func dataset<Scalar: TensorScalar>(_ data: RunManifest.Data) throws -> Dataset<Scalar> {
     try Dataset<Scalar>.read(
-      inputs: StoredFile(source(data.inputs), "x"),
-      targets: StoredFile(source(data.targets), "y"), model, loss: manifest.loss,
+      inputs: StoredFile(source(data.inputs)),
+      targets: StoredFile(source(data.targets)), model, loss: manifest.loss,
       ids: data.ids, groups: data.groups, count: data.count)
   }
 

@@ -15,27 +15,24 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
     /// Items that the record writes itself.
     public init(_ items: Dataset<Scalar>) { self.items = items }
 
-    /// The items in two files.
+    /// The items in files.
+    ///
+    /// The record takes copies of files of one array; of others it keeps the items alone.
     ///
     /// - Throws: As ``Dataset/read(inputs:targets:_:loss:)``.
-    public init(inputs: String, targets: String, _ model: any Model, loss: Loss) throws {
-      try self.init(ItemFiles(inputs: inputs, targets: targets), model, loss: loss)
+    public init(inputs: String, targets: String?, _ model: any Model, loss: Loss) throws {
+      try self.init(StoredItems(inputs: inputs, targets: targets), model, loss: loss)
     }
 
-    /// The items in files; of pictures, and of inputs and targets in one file, the record writes
-    /// arrays of its own.
+    /// The items in files that were opened before the model was known.
     ///
     /// - Throws: As ``Dataset/read(inputs:targets:_:loss:)``.
-    public init(_ opened: ItemFiles, _ model: any Model, loss: Loss) throws {
-      let (x, y) = (opened.inputs, opened.targets)
-      if !opened.isShared, let inputs = x.source, let targets = y.source {
-        // The digests come first: what is read after them is what they are of.
-        files = (
-          ItemFile(source: inputs, shape: x.array.shape, sha256: try SHA256.hex(of: inputs)),
-          ItemFile(source: targets, shape: y.array.shape, sha256: try SHA256.hex(of: targets))
-        )
+    public init(_ stored: StoredItems, _ model: any Model, loss: Loss) throws {
+      // The digests are taken first: what changes after is noticed when the copies are made.
+      if let x = try ItemFile(stored.inputs), let y = try ItemFile(stored.targets) {
+        files = (x, y)
       }
-      items = try opened.read(model, loss: loss)
+      items = try Dataset.read(stored, model, loss: loss)
     }
 
     /// Gives the items names, and groups that belong together: an owner, a document, a source.

@@ -177,8 +177,7 @@ extension ONNXOperation {
 
   /// 0 where it is allowed, −∞ where it is not.
   private mutating func barrier(allowed: NodeID) throws(FormatError) -> NodeID {
-    let forbidden = graph.affine(allowed, scale: -1, offset: 1)
-    return try binary(.mask, forbidden, graph.constant(-.infinity))
+    try binary(.mask, graph.not(allowed), graph.constant(-.infinity))
   }
 
   /// softmax over the keys; all 0 for a query that may see none.

@@ -14,7 +14,7 @@ extension ONNXOperator {
     comparison("And") { o, a, b throws(FormatError) in try o.multiply(a, b) },
     comparison("Or") { o, a, b throws(FormatError) in try o.binary(.maximum, a, b) },
     comparison("Xor") { o, a, b throws(FormatError) in
-      o.graph.affine(try o.binary(.equal, a, b), scale: -1, offset: 1)
+      o.graph.not(try o.binary(.equal, a, b))
     },
     ONNXOperator("Where") { o throws(FormatError) in
       let (condition, a, b) = (try o.input(0), try o.input(1), try o.input(2))
@@ -33,7 +33,7 @@ extension ONNXOperator {
     },
     ONNXOperator("IsNaN") { o throws(FormatError) in
       let x = try o.input(0)
-      return [.computed(o.graph.affine(try o.binary(.equal, x, x), scale: -1, offset: 1), .bool)]
+      return [.computed(o.graph.not(try o.binary(.equal, x, x)), .bool)]
     },
   ]
 

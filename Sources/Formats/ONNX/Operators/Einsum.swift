@@ -46,6 +46,7 @@ private struct EinsumEquation {
       guard hidden >= 0, hidden == 0 || term.contains("..."), hidden <= 10 else { throw fault }
       broadcast = max(broadcast, hidden)
       operands.append(Self.letters(term, hidden: hidden))
+      guard operands.last?.count == rank else { throw fault }
     }
     if sides.count == 2 {
       result = Self.letters(String(sides[1]), hidden: broadcast)

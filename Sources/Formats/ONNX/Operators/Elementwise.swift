@@ -17,7 +17,7 @@ extension ONNXOperator {
     },
     ONNXOperator("Not") { o throws(FormatError) in
       let x = try o.input(0)
-      return [.computed(o.graph.affine(x, scale: -1, offset: 1), .bool)]
+      return [.computed(o.graph.not(x), .bool)]
     },
     ONNXOperator("Dropout", dropout),
   ]

@@ -219,6 +219,7 @@ extension ONNXOperation {
     _ x: NodeID, axis: Int, _ indices: NodeID
   ) throws(FormatError) -> NodeID {
     let shape = graph.shape(x)
+    _ = try self.axis(axis, rank: shape.rank)
     let before = Array(shape.extents[..<axis]), behind = Array(shape.extents[(axis + 1)...])
     _ = try self.shape(of: before + graph.shape(indices).extents + behind)
     let table = try reshape(x, to: before + [shape[axis], Shape(behind).count])

@@ -37,7 +37,9 @@ extension ONNXOperator {
       let isByColumn = try o.string("mode") == "CRD"
       let size = try o.int("blocksize") ?? 0
       let shape = try o.shape(0)
-      guard shape.rank == 4, size > 0, shape[2] % size == 0, shape[3] % size == 0 else {
+      guard shape.rank == 4, (1...1 << 15).contains(size), shape[2] % size == 0,
+        shape[3] % size == 0
+      else {
         throw o.fault("blocks of \(size) in \(shape)", expected: "[N, C, H, W] of whole blocks")
       }
       let (n, c, h, w) = (shape[0], shape[1], shape[2] / size, shape[3] / size)
@@ -114,7 +116,7 @@ extension ONNXOperator {
     let size = try o.int("blocksize") ?? 0
     let mode = try o.string("mode") ?? "DCR"
     let shape = try o.shape(0)
-    guard shape.rank == 4, size > 0, size <= 1 << 15, shape[1] % (size * size) == 0 else {
+    guard shape.rank == 4, (1...1 << 15).contains(size), shape[1] % (size * size) == 0 else {
       throw o.fault("blocks of \(size) in \(shape)", expected: "[N, C, H, W] of whole blocks")
     }
     let (n, c, h, w) = (shape[0], shape[1] / (size * size), shape[2], shape[3])

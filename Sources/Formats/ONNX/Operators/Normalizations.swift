@@ -11,8 +11,15 @@ extension ONNXOperator {
       let x = try o.input(0)
       let rank = o.graph.shape(x).rank
       guard rank >= 3 else { throw o.fault("an operand of \(rank) axes", expected: "[N, C, …]") }
-      let normal = o.normalized(x, axes: Array(2..<rank), epsilon: epsilon).value
-      return [try o.result(try o.scaledChannels(normal, 1, 2))]
+      let (scale, bias) = (try o.channelVector(1), try o.channelVector(2))
+      return [
+        try o.result(
+          try o.building { graph throws(GraphError) in
+            try graph.groupNormalization(
+              x, groups: graph.shape(x)[1], positionAxes: rank - 2, scale: scale, offset: bias,
+              epsilon: epsilon)
+          })
+      ]
     },
     ONNXOperator("LayerNormalization", layerNormalization),
     ONNXOperator("GroupNormalization", since: 18) { o throws(FormatError) in
@@ -66,11 +73,17 @@ extension ONNXOperator {
     let x = try o.input(0)
     let rank = o.graph.shape(x).rank
     for index in 3...4 { o.markBuffer(try o.input(index)) }
-    let mean = try o.channelColumn(3, rank: rank)
-    let variance = try o.channelColumn(4, rank: rank)
-    let root = o.graph.unary(.sqrt, o.graph.affine(variance, scale: 1, offset: epsilon))
-    let normal = try o.multiply(try o.subtract(x, mean), o.graph.unary(.reciprocal, root))
-    return [try o.result(try o.scaledChannels(normal, 1, 2))]
+    guard rank >= 2 else { throw o.fault("an operand of \(rank) axes", expected: "[N, C, …]") }
+    let (scale, bias) = (try o.channelVector(1), try o.channelVector(2))
+    let (mean, variance) = (try o.channelVector(3), try o.channelVector(4))
+    return [
+      try o.result(
+        try o.building { graph throws(GraphError) in
+          try graph.batchNormalization(
+            x, positionAxes: rank - 2, mean: mean, variance: variance, scale: scale, offset: bias,
+            epsilon: epsilon)
+        })
+    ]
   }
 
   private static func layerNormalization(
@@ -98,12 +111,25 @@ extension ONNXOperator {
     guard shape.rank >= 3, groups > 0, shape[1] % groups == 0, shape.count > 0 else {
       throw o.fault("\(groups) groups of the channels of \(shape)")
     }
-    let size = shape.count / shape[0] / groups
-    let rows = try o.reshape(x, to: [shape[0], groups, size])
-    var normal = o.normalized(rows, axes: [2], epsilon: epsilon).value
-    if parametersPerGroup { normal = try o.scaledChannels(normal, 1, 2) }
-    let result = try o.reshape(normal, to: shape.extents)
-    return [try o.result(parametersPerGroup ? result : try o.scaledChannels(result, 1, 2))]
+    // One number per group is one for each of its channels.
+    var vectors: [NodeID] = []
+    for index in 1...2 {
+      var vector = try o.channelVector(index)
+      if parametersPerGroup {
+        let size = shape[1] / groups
+        let column = try o.reshape(vector, to: [groups, 1])
+        vector = try o.reshape(try o.broadcast(column, to: [groups, size]), to: [shape[1]])
+      }
+      vectors.append(vector)
+    }
+    return [
+      try o.result(
+        try o.building { [vectors] graph throws(GraphError) in
+          try graph.groupNormalization(
+            x, groups: groups, positionAxes: shape.rank - 2, scale: vectors[0], offset: vectors[1],
+            epsilon: epsilon)
+        })
+    ]
   }
 
   private static func rootMeanSquare(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
@@ -112,9 +138,9 @@ extension ONNXOperator {
     let x = try o.input(0)
     let rank = o.graph.shape(x).rank
     let first = try o.axis(try o.int("axis") ?? -1, rank: rank)
-    let squares = o.mean(o.graph.unary(.square, x), axes: Array(first..<rank))
-    let root = o.graph.unary(.sqrt, o.graph.affine(squares, scale: 1, offset: epsilon))
-    let normal = o.graph.multiply(x, o.graph.unary(.reciprocal, root))
+    let normal = try o.building { graph throws(GraphError) in
+      try graph.rmsNormalization(x, axes: rank - first, epsilon: epsilon)
+    }
     return [try o.result(try o.multiply(normal, try o.input(1)))]
   }
 }
@@ -132,12 +158,12 @@ extension ONNXOperation {
     return (graph.multiply(centred, inverse), mean, inverse)
   }
 
-  /// Channels `[N, C, …]` times one operand `[C]` plus another.
-  fileprivate mutating func scaledChannels(
-    _ x: NodeID, _ scale: Int, _ bias: Int
-  ) throws(FormatError) -> NodeID {
-    let rank = graph.shape(x).rank
-    let scaled = try multiply(x, try channelColumn(scale, rank: rank))
-    return try add(scaled, try channelColumn(bias, rank: rank))
+  /// An operand `[C]`.
+  fileprivate mutating func channelVector(_ index: Int) throws(FormatError) -> NodeID {
+    let shape = try self.shape(index)
+    guard shape.rank == 1 else {
+      throw fault("operand \(index + 1) has the shape \(shape)", expected: "one number per channel")
+    }
+    return try input(index)
   }
 }

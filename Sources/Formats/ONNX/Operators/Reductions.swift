@@ -28,9 +28,11 @@ extension ONNXOperator {
       o.graph.unary(.log, o.sum(x, axes: axes, keepsAxes: true))
     },
     reduce("ReduceLogSumExp") { o, x, axes throws(FormatError) in
-      let (rows, kept) = try o.rows(x, of: axes)
-      guard rows.windows != nil else { return o.graph.constant(-.infinity, kept) }
-      return try o.reshape(o.graph.logSumExp(rows.id), to: kept.extents)
+      let shape = o.graph.shape(x)
+      let kept = o.kept(shape, axes)
+      let rows = o.graph.axesLast(x, axes.map { $0 - shape.rank })
+      guard o.graph.shape(rows)[-1] > 0 else { return o.graph.constant(-.infinity, kept) }
+      return try o.reshape(o.graph.logSumExp(rows), to: kept.extents)
     },
     ONNXOperator("ArgMax") { o throws(FormatError) in
       let x = try o.input(0)
@@ -91,18 +93,19 @@ extension ElementType {
 extension ONNXOperation {
   /// The product over axes, by halves.
   fileprivate mutating func product(_ x: NodeID, axes: [Int]) throws(FormatError) -> NodeID {
-    let (rows, kept) = try rows(x, of: axes)
-    var id = rows.id
-    guard rows.windows != nil else { return graph.constant(1, kept) }
-    while graph.shape(id)[-1] > 1 {
-      let count = graph.shape(id)[-1]
-      let low = try slice(id, axis: 2, start: 0, count: count / 2)
-      let high = try slice(id, axis: 2, start: count / 2, count: count / 2)
-      let pairs = graph.multiply(low, high)
-      let rest = try slice(id, axis: 2, start: count / 2 * 2, count: count % 2)
-      id = count % 2 == 0 ? pairs : try concatenate([pairs, rest], axis: 2)
+    let shape = graph.shape(x)
+    let kept = kept(shape, axes)
+    var rows = graph.axesLast(x, axes.map { $0 - shape.rank })
+    let last = graph.shape(rows).rank - 1
+    guard graph.shape(rows)[-1] > 0 else { return graph.constant(1, kept) }
+    while graph.shape(rows)[-1] > 1 {
+      let count = graph.shape(rows)[-1]
+      let low = try slice(rows, axis: last, start: 0, count: count / 2)
+      let high = try slice(rows, axis: last, start: count / 2, count: count / 2)
+      let rest = try slice(rows, axis: last, start: count / 2 * 2, count: count % 2)
+      rows = try concatenate([graph.multiply(low, high), rest], axis: last)
     }
-    return try reshape(id, to: kept.extents)
+    return try reshape(rows, to: kept.extents)
   }
 
   /// The place along an axis of the largest element, of the first or the last one of equals.
@@ -111,16 +114,11 @@ extension ONNXOperation {
     let axis = try axis(try int("axis") ?? 0, rank: shape.rank)
     let takesLast = try flag("select_last_index")
     let keepsAxis = try flag("keepdims", default: true)
-    let count = shape[axis]
-    let directed =
-      takesLast ? try take(x, axis: axis, Array((0..<count).reversed())) : x
-    let (rows, kept) = try rows(directed, of: [axis])
-    guard let windows = rows.windows else { throw fault("the largest of no elements") }
-    let places = try literal([count]) { Double(takesLast ? count - 1 - $0 : $0) }
-    let all = try broadcast(places, to: graph.shape(rows.id))
-    let chosen = try adding(WindowSelect(windows), rows.id, all)
-    var extents = kept.extents
-    if !keepsAxis { extents.remove(at: axis) }
-    return try reshape(chosen, to: extents)
+    let last = shape[axis] - 1
+    let directed = takesLast ? try take(x, axis: axis, Array((0...max(last, 0)).reversed())) : x
+    let place = try building { graph throws(GraphError) in
+      try graph.maximumPlace(directed, axis: axis - shape.rank, keepsAxis: keepsAxis)
+    }
+    return takesLast ? graph.affine(place, scale: -1, offset: Double(last)) : place
   }
 }

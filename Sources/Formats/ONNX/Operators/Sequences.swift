@@ -5,7 +5,8 @@ import TensorCore
 extension ONNXOperator {
   static let sequences: [ONNXOperator] = [
     ONNXOperator("SequenceConstruct") { o throws(FormatError) in
-      [.sequence(o.operands.compactMap(\.self))]
+      for index in o.operands.indices { _ = try o.type(index) }
+      return [.sequence(o.operands.compactMap(\.self))]
     },
     ONNXOperator("SequenceEmpty") { o throws(FormatError) in
       o.ignore("dtype")
@@ -21,6 +22,7 @@ extension ONNXOperator {
     ONNXOperator("SequenceInsert") { o throws(FormatError) in
       var parts = try o.sequence(0)
       let place = try o.insertion(among: parts.count)
+      _ = try o.type(1)
       parts.insert(try o.value(1), at: place)
       return [.sequence(parts)]
     },
@@ -69,6 +71,9 @@ extension ONNXOperator {
         let whole = [Int](repeating: size, count: extent / size)
         sizes = extent % size == 0 ? whole : whole + [extent % size]
       }
+    }
+    guard sizes.count <= 1 << 16 else {
+      throw o.fault("a sequence of \(sizes.count) arrays", expected: "at most \(1 << 16)")
     }
     let type = try o.type(0)
     var parts: [ONNXValue] = []

@@ -47,7 +47,7 @@ extension ONNXOperation {
     let x = try input(0)
     if type == .bool && from != .bool {
       let zero = graph.constant(0, [])
-      return .computed(graph.affine(try binary(.equal, x, zero), scale: -1, offset: 1), type)
+      return .computed(graph.not(try binary(.equal, x, zero)), type)
     }
     let drops = from.isFloatingPoint && !type.isFloatingPoint
     return .computed(drops ? graph.unary(.truncate, x) : x, type)

@@ -73,7 +73,7 @@ extension ONNXOperation {
       throw fault("windows over \(axes.count) axes are not supported", expected: "1 or 2")
     }
     guard windows.places.count > 0 else {
-      throw fault("windows \(windows.window) do not fit into \(windows.image)")
+      throw fault("windows of \(axes.map(\.size)) do not fit into \(axes.map(\.extent))")
     }
     return windows
   }

@@ -66,10 +66,10 @@ extension ONNXReader {
       return text
     }
     switch kind {
-    case .float: return (body.name, .float(Double(body.f)))
+    case .float: return (body.name, .float(Double(written: body.f)))
     case .int: return (body.name, .int(body.i))
     case .string: return (body.name, .string(try text(body.s)))
-    case .floats: return (body.name, .floats(body.floats.map { Double($0) }))
+    case .floats: return (body.name, .floats(body.floats.map { Double(written: $0) }))
     case .ints: return (body.name, .ints(body.ints))
     case .strings:
       var texts: [String] = []
@@ -118,4 +118,11 @@ extension AttributeProto {
     if !strings.isEmpty { kinds.insert(.strings) }
     return kinds
   }
+}
+
+extension Double {
+  /// The number that was rounded to single precision: the shortest decimal that rounds to it.
+  ///
+  /// A slope of 0.1 or an epsilon of 1e-5 is meant, not the nearest number that a file can hold.
+  fileprivate init(written number: Float) { self = Double(number.description) ?? Double(number) }
 }

@@ -1,0 +1,134 @@
+import Formats
+import Foundation
+public import TensorCore
+
+/// The arrays of a data set's items in their files, before a model makes sense of them.
+///
+/// Inputs and targets may be files of one array each. They may also be arrays of a file with several
+/// (npz, JSON lines, safetensors), by the names `x` and `y`, or named after a colon, such as
+/// `mnist.npz:x_train`; or a folder with a subfolder of pictures for each class.
+public struct StoredItems: Sendable {
+  let inputs: StoredFile
+  let targets: StoredFile
+  /// Names of the items that stand beside the inputs, or none.
+  let ids: [String]
+  /// Groups of the items that stand beside the inputs, or none.
+  let groups: [String]
+
+  /// The shape of one item's input.
+  public var itemShape: Shape { Shape(Array(inputs.array.shape.extents.dropFirst())) }
+
+  private static let inputNames = ["x", "inputs", "input"]
+  private static let targetNames = ["y", "labels", "label", "targets", "target"]
+
+  /// Opens the files.
+  ///
+  /// - Parameter targets: Nil where they stand beside the inputs.
+  /// - Throws: `FormatError` or ``TrainingError``, naming the file.
+  public init(inputs: String, targets: String?) throws {
+    let x = ItemPlace(inputs)
+    let y = targets.map { ItemPlace($0) } ?? ItemPlace(path: x.path)
+    let file = try ItemTableFile(x.path)
+    let isSame = y.path == x.path
+    self.inputs = try file.array(x.array, Self.inputNames, isOnly: true)
+    self.targets = try (isSame ? file : ItemTableFile(y.path))
+      .array(y.array, Self.targetNames, isOnly: !isSame)
+    let count = self.inputs.array.shape.extents.first ?? 0
+    ids = try file.texts(["id", "ids"], count, areUnique: true)
+    groups = try file.texts(["group", "groups"], count, areUnique: false)
+  }
+}
+
+/// A file or a folder, and what it says of items.
+private struct ItemTableFile {
+  let table: ItemTable
+  /// The file; nil for a folder.
+  let source: ByteSource?
+
+  init(_ path: String) throws(FormatError) {
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    if exists, isFolder.boolValue {
+      source = nil
+      table = try PictureFolder.read(path)
+    } else {
+      let file = try ByteSource(path: path)
+      source = file
+      table = try ItemTable(file)
+    }
+  }
+
+  /// The array of a name, or of one of the usual names.
+  ///
+  /// - Parameter isOnly: Whether a table's only array is meant whatever its name.
+  func array(_ name: String?, _ usual: [String], isOnly: Bool) throws -> StoredFile {
+    let present = table.arrays.map(\.name)
+    if name == nil, isOnly, present.count == 1 {
+      return StoredFile(table.name, table.arrays[0].array, source)
+    }
+    let wanted = name.map { [$0] } ?? usual
+    guard let found = wanted.first(where: present.contains), let array = table[found] else {
+      let known = present.filter { !$0.isEmpty }.prefix(8).map { FormatError.quoted($0) }
+      throw TrainingError.data(
+        FormatError.printable(table.name) + ": found "
+          + (known.isEmpty ? "one array" : "the arrays \(known.joined(separator: ", "))")
+          + ", expected \(wanted.map { FormatError.quoted($0) }.joined(separator: " or ")); "
+          + (known.isEmpty
+            ? "give the targets a file of their own" : "name one after the file and a colon"))
+    }
+    return StoredFile(table.name, array, present.count == 1 ? source : nil)
+  }
+
+  /// The texts of one of these names, or whole numbers as texts; none where there are neither.
+  func texts(_ names: [String], _ count: Int, areUnique: Bool) throws -> [String] {
+    for name in names {
+      var values = table.texts(name)
+      if values == nil, let array = table[name], array.shape == [count] {
+        values = try array.integers().map(String.init)
+      }
+      guard let values else { continue }
+      let fault = ItemNames.fault(in: values, areUnique: areUnique)
+      guard values.count == count, fault == nil else {
+        throw TrainingError.data(
+          "\(FormatError.printable(table.name)): \(FormatError.quoted(name)): "
+            + (fault ?? "found \(values.count), expected \(count), one for each item"))
+      }
+      return values
+    }
+    return []
+  }
+}
+
+/// A file or a folder, and the name of an array in it where one is given after a colon.
+private struct ItemPlace {
+  var path: String
+  var array: String?
+
+  init(path: String) { self.path = path }
+
+  init(_ text: String) {
+    path = text
+    // A colon may be a part of the file's own name.
+    guard !FileManager.default.fileExists(atPath: text), let colon = text.lastIndex(of: ":"),
+      FileManager.default.fileExists(atPath: String(text[..<colon]))
+    else { return }
+    path = String(text[..<colon])
+    array = String(text[text.index(after: colon)...])
+  }
+}
+
+extension ItemNames {
+  /// What is wrong with names, in words; nil where all are.
+  fileprivate static func fault(in names: [String], areUnique: Bool) -> String? {
+    if let empty = names.firstIndex(of: "") { return "item \(empty): found an empty text" }
+    guard areUnique else { return nil }
+    var first: [String: Int] = [:]
+    for (item, name) in names.enumerated() {
+      if let earlier = first.updateValue(item, forKey: name) {
+        return "found \(FormatError.quoted(name)) in items \(earlier) and \(item), "
+          + "expected a name of its own for each"
+      }
+    }
+    return nil
+  }
+}

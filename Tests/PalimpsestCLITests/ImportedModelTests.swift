@@ -1,0 +1,372 @@
+import Foundation
+import Palimpsest
+import Testing
+
+/// A model of PyTorch with its checkpoints, its data and what PyTorch computed.
+struct ImportedModel: Sendable, CustomTestStringConvertible {
+  let name: String
+  var file = "dynamo"
+
+  var testDescription: String { "\(name)/\(file)" }
+
+  /// A file of the model's.
+  func path(_ name: String) -> String {
+    repositoryFile("Tests/Oracles/data/imported/\(self.name)/\(name)")
+  }
+
+  func oracle(_ name: String) throws -> Tensor<Double> {
+    try #require(try Safetensors(path: path("oracle.safetensors"))[name]).tensor()
+  }
+
+  var model: String { path("\(file).onnx") }
+
+  var training: [String] { ["--train-x", path("x_train.npy"), "--train-y", path("y_train.npy")] }
+
+  var queries: [String] { ["--query-x", path("x_query.npy"), "--query-y", path("y_query.npy")] }
+
+  var checkpoints: [String] {
+    get throws {
+      try oracle("learning_rates").scalars.enumerated().flatMap { number, rate in
+        ["--checkpoint", path("checkpoint-\(number + 1).safetensors") + ":\(rate)"]
+      }
+    }
+  }
+
+  /// The command that scores the training items with both checkpoints.
+  var score: [String] {
+    get throws { try ["score", "--model", model] + checkpoints + training + queries }
+  }
+
+  /// The largest difference from an oracle, relative to its largest number.
+  func departure(_ scores: Tensor<Float>, from name: String) throws -> Double {
+    let expected = try oracle(name)
+    try #require(expected.shape == scores.shape)
+    let largest = expected.scalars.map(abs).max() ?? 0
+    return zip(scores.scalars, expected.scalars).map { abs(Double($0) - $1) }.max().map {
+      $0 / largest
+    } ?? .infinity
+  }
+}
+
+@Suite("Models from elsewhere")
+struct ImportedModelTests {
+  @Test(
+    "scores are those that PyTorch computes",
+    arguments: [
+      ImportedModel(name: "convolutional"), .init(name: "residual", file: "legacy"),
+      .init(name: "grouped"), .init(name: "wave", file: "legacy"), .init(name: "encoder"),
+      .init(name: "transformer-tied"), .init(name: "transformer-short"), .init(name: "gated"),
+      .init(name: "two-inputs", file: "fixed"), .init(name: "shared"),
+    ])
+  func scores(_ model: ImportedModel) async throws {
+    let room = try Room()
+    let outcome = try await room.run(model.score + ["--scores", "s.npy"])
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors == "")
+    #expect(try model.departure(room.array("s.npy"), from: "tracin") < 1e-4)
+  }
+
+  @Test("an ONNX file brings its own weights, and further ones are checkpoints")
+  func ownWeights() async throws {
+    let model = ImportedModel(name: "convolutional")
+    let room = try Room()
+    var arguments = ["score", "--model", model.model] + model.training + model.queries
+    arguments += ["--method", "grad-dot", "--scores"]
+    #expect(try await room.run(arguments + ["own.npy"]).status == 0)
+    #expect(try model.departure(room.array("own.npy"), from: "grad_dot") < 1e-4)
+    let other = model.path("legacy.onnx")
+    #expect(try await room.run(arguments + ["other.npy", "--checkpoint", other]).status == 0)
+    #expect(try room.bytes("own.npy") == room.bytes("other.npy"))
+  }
+
+  @Test("labels may stand in the file of the inputs")
+  func oneFile() async throws {
+    let model = ImportedModel(name: "convolutional")
+    let room = try Room()
+    for (part, name) in [("train", "t"), ("query", "q")] {
+      let arrays = try ["x", "y"].map { axis in
+        NamedArray(axis, try StoredArray.read(path: model.path("\(axis)_\(part).npy")))
+      }
+      try Safetensors(arrays).write(to: room.path("\(name).safetensors"))
+    }
+    let outcome = try await room.run(
+      ["score", "--model", model.model] + model.checkpoints
+        + ["--train-x", "t.safetensors", "--query-x", "q.safetensors", "--scores", "s.npy"])
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    #expect(try model.departure(room.array("s.npy"), from: "tracin") < 1e-4)
+  }
+
+  // MARK: Names
+
+  /// Checkpoints of a model under other names.
+  private func rename(
+    _ model: ImportedModel, in room: Room, _ change: (NamedArray) throws -> NamedArray
+  ) throws -> [String] {
+    try (1...2).flatMap { number in
+      let file = "checkpoint-\(number).safetensors"
+      let arrays = try Safetensors(path: model.path(file)).arrays.map(change)
+      let step = NamedArray("step", StoredArray([7], shape: [1]))
+      try Safetensors(arrays + [step]).write(to: room.path(file))
+      return ["--checkpoint", file + ":\(try model.oracle("learning_rates").scalars[number - 1])"]
+    }
+  }
+
+  @Test("renamed and transposed weights are found by their values")
+  func found() async throws {
+    let model = ImportedModel(name: "normalised", file: "folded-legacy")
+    let room = try Room()
+    let checkpoints = try rename(model, in: room) { named in
+      guard named.array.shape.rank == 2 else { return named }
+      let matrix = try named.array.tensor(as: Float.self)
+      let (rows, columns) = (matrix.shape[0], matrix.shape[1])
+      let turned = (0..<columns).flatMap { column in
+        (0..<rows).map { matrix.scalars[$0 * columns + column] }
+      }
+      return NamedArray(
+        "net." + named.name, StoredArray(Tensor<Float>([columns, rows], turned)))
+    }
+    let arguments =
+      ["score", "--model", model.model] + checkpoints + model.training + model.queries
+    let outcome = try await room.run(arguments + ["--scores", "s.npy"])
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    let said = outcome.errors.split(separator: "\n").filter { $0.contains("by shape and value") }
+    #expect(said.count == 1 && said[0].contains("transposed"), "\(outcome.errors)")
+    #expect(try model.departure(room.array("s.npy"), from: "tracin") < 1e-4)
+  }
+
+  @Test("--map says what cannot be found")
+  func map() async throws {
+    let model = ImportedModel(name: "convolutional")
+    let room = try Room()
+    // Neither the names nor the values are those of the file.
+    let checkpoints = try rename(model, in: room) { named in
+      var elements = try named.array.tensor(as: Float.self).scalars
+      elements[0] += 1
+      return NamedArray("net." + named.name, StoredArray(Tensor(named.array.shape, elements)))
+    }
+    let arguments =
+      ["score", "--model", model.model] + checkpoints + model.training + model.queries
+    let refused = try await room.run(arguments)
+    #expect(refused.status == 65)
+    #expect(refused.errors.contains("--map"), "\(refused.errors)")
+    let names = try Safetensors(path: model.path("checkpoint-1.safetensors")).arrays.map(\.name)
+    let outcome = try await room.run(arguments + names.flatMap { ["--map", "\($0)=net.\($0)"] })
+    #expect(outcome.status == 0, "\(outcome.errors)")
+  }
+
+  @Test("weights of equal values cannot be told apart")
+  func ambiguous() async throws {
+    let model = ImportedModel(name: "normalised")
+    let room = try Room()
+    let first = try #require(
+      try Safetensors(path: model.path("checkpoint-2.safetensors")).arrays.first)
+    let checkpoints = try rename(model, in: room) { named in
+      named.name == first.name ? NamedArray("one", named.array) : named
+    }
+    // A copy of the values that the file has, and other values in the other checkpoint.
+    let second = try Safetensors(path: room.path("checkpoint-2.safetensors")).arrays
+    try Safetensors(second + [NamedArray("two", first.array)]).write(
+      to: room.path("checkpoint-2.safetensors"))
+    let outcome = try await room.run(
+      ["score", "--model", model.model] + checkpoints + model.training + model.queries)
+    #expect(outcome.status == 65)
+    #expect(outcome.errors.contains("“one”") && outcome.errors.contains("“two”"))
+    #expect(outcome.errors.contains("--map \(first.name)="), "\(outcome.errors)")
+  }
+
+  @Test(
+    "a folded batch normalization is refused",
+    arguments: ["folded-dynamo", "folded-legacy"])
+  func folded(_ file: String) async throws {
+    let outcome = try await Room().run(ImportedModel(name: "residual", file: file).score)
+    #expect(outcome.status == 65 && outcome.output == "")
+    #expect(outcome.errors.contains("batch normalization"))
+    #expect(outcome.errors.contains("optimize=False"))
+    #expect(outcome.errors.count { $0.isNewline } == 1, "\(outcome.errors)")
+  }
+
+  @Test("copies of a tied weight are said")
+  func tied() async throws {
+    let outcome = try await Room().run(
+      ImportedModel(name: "transformer-tied", file: "folded-dynamo").score)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.contains("tied weights stand in the file twice"))
+    let renamed = try await Room().run(
+      ImportedModel(name: "transformer-tied", file: "last-name").score)
+    #expect(renamed.status == 0 && renamed.errors.contains("“head.weight” is “wte.weight”"))
+  }
+
+  // MARK: Faults
+
+  /// One line on standard error with the words.
+  private func expectRefusal(
+    _ arguments: [String], in room: Room, status: Int32 = 65, _ words: String...,
+    location: SourceLocation = #_sourceLocation
+  ) async throws {
+    let outcome = try await room.run(arguments)
+    #expect(
+      outcome.status == status && !outcome.isSignalled && outcome.output == "",
+      "\(outcome.errors)", sourceLocation: location)
+    #expect(
+      outcome.errors.hasPrefix("palimpsest: ") && outcome.errors.count { $0.isNewline } == 1,
+      "\(outcome.errors)", sourceLocation: location)
+    for word in words {
+      #expect(outcome.errors.contains(word), "\(outcome.errors)", sourceLocation: location)
+    }
+  }
+
+  @Test("a token out of the vocabulary is named")
+  func token() async throws {
+    let model = ImportedModel(name: "transformer")
+    let room = try Room()
+    let x = try StoredArray.read(path: model.path("x_train.npy"))
+    var tokens = try x.integers()
+    tokens[x.shape[1] * 2 + 1] = 11
+    try NPY.write(StoredArray(tokens, shape: x.shape), to: room.path("x.npy"))
+    try await expectRefusal(
+      [
+        "score", "--model", model.model, "--train-x", "x.npy", "--train-y",
+        model.path("y_train.npy"),
+      ]
+        + model.queries, in: room, "x.npy: item 2", "position 1", "0 to 10")
+  }
+
+  @Test("items of another shape are refused")
+  func shape() async throws {
+    let model = ImportedModel(name: "convolutional")
+    let other = ImportedModel(name: "residual")
+    try await expectRefusal(
+      ["score", "--model", model.model] + other.training + model.queries, in: Room(),
+      "convolutional/dynamo.onnx", "as the data")
+  }
+
+  @Test("a weight that is no number is refused")
+  func notANumber() async throws {
+    let model = ImportedModel(name: "convolutional")
+    let room = try Room()
+    let checkpoints = try rename(model, in: room) { named in
+      var elements = try named.array.tensor(as: Float.self).scalars
+      elements[elements.count - 1] = .nan
+      return NamedArray(named.name, StoredArray(Tensor(named.array.shape, elements)))
+    }
+    try await expectRefusal(
+      ["score", "--model", model.model] + checkpoints + model.training + model.queries, in: room,
+      "checkpoint-1.safetensors", "nan", "finite")
+  }
+
+  @Test("a pickle is refused with the line that converts it")
+  func pickle() async throws {
+    let model = ImportedModel(name: "convolutional")
+    let room = try Room()
+    try room.write([0x80, 2, 0x7d, 0x71, 0], to: "e1.pt")
+    try await expectRefusal(
+      ["score", "--model", model.model, "--checkpoint", "e1.pt"] + model.training + model.queries,
+      in: room, "e1.pt", "torch.load")
+  }
+
+  @Test("options that make no sense are a matter of usage")
+  func usage() async throws {
+    let model = ImportedModel(name: "convolutional")
+    let room = try Room()
+    let all = try model.score
+    try await expectRefusal(all + ["--map", "nonsense"], in: room, status: 64, "PARAMETER=ARRAY")
+    try await expectRefusal(
+      all + ["--map", "a=b"], in: room, status: 64, "a parameter of the model")
+    try await expectRefusal(
+      ["score", "--model", model.model, "--train-x", model.path("x_train.npy")] + model.queries,
+      in: room, "give the targets a file")
+    try await expectRefusal(
+      ["score", "--model", "nowhere.onnx"] + model.training + model.queries, in: room, status: 66,
+      "nowhere.onnx")
+  }
+
+  // MARK: Runs
+
+  private func train(
+    _ model: ImportedModel, in room: Room, _ more: String...
+  ) async throws -> Room.Outcome {
+    try await room.run(
+      ["train", "--model", model.model, "--out", "run", "--test-x", model.path("x_query.npy")]
+        + ["--test-y", model.path("y_query.npy"), "--batch-size", "4", "--epochs", "2"]
+        + model.training + more)
+  }
+
+  @Test("a run of an ONNX model has a copy of it, and answers as any run does")
+  func run() async throws {
+    // Statistics of batch normalizations are carried along, and not trained.
+    let model = ImportedModel(name: "residual")
+    let room = try Room()
+    let trained = try await train(model, in: room)
+    try #require(trained.status == 0, "\(trained.errors)")
+    #expect(try room.text("run/run.json").contains("\"model\": \"model.onnx\""))
+    #expect(try room.bytes("run/model.onnx") == Data(contentsOf: URL(fileURLWithPath: model.model)))
+    let (first, last) = (
+      try Safetensors(path: room.path("run/checkpoints/00000000.safetensors")),
+      try Safetensors(path: room.path("run/checkpoints/00000004.safetensors"))
+    )
+    let elements = { (file: Safetensors, name: String) in
+      try #require(file[name]).tensor(as: Float.self).scalars
+    }
+    #expect(try elements(first, "bn.running_mean") == elements(last, "bn.running_mean"))
+    #expect(try elements(first, "stem.weight") != elements(last, "stem.weight"))
+    #expect(try await train(model, in: room).output.contains("finished before"))
+
+    try await room.done("score", "run", "--query", "test:0", "--top", "1")
+    let account = try await room.done(
+      "ledger", "run", "--query", "test:0", "--columns", "credit,marginal", "--json")
+    #expect(!account.output.isEmpty)
+    try await room.done("retrain", "run", "--without", "3", "--query", "test:0")
+    try await room.done("inspect", "run")
+  }
+
+  @Test("a run is not resumed with another model")
+  func otherModel() async throws {
+    let room = try Room()
+    let model = ImportedModel(name: "convolutional")
+    #expect(try await train(model, in: room).status == 0)
+    let other = try await train(ImportedModel(name: "convolutional", file: "legacy"), in: room)
+    #expect(other.status == 73 && other.errors.contains("another model"), "\(other.errors)")
+  }
+
+  @Test("the model of a record stays in its folder")
+  func escape() async throws {
+    let room = try Room()
+    let model = ImportedModel(name: "convolutional")
+    #expect(try await train(model, in: room).status == 0)
+    let own = "\"model\": \"model.onnx\""
+    try FileManager.default.copyItem(atPath: model.model, toPath: room.path("outside.onnx"))
+    try FileManager.default.createSymbolicLink(
+      atPath: room.path("run/link.onnx"), withDestinationPath: "../outside.onnx")
+    var present = own
+    for path in ["../outside.onnx", room.path("outside.onnx"), "link.onnx"] {
+      let next = "\"model\": \"\(path)\""
+      try room.edit("run/run.json", present, next)
+      present = next
+      try await expectRefusal(
+        ["score", "run", "--query", "test:0"], in: room, "run.json", "inside the folder")
+    }
+    try room.edit("run/run.json", present, "\"model\": \"gone.onnx\"")
+    try await expectRefusal(
+      ["score", "run", "--query", "test:0"], in: room, status: 66, "gone.onnx")
+  }
+
+  // MARK: Inspection
+
+  @Test("inspect shows a model's operators, parameters and how gradients are made")
+  func inspect() async throws {
+    let room = try Room()
+    let model = ImportedModel(name: "transformer-tied")
+    let json = try #require(
+      try await room.done("inspect", model.model, "--json").json.first)
+    #expect(json["opset"]?.integer(Int.self) == 20)
+    #expect(json["parameters"]?.integer(Int.self) == 1896)
+    let arrays = try #require(json["arrays"]?.array)
+    let tied = try #require(arrays.first { $0["name"]?.string == "wte.weight" })
+    #expect(tied["gradient"]?.string == "product, rows")
+    #expect(tied["role"]?.string == "parameter")
+    let operators = try #require(json["operators"]?.array)
+    #expect(operators.contains { $0["operator"]?.string == "LayerNormalization" })
+    let text = try await room.done("inspect", ImportedModel(name: "residual").model).output
+    #expect(text.contains("statistic") && text.contains("[\"batch\", 3, 6, 6]"))
+  }
+}
