@@ -162,11 +162,21 @@ extension Graph {
   /// The rows of the smallest table that a value is looked up in; nil where it is not looked up.
   fileprivate func smallestTable(indexedBy value: NodeID) -> Int? {
     var same: Set<NodeID> = [value]
+    // What is added to indices below 0, which count from the end: nothing for tokens.
+    var shifts: Set<NodeID> = []
     var smallest: Int?
     for index in nodes.indices {
       let node = nodes[index]
+      let id = NodeID(index: index)
       if node.primitive is Reshape, same.contains(node.operands[0]) {
-        same.insert(NodeID(index: index))
+        same.insert(id)
+      } else if node.primitive is Affine, shifts.contains(node.operands[0]) {
+        shifts.insert(id)
+      } else if let function = (node.primitive as? Binary)?.function,
+        same.contains(node.operands[0])
+      {
+        if function == .less { shifts.insert(id) }
+        if function == .add, shifts.contains(node.operands[1]) { same.insert(id) }
       } else if node.primitive is Gather, same.contains(node.operands[1]) {
         let rows = shape(node.operands[0])[-2]
         smallest = min(smallest ?? rows, rows)
