@@ -12,8 +12,8 @@ struct ONNXParameters {
 
   /// Sorts out the initializers.
   ///
-  /// A mask, which holds −∞ or as good as that somewhere, is no weight; neither is a number under a name of the
-  /// exporter's own, nor one repeated by an operation such as `zeros_like`.
+  /// A mask, which holds −∞ or as good as that somewhere, is no weight; neither is a number under a
+  /// name of the exporter's own, nor one repeated by an operation such as `zeros_like`.
   init(_ source: ONNXGraph, output: String, file: String) throws(FormatError) {
     let needed = source.needed(for: [output]).values
     var (masks, numbers): ([String], [String]) = ([], [])
@@ -33,7 +33,7 @@ struct ONNXParameters {
         && elements.allSatisfy { $0 == elements[0] }
       if isNumber || isRepeated {
         numbers.append(initializer.name)
-      } else if elements.contains(where: { !(abs($0) < Self.largest) }) {
+      } else if elements.contains(where: { abs($0) >= Self.largest }) {
         masks.append(initializer.name)
       } else {
         arrays.append(initializer)
@@ -41,7 +41,8 @@ struct ONNXParameters {
     }
     if !masks.isEmpty {
       notes.append(
-        "taken as constants, because they hide what they are added to: \(ONNXExportNotes.list(masks))")
+        "taken as constants, because they hide what they are added to: "
+          + ONNXExportNotes.list(masks))
     }
     if !numbers.isEmpty {
       notes.append(
