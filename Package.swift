@@ -87,7 +87,8 @@ let package = Package(
     .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
     .testTarget(name: "AutodiffTests", dependencies: ["Autodiff"]),
     .testTarget(
-      name: "FormatsTests", dependencies: ["Autodiff", "Formats", "TensorCore"], exclude: ["Goldens"]),
+      name: "FormatsTests", dependencies: ["Autodiff", "Formats", "TensorCore"],
+      exclude: ["Goldens"]),
     // The tests of the onnx package: Tests/ONNXConformance/run.
     .executableTarget(
       name: "ONNXConformance", dependencies: ["Formats", "Autodiff", "TensorCore"],

@@ -195,7 +195,7 @@ struct BadInputTests {
     BadInput(
       "unknown data", 64, ["--data", "mnist", "expected digits"],
       ["train", "--data", "mnist", "--model", "mlp:2-2", "--out", "new"]),
-    BadInput("unknown model", 64, ["cnn:3-3", "mlp:"], BadInput.training(["--model": "cnn:3-3"])),
+    BadInput("unknown model", 64, ["rnn:3-3", "mlp:"], BadInput.training(["--model": "rnn:3-3"])),
     BadInput(
       "no layers", 64, ["mlp:6", "mlp:64-32-10:tanh"], BadInput.training(["--model": "mlp:6"])),
     BadInput(

@@ -230,7 +230,19 @@ struct ModelTextTests {
     arguments: [
       ("mlp:4", "layer extents “4”"), ("mlp:4-0-3", "layer extents"),
       ("mlp:4-3:swish", "none of"),
-      ("mlp", "1 parts"), ("cnn:3", "of no known kind"), ("", "of no known kind"),
+      ("mlp", "1 parts"), ("rnn:3", "of no known kind"), ("", "of no known kind"),
+      ("cnn:3", "2 parts"), ("cnn:1x4x4:2c5-3", "2c5 on an item of shape [1, 4, 4]"),
+      ("cnn:1x4x4:2c3", "no linear layer at the end"), ("cnn:4x4:3", "an image of 2 extents"),
+      ("cnn:1x4x4:3-2c1-3", "2c1 on an item of shape [3]"), ("cnn:1x9x9:p0-3", "pool “0”"),
+      ("cnn:99999x99999x9:3", "more than 268435456"), ("transformer:width=4", "no vocabulary"),
+      (
+        "transformer:vocabulary=3,context=2,width=5,heads=2,layers=1",
+        "a width of 5, which 2 heads do not divide"
+      ),
+      ("transformer:vocabulary=3,vocabulary=3", "part “vocabulary=3”"),
+      (
+        "transformer:vocabulary=3,context=9999999,width=4,heads=2,layers=1", "more than 268435456"
+      ),
       ("mlp:16777216-16777216", "more than 268435456 parameters"),
       ("mlp:4-99999999999999999999", "layer extents"),
     ])

@@ -50,10 +50,9 @@ struct ONNXExportNotes {
 
   private static let operations: Set<String> = [
     "add", "arange", "cos", "div", "dpa_one", "dpa_scale", "dpa_zero", "dpa_zero_weights",
-    "embedding", "expand", "full", "full_like", "mul", "ones",
-    "ones_like", "permute", "scalar_tensor", "scalar_tensor_default", "select", "sin", "slice",
-    "sub",
-    "transpose", "tril", "triu", "unsqueeze", "view", "where", "zeros", "zeros_like",
+    "embedding", "expand", "full", "full_like", "mul", "ones", "ones_like", "permute",
+    "scalar_tensor", "scalar_tensor_default", "select", "sin", "slice", "sub", "transpose",
+    "tril", "triu", "unsqueeze", "view", "where", "zeros", "zeros_like",
   ]
 
   /// The first names, and how many there are more.

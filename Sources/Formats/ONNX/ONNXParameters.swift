@@ -12,8 +12,8 @@ struct ONNXParameters {
 
   /// Sorts out the initializers.
   ///
-  /// A mask, which holds −∞ or as good as that somewhere, is no weight; neither is a number under a name of the
-  /// exporter's own, nor one repeated by an operation such as `zeros_like`.
+  /// A mask, which holds −∞ or as good as that somewhere, is no weight; neither is a number under a
+  /// name of the exporter's own, nor one repeated by an operation such as `zeros_like`.
   init(_ source: ONNXGraph, output: String, file: String) throws(FormatError) {
     let needed = source.needed(for: [output]).values
     var (masks, numbers): ([String], [String]) = ([], [])
@@ -41,8 +41,8 @@ struct ONNXParameters {
     }
     if !masks.isEmpty {
       notes.append(
-        "taken as constants, because they hide what they are added to: \(ONNXExportNotes.list(masks))"
-      )
+        "taken as constants, because they hide what they are added to: "
+          + ONNXExportNotes.list(masks))
     }
     if !numbers.isEmpty {
       notes.append(
