@@ -107,7 +107,11 @@ WIDE void NAME(kernel_map)(int f, ptrdiff_t n, const T *x, T *y) {
   case KERNEL_SIGMOID: LOOP(NAME(logistic)(v))
   case KERNEL_RELU: LOOP(v < 0 ? 0 : v) /* NaN stays NaN */
   case KERNEL_STEP: LOOP(v != v ? v : (v > 0 ? (T)1 : (T)0))
+#ifdef ERROR_FUNCTION
+  case KERNEL_ERF: LOOP(ERROR_FUNCTION(v))
+#else
   case KERNEL_ERF: CALLS(MATH(erf)(v))
+#endif
   case KERNEL_SQRT: CALLS(MATH(sqrt)(v))
   case KERNEL_RECIPROCAL: LOOP(1 / v)
   case KERNEL_SQUARE: LOOP(v * v)

@@ -55,15 +55,25 @@ struct FactorPlan<Scalar: TensorScalar>: Sendable {
   ///
   /// - Parameters:
   ///   - count: The items there are.
-  ///   - perItem: Elements of memory that an item takes on its way through the network.
-  static func batch(_ count: Int, perItem: Int) -> Int {
+  ///   - sample: The factors of a few items, which tell what memory an item takes on its way through
+  ///     the network and which gradients are formed.
+  static func batch(_ count: Int, _ sample: GradientFactors<Scalar>) -> Int {
+    let perItem = sample.plan.workspaceCount / sample.batch
+    let formed = FactorTerm.terms(sample.uses, layers: .all).reduce(0) {
+      $0 + ($1.rankOne == nil ? $1.gradientCount : 0)
+    }
     /// The largest power of two below a bound that keeps a block within so many elements.
     func block(_ bound: Int, within elements: Int) -> Int {
       var size = bound
       while size > 1, size * perItem > elements { size /= 2 }
       return size
     }
-    let wanted = max(block(256, within: 1 << 20), block(16, within: 1 << 24))
+    // The gradients of all queries are read once for each block: so many items that this is no more
+    // than what the network itself reads and writes, for some sixty queries.
+    var shared = 1
+    while shared < 64, 64 * formed > shared * perItem { shared *= 2 }
+    let wanted = max(
+      block(256, within: 1 << 20), block(16, within: 1 << 24), block(shared, within: 1 << 26))
     return min(wanted, max((count + 15) / 16 * 16, 16))
   }
 }

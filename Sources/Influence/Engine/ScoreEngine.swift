@@ -44,20 +44,17 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
     let density = problem.items.inputs.scalars.withUnsafeBufferPointer {
       SparseRows.density(UnsafeBufferPointer(rebasing: $0[..<sample]))
     }
-    let perItem =
-      try GradientFactors<Scalar>(
-        problem.model, loss: problem.loss,
-        measure: QueryMeasure(problem.measure, loss: problem.loss),
-        batch: Self.sampleBatch
-      ).plan.workspaceCount / Self.sampleBatch
+    let few = try GradientFactors<Scalar>(
+      problem.model, loss: problem.loss, measure: QueryMeasure(problem.measure, loss: problem.loss),
+      batch: Self.sampleBatch)
     itemPlan = try FactorPlan(
       problem.model, loss: problem.loss, measure: .loss, negated: false, layers: problem.layers,
-      batch: FactorPlan<Scalar>.batch(problem.items.count, perItem: perItem),
+      batch: FactorPlan<Scalar>.batch(problem.items.count, few),
       hasSparseInputs: density < SparseRows<Scalar>.worthwhileDensity)
     queryPlan = try FactorPlan(
       problem.model, loss: problem.loss, measure: problem.measure,
       negated: !problem.measure.isLowerBetter, layers: problem.layers,
-      batch: FactorPlan<Scalar>.batch(problem.queries.count, perItem: perItem))
+      batch: FactorPlan<Scalar>.batch(problem.queries.count, few))
     precondition(
       itemPlan.terms.map(\.extents) == queryPlan.terms.map(\.extents),
       "the gradients of items and queries have different terms")
