@@ -67,7 +67,10 @@ extension Primitive {
     _ graph: inout Graph, operands: [NodeID], single: [Shape], result: Shape, size: Int
   ) throws(GraphError) -> NodeID {
     var all = operands
-    for (index, shape) in single.enumerated() where graph.shape(operands[index]) == shape {
+    // Labels that all examples share stand for the last axes of the others anyway.
+    for (index, shape) in single.enumerated()
+    where graph.shape(operands[index]) == shape && !(graph[operands[index]].primitive is IndexInput)
+    {
       all[index] = graph.copies(operands[index], size: size)
     }
     return try graph.adding(self, all)

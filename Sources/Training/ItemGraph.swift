@@ -3,13 +3,13 @@ import TensorCore
 
 /// The graph of a model and one number per item (a loss or a measure) for a batch of B items.
 ///
-/// Bound by these labels: `inputs` `[B] + inputShape`, `targets` (labels, one per position, or numbers), and the
+/// Bound by ``inputsLabel`` `[B] + inputShape`, ``targetsLabel`` (labels, one per position, or numbers), and the
 /// parameters under their names in the layout.
 public struct ItemGraph: Sendable {
   /// The label of the items' inputs.
-  public static let inputsLabel = "inputs"
+  public static let inputsLabel = "(inputs)"
   /// The label of the items' targets.
-  public static let targetsLabel = "targets"
+  public static let targetsLabel = "(targets)"
 
   /// The graph, to be extended by derivatives.
   public var graph = Graph()

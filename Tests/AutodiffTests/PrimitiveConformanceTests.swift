@@ -153,6 +153,54 @@ private struct Problem {
     }
   }
 
+  /// A batch gives what its examples give one at a time, whichever operands differ among them.
+  @Test(arguments: PrimitiveRegistry.all.map { $0.name })
+  func batchesAreTheirExamples(_ name: String) throws {
+    try forEachExample(name) { problem in
+      let size = 3
+      let labels = problem.values.keys.sorted()
+      for chosen in [Set(labels)] + labels.map({ [$0] }) {
+        var graph = Graph()
+        var many = problem.values
+        var places: [NodeID: NodeID] = [:]
+        for id in problem.graph.nodes.indices.map({ NodeID(index: $0) }) {
+          if let input = problem.graph[id].primitive as? Input {
+            var shape = input.shape
+            if chosen.contains(input.label) {
+              shape = Shape([size]).appending(shape)
+              let own = try #require(problem.values[input.label]).scalars
+              // Examples are rotations of one another: whole numbers stay within their bounds.
+              let all = (0..<size).flatMap {
+                Array(own[($0 % max(own.count, 1))...] + own[..<($0 % max(own.count, 1))])
+              }
+              many[input.label] = Tensor(shape, all)
+            }
+            places[id] = graph.input(input.label, shape)
+          } else if let input = problem.graph[id].primitive as? IndexInput {
+            places[id] = graph.indexInput(input.label, input.shape)
+          }
+        }
+        let result = try graph.batched(
+          problem.result, of: problem.graph, size: size, inputs: places)
+        let all = problem.run(graph, [result], at: many)[0]
+        #expect(all.shape == Shape([size]).appending(problem.graph.shape(problem.result)))
+        for example in 0..<size {
+          var single = problem.values
+          for label in chosen {
+            let shape = try #require(problem.values[label]).shape
+            single[label] = try #require(many[label]).reshaped([size, shape.count]).row(example)
+              .reshaped(shape)
+          }
+          let alone = problem.run(problem.graph, [problem.result], at: single)[0]
+          let own = all.reshaped([size, alone.count]).row(example)
+          #expect(
+            difference(own, alone.reshaped([alone.count])) <= 1e-13,
+            "\(problem.title), operands \(chosen.sorted()), example \(example)")
+        }
+      }
+    }
+  }
+
   /// H v of Σ f² against differences of gradients, and ⟨u, H v⟩ = ⟨v, H u⟩.
   @Test(arguments: PrimitiveRegistry.all.map { $0.name })
   func hessianProductsAreDifferencesAndSymmetric(_ name: String) throws {

@@ -56,11 +56,12 @@ public struct Gather: Primitive {
     guard graph.shape(operands[1]) != single[1] else {
       return try graph.adding(self, operands)
     }
-    guard hasTables else {
+    guard hasTables || single[0].rank > 2 + sharedAxes else {
       guard sharedAxes > 0 else { return try graph.adding(self, operands) }
       let tables = graph.copies(operands[0], size: size)
       return try graph.adding(Gather(sharedAxes: sharedAxes + 1), [tables, operands[1]])
     }
+    let tables = hasTables ? operands[0] : graph.copies(operands[0], size: size)
     // The axes between the batch and the table are shared from now on.
     let between = single[0].dropLast(2 + sharedAxes)
     let own = single[1]
@@ -69,7 +70,7 @@ public struct Gather: Primitive {
     let all = Shape([size]).appending(between).appending(own)
     let indices = graph.broadcast(aligned, from: graph.shape(aligned), to: all)
     return try graph.adding(
-      Gather(sharedAxes: 1 + between.rank + sharedAxes), [operands[0], indices])
+      Gather(sharedAxes: 1 + between.rank + sharedAxes), [tables, indices])
   }
 
   /// Tokens looked up in an embedding.
@@ -220,7 +221,7 @@ private struct IndexedTables: Sendable {
         let first = front * shared + table
         for position in 0..<chosen {
           let index = indices[table * chosen + position]
-          let isValid = index >= 0 && index < bound
+          let isValid = index >= 0 && index < bound && index == index.rounded(.towardZero)
           body(first * chosen + position, isValid ? first * rows + Int(index) : nil)
         }
       }

@@ -48,6 +48,13 @@ public struct WindowSelect: Primitive {
     operand == 1 ? graph.add(WindowScatter(windows), operands[0], cotangent) : nil
   }
 
+  /// Values with axes in front of the image's meet as many copies of it.
+  public func batched(
+    _ graph: inout Graph, operands: [NodeID], single: [Shape], result: Shape, size: Int
+  ) throws(GraphError) -> NodeID {
+    try graph.adding(self, graph.sharingWindows(operands, single: single, size: size))
+  }
+
   /// The bulk kernel, plane by plane.
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
@@ -119,6 +126,13 @@ public struct WindowScatter: Primitive {
     operand == 1 ? graph.add(WindowSelect(windows), operands[0], cotangent) : nil
   }
 
+  /// Values with axes in front of the image's meet as many copies of it.
+  public func batched(
+    _ graph: inout Graph, operands: [NodeID], single: [Shape], result: Shape, size: Int
+  ) throws(GraphError) -> NodeID {
+    try graph.adding(self, graph.sharingWindows(operands, single: single, size: size))
+  }
+
   /// The bulk kernel, plane by plane.
   public func kernel<Scalar: TensorScalar>(
     _ operands: [Shape], _ result: Shape, _ type: Scalar.Type
@@ -137,5 +151,23 @@ public struct WindowScatter: Primitive {
         }
       }
     }
+  }
+}
+
+extension Graph {
+  /// Images x and values v of a primitive on windows for B examples: x gets all the axes in front
+  /// that v has, so that no axis of one is taken for another's.
+  fileprivate mutating func sharingWindows(
+    _ operands: [NodeID], single: [Shape], size: Int
+  ) -> [NodeID] {
+    let all = zip(operands, single).map { operand, own in
+      shape(operand) == own ? copies(operand, size: size) : operand
+    }
+    let front = single[1].dropLast(single[0].rank)
+    if front.rank == 0 { return all }
+    let ones = Shape([size] + [Int](repeating: 1, count: front.rank)).appending(single[0])
+    let aligned = reshape(all[0], to: ones)
+    let whole = Shape([size]).appending(front).appending(single[0])
+    return [broadcast(aligned, from: ones, to: whole), all[1]]
   }
 }

@@ -28,7 +28,7 @@ extension Graph {
     guard shape(losses).rank == 1 else { throw .notPerExample(shape: shape(losses)) }
     let size = shape(losses)[0]
     let roots = parameterViews(parameters)
-    let awkward = computedParameters(parameters, roots: roots, data: data)
+    let awkward = computedParameters(roots, in: losses, data: data)
     var losses = losses
     var copies: [NodeID: NodeID] = [:]
     if !awkward.isEmpty {
@@ -84,14 +84,14 @@ extension Graph {
 
   /// The parameters that something is computed from before data come in.
   private func computedParameters(
-    _ parameters: [NodeID], roots: [NodeID: NodeID], data: [NodeID]
+    _ roots: [NodeID: NodeID], in value: NodeID, data: [NodeID]
   ) -> Set<NodeID> {
-    guard let last = nodes.indices.last.map({ NodeID(index: $0) }) else { return [] }
-    let isData = dataDependents(data, upTo: last)
+    let isData = dataDependents(data, upTo: value)
+    let needed = ancestors(of: [value])
     var upstream: [NodeID: Set<NodeID>] = [:]
     for (view, root) in roots { upstream[view] = [root] }
     var awkward: Set<NodeID> = []
-    for index in nodes.indices where !isData[index] {
+    for index in 0...value.index where needed[index] && !isData[index] {
       let id = NodeID(index: index)
       guard upstream[id] == nil else { continue }
       let above = nodes[index].operands.reduce(into: Set<NodeID>()) {
@@ -137,10 +137,12 @@ extension Graph {
     // A copy for each example of what has the axis by now is that itself.
     if (node.primitive as? Broadcast)?.addsBatch ?? false { return place(node.operands[0]) }
     func single(_ id: NodeID) -> Shape {
-      isData[id.index] ? shape(id).suffix(shape(id).rank - 1) : shape(id)
+      isData[id.index] ? shape(id).suffix(max(shape(id).rank - 1, 0)) : shape(id)
     }
     let shapes = node.operands.map(single)
-    let hasBatch = ([id] + node.operands).allSatisfy { !isData[$0.index] || shape($0)[0] == size }
+    let hasBatch = ([id] + node.operands).allSatisfy {
+      !isData[$0.index] || shape($0).extents.first == size
+    }
     guard hasBatch, !(node.primitive is MatMul) || shapes.allSatisfy({ $0.rank >= 2 }) else {
       let parameter = node.operands.first { self[$0].primitive is Input && !isData[$0.index] }
       throw .noFactors(

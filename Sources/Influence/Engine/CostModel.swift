@@ -23,47 +23,51 @@ struct CostModel: Sendable {
   let queries: Int
 
   func path(for term: FactorTerm) -> ProductPath {
-    let materialized = gradientOperations(term) + 2 * term.gradientCount * queries
-    let contraction = term.allowsContraction ? contractionOperations(term) * queries : .max
+    let queries = Double(queries)
+    let materialized = gradientOperations(term) + 2 * Double(term.gradientCount) * queries
+    let contraction =
+      term.allowsContraction ? contractionOperations(term) * queries : .infinity
     let best: ProductPath = contraction < materialized ? .contraction : .materialized
-    guard let rows = term.rankOne else { return best }
-    return 2 * (rows.inputs + rows.outputs) * queries <= min(materialized, contraction)
+    return ghostOperations(term).map { $0 * queries <= min(materialized, contraction) } ?? false
       ? .ghost : best
   }
 
   /// Floating-point operations of a term for one item and all queries.
   func operations(_ term: FactorTerm) -> Double {
     switch path(for: term) {
-    case .ghost:
-      2 * Double((term.rankOne?.inputs ?? 0) + (term.rankOne?.outputs ?? 0)) * Double(queries)
+    case .ghost: (ghostOperations(term) ?? 0) * Double(queries)
     case .materialized:
-      Double(gradientOperations(term)) + 2 * Double(term.gradientCount) * Double(queries)
-    case .contraction: Double(contractionOperations(term)) * Double(queries)
+      gradientOperations(term) + 2 * Double(term.gradientCount) * Double(queries)
+    case .contraction: contractionOperations(term) * Double(queries)
     }
   }
 
+  /// What one query takes for an item without a gradient formed, where that is possible.
+  private func ghostOperations(_ term: FactorTerm) -> Double? {
+    term.rankOne.map { 2 * Double($0.inputs + $0.outputs) }
+  }
+
   /// What forming an item's gradient takes.
-  private func gradientOperations(_ term: FactorTerm) -> Int {
+  private func gradientOperations(_ term: FactorTerm) -> Double {
     term.uses.reduce(0) { sum, use in
       switch use.form {
       case .product(_, let product):
-        sum + 2 * product.blocks * product.groups * product.positions * product.inputs
-          * product.outputs
-      case .rows(_, let positions, let width): sum + positions * width
+        sum + 2 * Double(product.groups * use.positions) * Double(product.inputs * product.outputs)
+      case .rows(_, let positions, let width): sum + Double(positions * width)
       case .whole: sum
       }
     }
   }
 
   /// What one query takes for an item.
-  private func contractionOperations(_ term: FactorTerm) -> Int {
+  private func contractionOperations(_ term: FactorTerm) -> Double {
     term.uses.reduce(0) { sum, use in
       switch use.form {
       case .product(_, let product):
-        sum + 2 * product.positions * (product.inputs + 1) * product.outputs
+        sum + 2 * Double(product.positions * product.outputs) * Double(product.inputs + 1)
       // A row at a time, far from a matrix product's rate.
-      case .rows(_, let positions, let width): sum + 8 * positions * width
-      case .whole: sum + 2 * term.gradientCount
+      case .rows(_, let positions, let width): sum + 8 * Double(positions * width)
+      case .whole: sum + 2 * Double(term.gradientCount)
       }
     }
   }

@@ -80,7 +80,7 @@ struct GradientFactors<Scalar: TensorScalar>: Sendable {
   }
 
   /// The label of the product of the inputs with a weight.
-  static func productLabel(_ weight: ParameterLayout.Entry) -> String { "inputs · \(weight.name)" }
+  static func productLabel(_ weight: ParameterLayout.Entry) -> String { "(inputs) \(weight.name)" }
 
   /// Makes inputs of the graph of the products of the items' inputs with weights `[O, I]`.
   private static func cutInputProducts(

@@ -28,27 +28,28 @@ final class PairwiseWorker<Scalar: TensorScalar> {
     first = AlignedBuffer(tile * batch, filledWith: 0)
     second = AlignedBuffer(tile * batch, filledWith: 0)
     inputGram = checkpoints > 1 ? AlignedBuffer(queries * batch, filledWith: 0) : nil
-    let largest = zip(plan.terms, paths).map { term, path in
-      switch path {
-      case .ghost: 0
-      case .materialized: batch * term.gradientCount
-      case .contraction: Self.contractionCount(term, batch)
-      }
-    }
-    gradients = AlignedBuffer(largest.max() ?? 0, filledWith: 0)
+    gradients = AlignedBuffer(Self.gradientsCount(plan, paths), filledWith: 0)
     norms = AlignedBuffer(batch * plan.terms.count, filledWith: 0)
     itemWeights = AlignedBuffer(batch, filledWith: 1)
   }
 
-  /// Elements of memory that a worker takes besides the plan's.
+  /// Elements for the gradients of a block, or for what is pushed through its activations.
+  private static func gradientsCount(_ plan: FactorPlan<Scalar>, _ paths: [ProductPath]) -> Int {
+    zip(plan.terms, paths).map { term, path in
+      switch path {
+      case .ghost: 0
+      case .materialized: plan.batch * term.gradientCount
+      case .contraction: contractionCount(term, plan.batch)
+      }
+    }.max() ?? 0
+  }
+
+  /// Elements of memory that a worker takes, the plan's workspace included.
   static func memoryCount(
     _ plan: FactorPlan<Scalar>, paths: [ProductPath], queries: Int, checkpoints: Int
   ) -> Int {
-    let largest = zip(plan.terms, paths).map { term, path in
-      path == .ghost ? 0 : max(plan.batch * term.gradientCount, contractionCount(term, plan.batch))
-    }
-    return queries * plan.batch * (checkpoints > 1 ? 2 : 1) + 2 * tile * plan.batch
-      + (largest.max() ?? 0) + FactorWorker.memoryCount(plan)
+    queries * plan.batch * (checkpoints > 1 ? 2 : 1) + 2 * tile * plan.batch
+      + gradientsCount(plan, paths) + FactorWorker.memoryCount(plan)
   }
 
   private static func contractionCount(_ term: FactorTerm, _ batch: Int) -> Int {

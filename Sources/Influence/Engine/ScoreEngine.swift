@@ -76,7 +76,8 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
         $1 == .ghost && itemPlan.meetsInputs($0)
       }
     estimate = try ScoreEstimate(
-      problem, itemPlan, paths: paths, threads: pool.threads, memory: memory, cost: cost,
+      problem, itemPlan, queries: queryPlan, paths: paths, threads: pool.threads, memory: memory,
+      cost: cost,
       transposesQueryInputs: transposesQueryInputs)
     log(density: density)
   }

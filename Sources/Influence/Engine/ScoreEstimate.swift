@@ -31,7 +31,8 @@ public struct ScoreEstimate: Sendable, Equatable {
   ///
   /// - Throws: ``ScoreError/memory(needed:allowed:)``.
   init<Scalar: TensorScalar>(
-    _ problem: ScoreProblem<Scalar>, _ plan: FactorPlan<Scalar>, paths: [ProductPath], threads: Int,
+    _ problem: ScoreProblem<Scalar>, _ plan: FactorPlan<Scalar>,
+    queries queryPlan: FactorPlan<Scalar>, paths: [ProductPath], threads: Int,
     memory: Int?, cost: CostModel, transposesQueryInputs: Bool
   ) throws(ScoreError) {
     let size = MemoryLayout<Scalar>.stride
@@ -58,10 +59,11 @@ public struct ScoreEstimate: Sendable, Equatable {
         chunk * (checkpoints * rows + (transposesQueryInputs ? 2 : 1) * plan.inputCount)
       let worker = PairwiseWorker<Scalar>.memoryCount(
         plan, paths: paths, queries: chunk, checkpoints: checkpoints)
-      // Queries twice: those still open are gathered beside all of them.
-      return resident + perItem + size
-        * (2 * side + threads * (worker + plan.plan.workspaceCount)
-          + chunk * max(panel, 8 * plan.batch))
+      // Queries are prepared before items are scored. They count twice: those still open are gathered
+      // beside all of them.
+      let preparing = threads * FactorWorker.memoryCount(queryPlan)
+      let scoring = threads * worker + chunk * max(panel, 8 * plan.batch)
+      return resident + perItem + size * (2 * side + max(preparing, scoring))
     }
     let tile = PairwiseWorker<Scalar>.tile
     var chunk = max(queries, 1)

@@ -39,7 +39,7 @@ final class CurvatureProduct<Scalar: TensorScalar> {
       plan = Plan(items.graph, outputs: outputs)
     }
 
-    static func label(_ entry: ParameterLayout.Entry) -> String { "direction \(entry.name)" }
+    static func label(_ entry: ParameterLayout.Entry) -> String { "(direction) \(entry.name)" }
   }
 
   private let program: Program

@@ -36,7 +36,7 @@ extension Dataset {
     groups: [String] = [], count: Int? = nil
   ) throws -> Dataset {
     let x = try rows(
-      of: model.inputShape, inputs, what: "inputs", scalesBytes: model.vocabulary == nil, model)
+      of: model.inputShape, inputs, what: "inputs", scalesBytes: !model.takesWholeNumbers, model)
     if let count, x.shape[0] != count {
       throw TrainingError.data(
         "\(inputs.name): found \(x.shape[0]) items, expected \(count), which run.json says")

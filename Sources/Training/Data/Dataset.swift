@@ -84,7 +84,10 @@ public struct Dataset<Scalar: TensorScalar>: Sendable, Equatable {
     }
     let targets: Targets
     switch (self.targets, other.targets) {
-    case (.labels(let a), .labels(let b)): targets = .labels(a + b)
+    case (.labels(let a), .labels(let b)):
+      precondition(
+        targetWidth == other.targetWidth || count * other.count == 0, "labels of other positions")
+      targets = .labels(a + b)
     case (.values(let a), .values(let b)): targets = .values(joined(a, b))
     default: preconditionFailure("labels cannot be appended to numbers")
     }

@@ -59,38 +59,42 @@ public struct CNN: Model {
       let name = Self.describe(layer)
       switch layer {
       case .convolution(let channels, let size, _, _):
+        terms += [[channels, before[0], size, size], [channels]]
+        _ = try text.count(terms)
         parameters.append(("\(number).weight", [channels, before[0], size, size]))
         parameters.append(("\(number).bias", [channels]))
-        terms += [[channels, before[0], size, size], [channels]]
         number += 2
       case .maximum, .average: number += 1
       case .linear(let outputs):
         if before.rank == 3 { number += 1 }
-        _ = try text.count([before.extents])
+        terms += [[outputs, before.count], [outputs]]
+        _ = try text.count(terms)
         parameters.append(("\(number).weight", [outputs, before.count]))
         parameters.append(("\(number).bias", [outputs]))
-        terms += [[outputs, before.count], [outputs]]
         number += 2
       }
-      _ = try text.count(terms)
-      guard let after = Self.shape(after: layer, before) else {
+      guard let after = Self.extents(after: layer, before) else {
         throw text.fault("\(name) on an item of shape \(before)")
       }
-      _ = try text.count([after.extents])
-      shapes.append(after)
+      _ = try text.count([after])
+      if case .convolution(_, let size, _, _) = layer {
+        // The windows of an item, each with all it sees.
+        _ = try text.count([[before[0], size, size] + after[1...]])
+      }
+      shapes.append(Shape(after))
     }
     self.shapes = shapes
     layout = ParameterLayout(parameters)
   }
 
-  private static func shape(after layer: Layer, _ shape: Shape) -> Shape? {
+  private static func extents(after layer: Layer, _ shape: Shape) -> [Int]? {
     switch layer {
     case .linear(let outputs): return [outputs]
     case .convolution(let channels, let size, let stride, let padding):
       guard shape.rank == 3 else { return nil }
       let sides = shape.extents[1...].map { ($0 + 2 * padding - size, stride) }
       guard sides.allSatisfy({ $0.0 >= 0 }) else { return nil }
-      return Shape([channels] + sides.map { $0 / $1 + 1 })
+      return [channels] + sides.map { $0 / $1 + 1 }
     case .maximum(let size), .average(let size):
       guard shape.rank == 3, shape[1] >= size, shape[2] >= size else { return nil }
       return [shape[0], shape[1] / size, shape[2] / size]

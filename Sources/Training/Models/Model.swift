@@ -19,6 +19,9 @@ public protocol Model: Sendable {
   /// The file that the model comes from, of which a record takes a copy; nil where the text says all.
   var file: ByteSource? { get }
 
+  /// Whether inputs are whole numbers, such as tokens and masks, that are taken as they are.
+  var takesWholeNumbers: Bool { get }
+
   /// Adds the outputs `[B] + outputShape` of inputs `[B] + inputShape`.
   ///
   /// Item b's output depends on item b's input alone.
@@ -32,6 +35,9 @@ public protocol Model: Sendable {
 extension Model {
   /// Most models take numbers.
   public var vocabulary: Int? { nil }
+
+  /// Tokens are whole numbers.
+  public var takesWholeNumbers: Bool { vocabulary != nil }
 
   /// Most models are made from their text.
   public var file: ByteSource? { nil }

@@ -22,6 +22,8 @@ public struct ONNXModel: Model {
   public let outputShape: Shape
   /// V where the only input holds tokens.
   public let vocabulary: Int?
+  /// Whether an input is declared to hold whole numbers.
+  public let takesWholeNumbers: Bool
   /// What a person should know about the file before trusting scores that are made with it.
   public let notes: [String]
   /// The operators that are left for each item, in order.
@@ -82,7 +84,7 @@ public struct ONNXModel: Model {
     }
     self.weights = weights
     var graph = Graph()
-    let input = graph.input("inputs", inputShape)
+    let input = graph.input(ItemGraph.inputsLabel, inputShape)
     var places: [String: NodeID] = [:]
     for entry in layout.entries { places[entry.name] = graph.input(entry.name, entry.shape) }
     var start = 0
@@ -99,8 +101,10 @@ public struct ONNXModel: Model {
     self.input = input
     vocabulary =
       inputs.count == 1 && inputs[0].isWhole
-      ? min(graph.smallestTable(indexedBy: input) ?? Self.mostTokens, Self.mostTokens) : nil
+      ? graph.smallestTable(indexedBy: input).map { min($0, Self.mostTokens) } : nil
+    takesWholeNumbers = inputs.contains(where: \.isWhole)
     single = graph
+    try tryBatch(of: path)
   }
 
   /// Refuses a model whose weights stand in files of their own: a run record copies one file.
@@ -127,6 +131,30 @@ public struct ONNXModel: Model {
       return shape.extents
     }
     return nil
+  }
+
+  /// Refuses a network that cannot be computed for several items at once.
+  private func tryBatch(of path: String) throws(FormatError) {
+    var graph = Graph()
+    let size = 2
+    var places = [input: graph.input(ItemGraph.inputsLabel, Shape([size]).appending(inputShape))]
+    for (parameter, entry) in zip(parameters, layout.entries) {
+      guard !entry.name.hasPrefix("(") else {
+        throw FormatError(
+          .malformed, file: path, found: "a weight named \(FormatError.quoted(entry.name))",
+          expected: "a name that does not begin with a bracket")
+      }
+      places[parameter] = graph.input(entry.name, entry.shape)
+    }
+    do throws(GraphError) {
+      let all = try graph.batched(output, of: single, size: size, inputs: places)
+      guard graph.shape(all).count == size * outputShape.count else {
+        throw GraphError.notPerExample(shape: graph.shape(all))
+      }
+    } catch {
+      throw FormatError(
+        .malformed, file: path, found: "a graph that does not take a batch: \(error)")
+    }
   }
 
   /// The file's output for each item.

@@ -29,6 +29,8 @@ public struct Transformer: Model {
   /// The parameters.
   public let layout: ParameterLayout
 
+  private static let mostLayers = 1024
+
   /// Reads `transformer:vocabulary=96,context=128,width=128,heads=4,layers=2[,tied]`.
   public init(_ specification: String) throws {
     let text = SpecificationText(specification, example: Self.kind.example)
@@ -59,6 +61,9 @@ public struct Transformer: Model {
     heads = try value("heads")
     layers = try value("layers")
     self.isTied = isTied
+    guard layers <= Self.mostLayers else {
+      throw text.fault("\(layers) layers, more than \(Self.mostLayers)")
+    }
     guard width % heads == 0 else {
       throw text.fault("a width of \(width), which \(heads) heads do not divide")
     }

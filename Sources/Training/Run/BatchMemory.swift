@@ -37,8 +37,8 @@ package final class BatchMemory<Scalar: TensorScalar> {
     }
   }
 
-  /// Copies a batch's items next to each other, and their weights over b
-  /// into the seed; zeros for a batch without items.
+  /// Copies a batch's items next to each other, and their weights over b into the seed; zeros for a
+  /// batch without items.
   ///
   /// - Parameters:
   ///   - rows: At most B rows of the data; −1 for none.
@@ -51,7 +51,7 @@ package final class BatchMemory<Scalar: TensorScalar> {
     // zeros.
     let filler = rows.first { $0 >= 0 } ?? 0
     let whole =
-      rows.map { max($0, -1) == -1 ? filler : $0 }
+      rows.map { $0 < 0 ? filler : $0 }
       + [Int](repeating: filler, count: seed.count - rows.count)
     inputs.gather(whole[...], of: data.inputs.scalars, width: inputWidth)
     var present = 0

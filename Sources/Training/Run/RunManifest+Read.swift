@@ -50,7 +50,8 @@ extension RunManifest.DataFile {
     else { throw fields.fault("sha256", expected: "64 hexadecimal digits") }
     guard fields.has("shape") else { return }
     let extents = try fields.array("shape", of: "whole numbers from 0") { $0.integer(Int.self) }
-    guard Shape.count(of: extents) != nil else {
+    // Zeros count as ones, so that the shape of one item is one too.
+    guard extents.allSatisfy({ $0 >= 0 }), Shape.count(of: extents.map { max($0, 1) }) != nil else {
       throw fields.fault("shape", expected: "whole numbers from 0")
     }
     shape = Shape(extents)

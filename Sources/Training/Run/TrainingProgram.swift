@@ -17,7 +17,7 @@ public struct TrainingProgram<Scalar: TensorScalar>: Sendable {
   package let plan: Plan<Scalar>
 
   /// The label of the items' weights over b, `[B]`.
-  package static var seedLabel: String { "seed" }
+  package static var seedLabel: String { "(seed)" }
 
   /// Compiles the step for batches of B entries.
   public init(_ model: any Model, loss: Loss, optimizer: OptimizerSettings, batchSize: Int) {
