@@ -25,7 +25,7 @@ lint: ## check the format of the sources
 	swift format lint --strict --parallel --recursive $(SOURCES)
 
 notebooks: ## build the command, test the Python package, and execute the notebooks
-	@.ci/install-dependencies notebooks
+	@.ci/install-dependencies python
 	swift build -c release --product palimpsest
 	python3 -m venv .build/notebooks/venv
 	.build/notebooks/venv/bin/pip install --quiet $(TORCH_INDEX:%=--extra-index-url %) \
