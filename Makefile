@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench lint docs notebooks dependencies
 
+# Another index to find PyTorch in: the default one has its CUDA build on Linux, which is large.
+TORCH_INDEX ?=
+
 SOURCES := Sources Tests Benchmarks Package.swift
 
 help: ## list the commands
@@ -22,9 +25,11 @@ lint: ## check the format of the sources
 	swift format lint --strict --parallel --recursive $(SOURCES)
 
 notebooks: ## build the command, test the Python package, and execute the notebooks
-	@.ci/install-dependencies notebooks
+	@.ci/install-dependencies python
 	swift build -c release --product palimpsest
 	python3 -m venv .build/notebooks/venv
+	.build/notebooks/venv/bin/pip install --quiet $(TORCH_INDEX:%=--extra-index-url %) \
+	  -r Notebooks/requirements-torch.txt
 	.build/notebooks/venv/bin/pip install --quiet -r Notebooks/requirements.txt './Notebooks[torch,test]'
 	.build/notebooks/venv/bin/python -m pytest -q Notebooks
 	.build/notebooks/venv/bin/python Notebooks/execute.py

@@ -16,6 +16,7 @@ more.
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,21 @@ CONSTANTS: dict[str, dict[str, str]] = {
     "adam": {"beta1": "beta1", "beta2": "beta2", "epsilon": "epsilon"},
     "adamw": {"beta1": "beta1", "beta2": "beta2", "epsilon": "epsilon"},
 }
+
+
+def checked_rate(value: object, where: str) -> float:
+    """A learning rate as a number of Python, whichever library it comes from.
+
+    Raises:
+        PalimpsestError: where it is no number, not finite, or negative.
+    """
+    try:
+        rate = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        rate = math.nan
+    if not (math.isfinite(rate) and rate >= 0):
+        raise PalimpsestError(f"{where}: found the learning rate {value}, expected a number from 0")
+    return rate
 
 
 @dataclass(frozen=True)
@@ -110,8 +126,13 @@ class Dataset:
             raise PalimpsestError(f"found {len(self.x)} inputs and {len(self.y)} targets")
         for name in ("ids", "groups"):
             texts = getattr(self, name)
+            if isinstance(texts, str):
+                raise PalimpsestError(f"{name}: found one text, expected a list of them")
             if texts is not None and len(texts) != len(self.x):
                 raise PalimpsestError(f"found {len(texts)} {name} for {len(self.x)} items")
+            for row, text in enumerate(texts or ()):
+                if not isinstance(text, str):
+                    raise PalimpsestError(f"{name}: found {text!r} at row {row}, expected a text")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -229,22 +250,23 @@ class RunWriter:
         if 0 not in self._sums:
             raise PalimpsestError("the parameters before the first step are missing: call "
                                   "`checkpoint` first")  # fmt: skip
-        batch = np.asarray(rows, dtype=np.int64)
-        if batch.ndim != 1 or len(batch) == 0:
+        batch = np.asarray(rows)
+        if batch.ndim != 1 or len(batch) == 0 or not np.issubdtype(batch.dtype, np.integer):
             raise PalimpsestError(f"step {self.steps}: a batch is a list of rows of the data")
         if batch.min() < 0 or batch.max() >= len(self.train):
             raise PalimpsestError(
                 f"step {self.steps}: found a row outside 0 to {len(self.train) - 1}"
             )
-        line: dict[str, float] = {"step": self.steps, "learningRate": float(learning_rate)}
+        rate = checked_rate(learning_rate, f"step {self.steps}")
+        line: dict[str, float] = {"step": self.steps, "learningRate": rate}
         if loss is not None:
             line["loss"] = float(loss)
             if not np.isfinite(line["loss"]):
                 raise PalimpsestError(f"step {self.steps}: the loss is {line['loss']}; the run "
                                       "has diverged")  # fmt: skip
         self._log.append(json.dumps(line) + "\n")
-        self._batches.append(batch)
-        self._rates.append(float(learning_rate))
+        self._batches.append(batch.astype(np.int64))
+        self._rates.append(rate)
 
     def finish(
         self,

@@ -60,7 +60,8 @@ def _lines(source: str | os.PathLike[str]) -> list[dict[str, Any]]:
     is_text = isinstance(source, str) and source.lstrip().startswith("{")
     text = source if is_text else Path(source).read_text(encoding="utf-8")
     try:
-        lines = [json.loads(line) for line in str(text).splitlines() if line.strip()]
+        # Not splitlines: it also cuts at separators that a text in JSON may hold, such as U+2028.
+        lines = [json.loads(line) for line in str(text).split("\n") if line.strip()]
     except json.JSONDecodeError as error:
         raise PalimpsestError(f"found a line that is not JSON: {error}") from None
     if not all(isinstance(line, dict) for line in lines):

@@ -123,13 +123,17 @@ def _transformer(specification: str) -> Shapes:
     try:
         if len(found) != len(options) - tied or set(found) != set(names):
             raise ValueError
-        vocabulary, context, width, _, depth = (_extent(found[name]) for name in names)
+        vocabulary, context, width, heads, depth = (_extent(found[name]) for name in names)
     except ValueError:
         raise PalimpsestError(
             f'"{specification}": expected transformer:'
             'vocabulary=96,context=128,width=128,heads=4,layers=2, with ",tied" where the head '
             "is the embedding"
         ) from None
+    if width % heads:
+        raise PalimpsestError(
+            f'"{specification}": expected a width that is a multiple of the heads'
+        )
     shapes: Shapes = {"wte.weight": (vocabulary, width), "wpe.weight": (context, width)}
 
     def normalisation(name: str) -> None:

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "Notebooks"))
 sys.path.insert(0, str(ROOT / "Tests" / "Oracles"))  # For its `foreign_models`.
 
 

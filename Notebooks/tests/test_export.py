@@ -116,6 +116,33 @@ def test_a_module_that_gives_no_tensor_is_refused():
         onnx_bytes(Named(), torch.randn(4, 3))
 
 
+class Applies(nn.Module):
+    """A linear layer and something after it."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.linear, self.after = nn.Linear(3, 2), after
+
+    def forward(self, x):
+        return self.after(self.linear(x))
+
+
+@pytest.mark.parametrize(
+    ("make", "count", "words"),
+    [
+        (lambda: nn.Linear(3, 2), 0, "found inputs without items"),
+        (nn.Tanh, 4, "the module has no parameters"),
+        (lambda: Applies(lambda z: z.argmax(-1)), 4, "gives numbers of type torch.int64"),
+        (lambda: Applies(torch.Tensor.detach), 4, "no gradient by any parameter"),
+        (lambda: nn.Linear(4, 2), 4, "the module fails on the first item: RuntimeError"),
+    ],
+)
+def test_what_has_no_scores_is_refused_in_one_line(make, count, words):
+    with pytest.raises(PalimpsestError) as caught:
+        onnx_bytes(make(), torch.randn(count, 3))
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
 def test_a_graph_that_computes_something_else_is_refused():
     class Remembers(nn.Module):
         """Its output depends on how often it was called."""

@@ -89,6 +89,34 @@ def test_what_a_record_holds(tmp_path):
     assert not list(folder.rglob(".*")), "a temporary file was left"
 
 
+class Backwards(nn.Module):
+    """The model of the SPEC, with its last layer made first."""
+
+    def __init__(self):
+        super().__init__()
+        self.add_module("2", nn.Linear(5, 3))
+        self.add_module("0", nn.Linear(6, 5))
+
+    def forward(self, x):
+        first, last = self.get_submodule("0"), self.get_submodule("2")
+        return last(torch.tanh(first(x)))
+
+
+def test_the_optimizers_state_is_in_the_order_of_the_model(tmp_path):
+    module, (x, y) = Backwards(), make_data(8)
+    optimizer = torch.optim.SGD(module.parameters(), 0.1, momentum=0.9)
+    with Recorder(tmp_path / "run", module, optimizer, (x, y), model=SPECIFICATION) as record:
+        loss = batch_loss(module(x), y)
+        loss.backward()
+        optimizer.step()
+        record.step(range(8), loss)
+    last = load_file(tmp_path / "run" / "checkpoints" / "00000001.safetensors")
+    # After one step the momentum is the gradient.
+    order = ["0.weight", "0.bias", "2.weight", "2.bias"]
+    slopes = [module.get_parameter(name).grad.flatten() for name in order]
+    np.testing.assert_array_equal(last["optimizer/momentum"], torch.cat(slopes).numpy())
+
+
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, 0.2),
     "momentum": lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.01),
@@ -209,10 +237,27 @@ def test_parameters_have_to_be_those_of_the_model(tmp_path):
             writer.step([9], 0.1)
         with pytest.raises(PalimpsestError, match="diverged"):
             writer.step([8], 0.1, np.nan)
+        for rate in (float("nan"), -0.1, np.inf, None):
+            with pytest.raises(PalimpsestError, match="step 0: found the learning rate"):
+                writer.step([8], rate)
+        for rows in ([0.5], [True, False], []):
+            with pytest.raises(PalimpsestError, match="a batch is a list of rows"):
+                writer.step(rows, 0.1)
+        assert writer.steps == 0, "nothing of a refused step is kept"
         writer.step([8], 0.1, 1.0)
         with pytest.raises(PalimpsestError, match="after the last step are missing"):
             writer.finish()
         writer.finish(parameters)
+
+
+def test_names_of_items_are_texts():
+    x, y = np.zeros((2, 6), np.float32), np.zeros(2, np.int64)
+    with pytest.raises(PalimpsestError, match="ids: found 7 at row 1, expected a text"):
+        Dataset(x, y, ids=["a", 7])
+    with pytest.raises(PalimpsestError, match="groups: found None at row 0, expected a text"):
+        Dataset(x, y, groups=[None, "b"])
+    with pytest.raises(PalimpsestError, match="ids: found one text"):
+        Dataset(x, y, ids="ab")
 
 
 def test_double_precision_is_kept(tmp_path):

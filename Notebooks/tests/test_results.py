@@ -33,6 +33,14 @@ def test_an_error_of_the_command_is_its_own_line(tmp_path, command):
     assert caught.value.status == 66
 
 
+def test_separators_of_lines_inside_a_text_cut_nothing(tmp_path):
+    text = '{"kind": "ledger", "id": "one\u2028two\u2029three\x85four"}\n{"kind": "ledger"}\n'
+    (tmp_path / "a.jsonl").write_text(text, encoding="utf-8")
+    for source in (text, text.replace("\n", "\r\n"), tmp_path / "a.jsonl"):
+        first, _ = read_accounts(source)
+        assert first["id"] == "one\u2028two\u2029three\x85four"
+
+
 def test_other_files_are_refused(tmp_path):
     np.save(tmp_path / "v.npy", np.zeros(3))
     with pytest.raises(PalimpsestError, match=r"expected \[Q, N\]"):

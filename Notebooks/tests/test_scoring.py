@@ -93,10 +93,43 @@ def test_labels_that_are_not_whole_and_folders_that_are_not_empty(tmp_path):
     module, x = models.SharedLayer(), torch.randn(4, 5)
     with pytest.raises(PalimpsestError, match="expected whole numbers"):
         write(tmp_path / "a", module, x, torch.zeros(4))
+    write(tmp_path / "a", module, x, torch.zeros(4, dtype=torch.int64))
     with pytest.raises(PalimpsestError, match="the folder is not empty"):
         write(tmp_path / "a", module, x, torch.zeros(4, dtype=torch.int64))
     with pytest.raises(PalimpsestError, match='"hinge": no such loss'):
         write(tmp_path / "b", module, x, torch.zeros(4), loss="hinge")
+
+
+def test_a_rate_is_a_number_of_python_whatever_it_came_as(tmp_path):
+    module, x, y = models.SharedLayer(), torch.randn(4, 5), torch.tensor([0, 1, 2, 3])
+    rates = [np.float64(0.1), np.float32(0.5), torch.tensor(0.25), 0]
+    states = [(state_of(module), rate) for rate in rates]
+    files = write_score_files(tmp_path / "files", module, states, (x, y), (x, y))
+    given = [text.rpartition(":")[2] for text in files.arguments if ".safetensors:" in text]
+    assert given == ["0.1", "0.5", "0.25", "0.0"]
+
+
+def test_what_will_not_do_leaves_nothing_behind(tmp_path):
+    module, x, y = models.SharedLayer(), torch.randn(4, 5), torch.tensor([0, 1, 2, 3])
+    state = state_of(module)
+    name, value = next(iter(state.items()))
+    good, folder = ([(state, 0.1)], (x, y), (x, y)), tmp_path / "files"
+    for place, bad, words in [
+        (0, [(state, 0.1), (state, -0.1)], "checkpoint 2: found the learning rate -0.1"),
+        (0, [(state, float("nan"))], "checkpoint 1: found the learning rate nan"),
+        (0, [(state, None)], "checkpoint 1: found the learning rate None"),
+        (0, [state | {name: value[:1]}], f"{name}: found"),
+        (2, (x, y[:3]), "queries: 4 inputs and 3 targets"),
+        (2, (x[:0], y[:0]), "without items"),
+        (1, (x.where(x < 0, torch.inf), y), "not finite"),
+    ]:
+        arguments = list(good)
+        arguments[place] = bad
+        with pytest.raises(PalimpsestError) as caught:
+            write_score_files(folder, module, *arguments)
+        assert words in str(caught.value)
+        assert not folder.exists()
+    write_score_files(folder, module, *good)
 
 
 def gradient_products(module, states, x, y, queries):

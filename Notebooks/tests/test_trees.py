@@ -130,6 +130,7 @@ def test_specifications_name_what_pytorch_names():
         "cnn:1x4x4:2c3",
         "transformer:width=3",
         "transformer:vocabulary=11,context=6,width=8,heads=2,layers=-1",
+        "transformer:vocabulary=11,context=6,width=8,heads=3,layers=2",
         "rnn:1",
     ],
 )

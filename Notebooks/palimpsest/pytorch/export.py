@@ -57,16 +57,29 @@ def onnx_bytes(module: nn.Module, inputs: Inputs) -> bytes:
     """
     module = plain(module)
     check_module(module)
+    if not any(True for _ in module.parameters()):
+        raise PalimpsestError("the module has no parameters, so there is nothing to score it by")
     single = copy.deepcopy(module).cpu().float()
     example = next(examples(inputs, 1, torch.float32))
     names = [f"input{k}" for k in range(len(example))] if len(example) > 1 else ["input"]
-    with torch.enable_grad():
-        output = single(*example)
+    try:
+        with torch.enable_grad():
+            output = single(*example)
+    except Exception as error:  # The module is the caller's, and so are its errors.
+        raise PalimpsestError(f"the module fails on the first item: {_line(error)}") from error
     if not isinstance(output, torch.Tensor):
         raise PalimpsestError(
             f"the module gives {type(output).__name__}, expected one tensor: wrap it in a module "
             "that returns the logits only"
         )
+    if not output.is_floating_point():
+        raise PalimpsestError(
+            f"the module gives numbers of type {output.dtype}, expected real ones: logits rather "
+            "than the labels chosen by them"
+        )
+    if not output.requires_grad:
+        raise PalimpsestError("the outputs have no gradient by any parameter: does the module "
+                              "detach them?")  # fmt: skip
     slopes = torch.autograd.grad(output.sum(), list(single.parameters()), allow_unused=True)
     used = [n for (n, _), slope in zip(single.named_parameters(), slopes) if slope is not None]
 
@@ -82,6 +95,11 @@ def initializer_names(content: bytes) -> list[str]:
     """The names of the real arrays of an ONNX file."""
     graph = onnx.load_from_string(content).graph
     return [array.name for array in graph.initializer if array.data_type in FLOATS]
+
+
+def _line(error: BaseException) -> str:
+    """The first line of an error."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 @contextmanager
@@ -111,8 +129,7 @@ def _export(
                 input_names=names, output_names=["output"],
             )  # fmt: skip
     except Exception as error:  # The exporter raises errors of many kinds.
-        cause = error.__cause__ or error
-        line = f"{type(cause).__name__}: {cause}".splitlines()[0]
+        line = _line(error.__cause__ or error)
         raise PalimpsestError(f"PyTorch cannot export the module: {line}") from error
     if program is None:
         raise PalimpsestError("PyTorch has exported nothing")

@@ -102,8 +102,12 @@ def as_tuple(inputs: Inputs) -> tuple[torch.Tensor, ...]:
     """The inputs of a module, each with N in front."""
     parts = inputs if isinstance(inputs, tuple) else (inputs,)
     tensors = tuple(torch.as_tensor(part).detach().cpu() for part in parts)
+    if any(part.ndim == 0 for part in tensors):
+        raise PalimpsestError("found one number as an input, expected items [N, ...]")
     if not tensors or any(len(part) != len(tensors[0]) for part in tensors):
         raise PalimpsestError("every input needs the same number of items")
+    if not len(tensors[0]):
+        raise PalimpsestError("found inputs without items, expected one or more")
     return tensors
 
 

@@ -155,8 +155,8 @@ class Recorder:
     def _checkpoint(self) -> None:
         arrays = checkpoint_arrays(self._module, self._module.state_dict(), self._names)
         parameters = [name for name, _ in self._module.named_parameters()]
-        # The state is in the order of the parameters; with running statistics between them there is
-        # no such order.
+        # The state is in the order of the model's parameters; with running statistics between them
+        # there is no such order.
         state = self._state() if set(arrays) == set(parameters) else None
         self._writer.checkpoint(arrays, state)
 
@@ -167,10 +167,12 @@ class Recorder:
             "adam": {"first-moment": "exp_avg", "second-moment": "exp_avg_sq"},
             "adamw": {"first-moment": "exp_avg", "second-moment": "exp_avg_sq"},
         }.get(self._rule.name, {})
+        # The model's order: that of a SPEC is its own, however the module came by its parameters.
+        parameters = dict(self._module.named_parameters())
         vectors = {}
         for name, key in keys.items():
             parts = []
-            for parameter in self._module.parameters():
+            for parameter in (parameters[own] for own in self._names):
                 value = self._optimizer.state.get(parameter, {}).get(key)
                 parts.append(torch.zeros_like(parameter) if value is None else value)
             vectors[name] = np.concatenate([to_numpy(part).ravel() for part in parts])

@@ -15,7 +15,7 @@ from palimpsest.errors import PalimpsestError
 from palimpsest.files import floats, new_folder, write_bytes, write_npy, write_safetensors
 from palimpsest.pytorch.export import initializer_names, onnx_bytes
 from palimpsest.pytorch.modules import Inputs, joined, plain, to_numpy, untied
-from palimpsest.record import LOSSES, Loss
+from palimpsest.record import LOSSES, Loss, checked_rate
 
 State = Mapping[str, torch.Tensor]
 
@@ -65,25 +65,33 @@ def write_score_files(
         raise PalimpsestError(f'"{loss}": no such loss; there are {", ".join(LOSSES)}')
     if not checkpoints:
         raise PalimpsestError("expected one checkpoint or more")
-    module = plain(module)
-    content = onnx_bytes(module, train[0])
-    names = initializer_names(content)
-    target = new_folder(folder)
-    write_bytes(target / "model.onnx", content)
-    arguments = ["--model", str(target / "model.onnx")]
-    for number, checkpoint in enumerate(checkpoints, start=1):
-        state, rate = checkpoint if isinstance(checkpoint, tuple) else (checkpoint, 1.0)
-        path = target / f"checkpoint-{number}.safetensors"
-        write_safetensors(path, checkpoint_arrays(module, state, names))
-        arguments += ["--checkpoint", f"{path}:{rate!r}"]
+    # All of it is checked before the first file: a folder half full would be in the way.
+    data: dict[str, np.ndarray] = {}
     for part, (x, y), words in (("train", train, "train"), ("query", queries, "queries")):
         inputs, targets = joined(x), targets_array(y, loss)
         if len(inputs) != len(targets):
             raise PalimpsestError(f"{words}: {len(inputs)} inputs and {len(targets)} targets")
-        for key, array in (("x", inputs), ("y", targets)):
-            path = target / f"{part}-{key}.npy"
-            write_npy(path, array)
-            arguments += [f"--{part}-{key}", str(path)]
+        data |= {f"{part}-x": inputs, f"{part}-y": targets}
+    module = plain(module)
+    content = onnx_bytes(module, train[0])
+    names = initializer_names(content)
+    states: list[tuple[dict[str, np.ndarray], float]] = []
+    for number, checkpoint in enumerate(checkpoints, start=1):
+        state, rate = checkpoint if isinstance(checkpoint, tuple) else (checkpoint, 1.0)
+        where = f"checkpoint {number}"
+        states.append((checkpoint_arrays(module, state, names), checked_rate(rate, where)))
+
+    target = new_folder(folder)
+    write_bytes(target / "model.onnx", content)
+    arguments = ["--model", str(target / "model.onnx")]
+    for number, (arrays, rate) in enumerate(states, start=1):
+        path = target / f"checkpoint-{number}.safetensors"
+        write_safetensors(path, arrays)
+        arguments += ["--checkpoint", f"{path}:{rate!r}"]
+    for name, array in data.items():
+        path = target / f"{name}.npy"
+        write_npy(path, array)
+        arguments += [f"--{name}", str(path)]
     return ScoreFiles(target, (*arguments, "--loss", loss))
 
 
@@ -96,6 +104,12 @@ def checkpoint_arrays(
         raise PalimpsestError(f"{missing[0]}: the checkpoint does not have it")
     parameters = {name for name, _ in module.named_parameters()}
     own = module.state_dict()
+    for name in names:
+        if name in own and values[name].shape != own[name].shape:
+            raise PalimpsestError(
+                f"{name}: found {tuple(values[name].shape)} in the checkpoint, expected "
+                f"{tuple(own[name].shape)} as in the module"
+            )
     for name, value in values.items():
         if name in names or name in parameters or not value.is_floating_point():
             continue
