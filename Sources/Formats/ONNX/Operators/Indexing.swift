@@ -59,6 +59,7 @@ extension ONNXOperator {
         let start = place(starts[index], range)
         let end = ends[index] < -extent ? -1 : place(ends[index], range)
         let count = max(0, (start - end - step - 1) / -step)
+        try o.charge(count)
         x = try o.take(x, axis: axis, (0..<count).map { start + $0 * step })
       }
     }
@@ -69,11 +70,17 @@ extension ONNXOperator {
     let shape = try o.shape(0)
     let axis = try o.axis(try o.int("axis") ?? 0, rank: shape.rank)
     let number = try o.int("num_outputs") ?? o.node.outputs.count
+    guard number == o.node.outputs.count else {
+      throw o.fault("\(number) pieces for \(o.node.outputs.count) outputs")
+    }
     let sizes: [Int]
     if let given = try o.ints("split") {
       sizes = given
     } else {
       sizes = o.has(1) ? try o.integers(1) : try o.pieces(of: shape[axis], number)
+    }
+    guard sizes.count == o.node.outputs.count else {
+      throw o.fault("\(sizes.count) pieces for \(o.node.outputs.count) outputs")
     }
     let x = try o.input(0)
     let type = try o.type(0)
