@@ -89,36 +89,43 @@ struct ONNXExportNotes {
   }
 
   /// Matrices that are equal, perhaps with their axes swapped.
+  ///
+  /// They are compared by hashes with a seed of this run, each matrix as it is and swapped.
   private func tied() throws(FormatError) -> String? {
-    var seen: [[Int]: [(name: String, matrix: Tensor<Float>)]] = [:]
+    var seen: [Int: String] = [:]
     var pairs: [String] = []
     for parameter in parameters where parameter.array.shape.rank == 2 {
       let shape = parameter.array.shape
       guard shape[0] > 1, shape[1] > 1, parameter.isTrainable else { continue }
-      let matrix = try parameter.array.tensor(as: Float.self)
-      guard let first = matrix.scalars.first, matrix.scalars.contains(where: { $0 != first }) else {
+      let elements = try parameter.array.tensor(as: Float.self).scalars
+      guard let first = elements.first, elements.contains(where: { $0 != first }) else {
         continue
       }
-      let key = shape.extents.sorted()
-      if let twin = seen[key]?.first(where: { Self.areEqual($0.matrix, matrix) }) {
-        pairs.append(
-          "\(FormatError.quoted(parameter.name)) is \(FormatError.quoted(twin.name)) again")
+      let (rows, columns) = (shape[0], shape[1])
+      let key = Self.hash(elements, rows, columns)
+      if let twin = seen[key] {
+        pairs.append("\(FormatError.quoted(parameter.name)) is \(FormatError.quoted(twin)) again")
+        continue
       }
-      seen[key, default: []].append((parameter.name, matrix))
+      let swapped = (0..<columns).flatMap { column in
+        (0..<rows).map { elements[$0 * columns + column] }
+      }
+      seen[key] = parameter.name
+      seen[Self.hash(swapped, columns, rows)] = parameter.name
     }
     guard !pairs.isEmpty else { return nil }
-    return "tied weights stand in the file twice: " + pairs.joined(separator: ", ")
+    let shown = pairs.prefix(4).joined(separator: ", ")
+    let more = pairs.count > 4 ? " and \(pairs.count - 4) more" : ""
+    return "tied weights stand in the file twice: \(shown)\(more)"
       + ". Scores take them for two weights, without the products of one use with the other"
   }
 
-  private static func areEqual(_ a: Tensor<Float>, _ b: Tensor<Float>) -> Bool {
-    if a.shape == b.shape && a.scalars == b.scalars { return true }
-    let (rows, columns) = (a.shape[0], a.shape[1])
-    guard b.shape == [columns, rows] else { return false }
-    let (x, y) = (a.scalars, b.scalars)
-    return (0..<rows).allSatisfy { row in
-      (0..<columns).allSatisfy { x[row * columns + $0] == y[$0 * rows + row] }
-    }
+  private static func hash(_ elements: [Float], _ rows: Int, _ columns: Int) -> Int {
+    var hasher = Hasher()
+    hasher.combine(rows)
+    hasher.combine(columns)
+    elements.withUnsafeBytes { hasher.combine(bytes: $0) }
+    return hasher.finalize()
   }
 
   /// Weights of equal elements that became one.

@@ -48,8 +48,13 @@ struct ONNXInputShapes {
   func inputs() throws(FormatError) -> [ONNXProgram.Input] {
     var inputs: [ONNXProgram.Input] = []
     for input in source.inputs {
-      guard let shape = Shape(declared: try extents(of: input)) else {
-        throw fault(input, "extents that cannot be counted")
+      let extents = try extents(of: input)
+      guard let shape = Shape(declared: extents),
+        shape.isBounded(by: ONNXOperation.mostElements)
+      else {
+        throw fault(
+          input, "the extents \(extents)",
+          expected: "at most \(ONNXOperation.mostElements) elements")
       }
       let isWhole = !(input.elementType ?? .float32).isFloatingPoint
       inputs.append(ONNXProgram.Input(name: input.name, shape: shape, isWhole: isWhole))

@@ -21,8 +21,8 @@ package struct ONNXInterpreter {
   private let parameters: [String: NodeID]
   private let stored: [NodeID: StoredArray]
   private var foldedWork = 0
-  /// The parameters that training does not change.
-  package private(set) var buffers: Set<NodeID> = []
+  /// The elements of known arrays and literals so far.
+  private var held = 0
   /// What was added to the graph, in order.
   package private(set) var operations: [ONNXProgram.Operation] = []
 
@@ -88,9 +88,16 @@ package struct ONNXInterpreter {
     FormatError(.malformed, file: file, found: found, expected: expected)
   }
 
-  private func value(of initializer: NamedArray) throws(FormatError) -> ONNXValue {
+  private mutating func value(of initializer: NamedArray) throws(FormatError) -> ONNXValue {
     let array = initializer.array
     if let id = parameters[initializer.name] { return .computed(id, array.elementType) }
+    // Many names may stand for the same bytes of another file.
+    let (sum, overflows) = held.addingReportingOverflow(array.count)
+    guard !overflows, sum <= ONNXOperation.mostElementsHeld else {
+      throw fault(
+        "constants of more than \(ONNXOperation.mostElementsHeld) elements, all together")
+    }
+    held = sum
     return .constant(try ONNXConstant(array, name: initializer.name, file: file))
   }
 
@@ -132,7 +139,7 @@ package struct ONNXInterpreter {
     // Taken out, so that the operation holds the only reference and nothing is copied.
     var operation = ONNXOperation(
       node, opset: source.opset, file: file, operands: operands, parameters: stored, folds: folds,
-      graph: folds ? Graph() : exchange(&graph, for: Graph()))
+      held: held, graph: folds ? Graph() : exchange(&graph, for: Graph()))
     guard ["", "ai.onnx"].contains(node.domain),
       let meaning = ONNXOperatorRegistry.find(node.operatorName, opset: source.opset)
     else {
@@ -142,7 +149,8 @@ package struct ONNXInterpreter {
           + "is not supported")
     }
     let results = try operation.run(meaning.body)
-    buffers.formUnion(operation.buffers)
+    try operation.charge(results)
+    held = operation.held
     guard folds else {
       graph = operation.graph
       return results
@@ -156,7 +164,7 @@ package struct ONNXInterpreter {
   ) throws(FormatError) -> [ONNXValue] {
     let operation = ONNXOperation(
       node, opset: source.opset, file: file, operands: operands, parameters: stored, folds: true,
-      graph: Graph())
+      held: held, graph: Graph())
     guard case .constant(let condition)? = operands.first ?? nil, condition.elements.count == 1
     else {
       throw operation.fault(
@@ -167,8 +175,10 @@ package struct ONNXInterpreter {
     guard case .graph(let branch)? = node.attributes[name] else {
       throw operation.fault("no attribute \(name)")
     }
-    let outer = values
-    defer { values = outer }
+    // What the branch defines is seen inside of it alone.
+    let defined = branch.initializers.map(\.name) + branch.nodes.flatMap(\.outputs)
+    let outer = defined.map { values[$0] }
+    defer { for (name, value) in zip(defined, outer) { values[name] = value } }
     return try run(branch, outputs: branch.outputs.map(\.name), depth: depth + 1)
   }
 }
@@ -193,11 +203,11 @@ extension ONNXValue {
 extension ONNXConstant {
   /// The elements of an initializer or attribute.
   init(_ array: StoredArray, name: String, file: String) throws(FormatError) {
-    guard array.count <= ONNXOperation.mostKnownElements else {
+    guard array.shape.isBounded(by: ONNXOperation.mostKnownElements) else {
       throw FormatError(
         .malformed, file: file,
-        found: "the constant \(FormatError.quoted(name)) of \(array.count) elements",
-        expected: "at most \(ONNXOperation.mostKnownElements)")
+        found: "the constant \(FormatError.quoted(name)) of shape \(array.shape)",
+        expected: "at most \(ONNXOperation.mostKnownElements) elements")
     }
     self.init(array.shape, array.elementType, try array.tensor(as: Double.self).scalars)
   }

@@ -12,34 +12,39 @@ extension ONNXOperation {
   ) throws(FormatError) -> [ONNXValue] {
     var ids: [NodeID] = []
     for result in results { collect(result, &ids) }
-    var known: [NodeID: [Double]] = [:]
-    for id in ids where known[id] == nil {
-      work += graph.nodes.reduce(0) { $0 + cost(of: $1) }
+    let filled = ids.filter { graph.shape($0).count > 0 }
+    guard !filled.isEmpty else { return results.map { replace($0, [:]) } }
+    for node in graph.nodes {
+      work += cost(of: node)
       guard work <= limit else {
         throw fault("constants are computed from the file, which takes more than \(limit) steps")
       }
-      known[id] = graph.shape(id).count == 0 ? [] : try elements(of: id)
     }
-    return results.map { replace($0, known) }
-  }
-
-  private func cost(of node: Graph.Node) -> Int {
-    let operands = node.operands.reduce(0) { $0 + graph.shape($1).count }
-    guard node.primitive is MatMul, let first = node.operands.first else {
-      return node.shape.count + operands
-    }
-    let rows = max(node.shape.extents.dropLast().reduce(1, *), 1)
-    return node.shape.count * max(graph.shape(first).count / rows, 1) + operands
-  }
-
-  private func elements(of id: NodeID) throws(FormatError) -> [Double] {
-    let plan = Plan<Double>(graph, outputs: [id])
+    let plan = Plan<Double>(graph, outputs: filled)
     guard plan.workspaceCount <= 8 * Self.mostKnownElements else {
       throw fault("a constant that takes \(plan.workspaceCount) numbers of memory to compute")
     }
     let workspace = plan.makeWorkspace()
     plan.run(workspace)
-    return Array(workspace.output(0))
+    var known: [NodeID: [Double]] = [:]
+    for (index, id) in filled.enumerated() { known[id] = Array(workspace.output(index)) }
+    return results.map { replace($0, known) }
+  }
+
+  private func cost(of node: Graph.Node) -> Int {
+    let operands = node.operands.reduce(0) { $0 + graph.shape($1).count }
+    // What each element of the result takes.
+    let each: Int
+    switch node.primitive {
+    case is MatMul:
+      let rows = max(node.shape.extents.dropLast().reduce(1, *), 1)
+      each = max((node.operands.first.map { graph.shape($0).count } ?? 0) / rows, 1)
+    case let pool as MaxPool: each = pool.windows.window.count
+    case let select as WindowSelect: each = select.windows.window.count
+    default: each = 1
+    }
+    let (steps, overflows) = node.shape.count.multipliedReportingOverflow(by: each)
+    return overflows ? 1 << 40 : min(steps, 1 << 40) + operands
   }
 
   private func collect(_ value: ONNXValue, _ ids: inout [NodeID]) {

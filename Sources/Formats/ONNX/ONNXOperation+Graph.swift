@@ -25,6 +25,8 @@ extension ONNXOperation {
   ) throws(FormatError) -> NodeID {
     _ = try self.shape(of: shape.extents)
     guard shape.count <= Self.mostKnownElements else { throw tooLarge(shape.extents) }
+    // Those of an operator that is run at once are soon gone.
+    if !folds { try charge(shape.count) }
     return graph.literal((0..<shape.count).map(element), shape)
   }
 

@@ -9,7 +9,7 @@ extension ONNXOperation {
     guard extents.allSatisfy({ $0 >= 0 }) else {
       throw fault("an array of extents \(extents)", expected: "extents of 0 or more")
     }
-    guard let shape = Shape(declared: extents), shape.count <= limit else {
+    guard let shape = Shape(declared: extents), shape.isBounded(by: limit) else {
       throw tooLarge(extents)
     }
     return shape
@@ -63,5 +63,19 @@ extension ONNXOperation {
       result = try self.shape(of: extents)
     }
     return result
+  }
+}
+
+extension Shape {
+  /// Whether there are so many elements at most, where an axis of none counts as one of one.
+  ///
+  /// So the extents of an array without elements are bounded as well.
+  func isBounded(by limit: Int) -> Bool {
+    var count = 1
+    for extent in extents where extent > 1 {
+      guard extent <= limit / count else { return false }
+      count *= extent
+    }
+    return true
   }
 }

@@ -8,6 +8,9 @@ struct ONNXOperation {
   /// The largest number of elements of an array that is known before there are data.
   static let mostKnownElements = 1 << 24
 
+  /// The most elements of all such arrays and of the graph's literals together.
+  static let mostElementsHeld = 1 << 26
+
   /// What the file says.
   let node: ONNXGraph.Node
   /// The version of the operators.
@@ -22,13 +25,13 @@ struct ONNXOperation {
   let folds: Bool
   /// Where the node is added.
   var graph: Graph
-  /// Parameters that training does not change.
-  private(set) var buffers: Set<NodeID> = []
+  /// The known elements that stay in memory after this node.
+  private(set) var held: Int
   private var unreadAttributes: Set<String>
 
   init(
     _ node: ONNXGraph.Node, opset: Int, file: String, operands: [ONNXValue?],
-    parameters: [NodeID: StoredArray], folds: Bool, graph: consuming Graph
+    parameters: [NodeID: StoredArray], folds: Bool, held: Int, graph: consuming Graph
   ) {
     self.node = node
     self.opset = opset
@@ -36,6 +39,7 @@ struct ONNXOperation {
     self.operands = operands
     self.parameters = parameters
     self.folds = folds
+    self.held = held
     self.graph = graph
     unreadAttributes = Set(node.attributes.keys)
   }
@@ -47,6 +51,35 @@ struct ONNXOperation {
       throw fault("the attribute \(FormatError.quoted(attribute)), which is not supported here")
     }
     return results
+  }
+
+  /// Counts known elements before they are made.
+  mutating func charge(_ count: Int) throws(FormatError) {
+    guard count <= Self.mostKnownElements else {
+      throw fault(
+        "\(count) numbers known before there are data",
+        expected: "at most \(Self.mostKnownElements)")
+    }
+    held += count
+    guard held <= Self.mostElementsHeld else {
+      throw fault(
+        "\(held) numbers known before there are data, all together",
+        expected: "at most \(Self.mostElementsHeld)")
+    }
+  }
+
+  /// Counts what the results hold that nothing held before: the places of a sequence, and, where
+  /// the operator is run at once, what it computes.
+  mutating func charge(_ results: [ONNXValue]) throws(FormatError) {
+    for result in results {
+      switch result {
+      case .constant: break
+      case .computed(let id, _): if folds { try charge(graph.shape(id).count) }
+      case .sequence(let values):
+        try charge(values.count)
+        try charge(values)
+      }
+    }
   }
 
   // MARK: Faults
@@ -149,9 +182,6 @@ struct ONNXOperation {
 
   /// An operand that is one known whole number.
   func integer(_ index: Int) throws(FormatError) -> Int { Int(saturating: try number(index)) }
-
-  /// A parameter in this place is a buffer: training does not change it.
-  mutating func markBuffer(_ id: NodeID) { buffers.insert(id) }
 
   // MARK: Attributes
 

@@ -26,6 +26,12 @@ struct ONNXParameters {
       }
       let array = initializer.array
       guard array.elementType.isFloatingPoint else { continue }
+      guard array.shape.isBounded(by: ONNXOperation.mostElements) else {
+        throw FormatError(
+          .malformed, file: file,
+          found: "the weight \(FormatError.quoted(initializer.name)) of shape \(array.shape)",
+          expected: "at most \(ONNXOperation.mostElements) elements")
+      }
       let elements = try array.tensor(as: Float.self).scalars
       let isNumber = array.shape.rank == 0 && ONNXExportNotes.isExportersOwn(initializer.name)
       let isRepeated =

@@ -98,19 +98,27 @@ public struct ONNXProgram: Sendable {
         "the output \(FormatError.quoted(name)), which is no array of numbers that depends on the "
           + "inputs", outputs.count > 1 ? "another output" : "")
     }
-    let buffers = interpreter.buffers
+    let uses = source.uses(for: [name])
+    let buffers = uses.buffers
     operations = interpreter.operations
     graph = interpreter.finish()
     let (needed, differentiable) = (graph.leaves(of: id), graph.differentiableLeaves(of: id))
     parameters = candidates.arrays.compactMap { array in
       guard let id = ids[array.name], needed.contains(id) else { return nil }
-      let isTrainable = differentiable.contains(id) && !buffers.contains(id)
+      let isTrainable = differentiable.contains(id) && !buffers.contains(array.name)
       return Parameter(name: array.name, array: array.array, isTrainable: isTrainable)
     }
     outputName = name
     outputShape = graph.shape(id)
+    let shared = parameters.map(\.name).filter(uses.shared.contains)
     notes =
-      (outputs.count > 1 && output == nil
+      (shared.isEmpty
+        ? []
+        : [
+          "statistics of a batch normalization that are used elsewhere too, and so are trained: "
+            + ONNXExportNotes.list(shared)
+        ])
+      + (outputs.count > 1 && output == nil
         ? ["of \(outputs.count) outputs, the first one is taken: \(FormatError.quoted(name))"] : [])
       + candidates.notes + (try ONNXExportNotes(source, parameters, output: name).notes())
     self.source = source

@@ -134,12 +134,14 @@ extension ONNXOperation {
   }
 
   /// A vector of one element per channel, of images `[N, C, …]`; other operands broadcast as they
-  /// are.
+  /// are, where the opset has broadcasting.
   fileprivate mutating func channels(
     _ slope: NodeID, of x: NodeID
   ) throws(FormatError) -> NodeID {
     let (own, shape) = (graph.shape(slope), graph.shape(x))
-    guard own.rank == 1, shape.rank > 2, own[0] == shape[1], own[0] != shape[-1] else {
+    guard own.rank == 1, shape.rank > 2, own[0] == shape[1],
+      own[0] != shape[-1] || opset < 7
+    else {
       return slope
     }
     return try reshape(slope, to: own.extents + [Int](repeating: 1, count: shape.rank - 2))

@@ -58,6 +58,7 @@ extension ONNXOperator {
     } else {
       throw o.fault("a constant that is not an array of numbers, which is not supported")
     }
+    try o.charge(constant.elements.count)
     return [.constant(constant)]
   }
 
@@ -69,6 +70,7 @@ extension ONNXOperator {
     }
     let shape = try o.shape(of: [Int(saturating: max(count, 0))])
     guard shape.count <= ONNXOperation.mostKnownElements else { throw o.tooLarge(shape.extents) }
+    try o.charge(shape.count)
     let elements = (0..<shape.count).map { start + Double($0) * step }
     return [.constant(ONNXConstant(shape, try o.type(0), elements))]
   }

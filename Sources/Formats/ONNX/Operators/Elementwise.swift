@@ -33,9 +33,12 @@ extension ONNXOperator {
 
   /// The identity in evaluation.
   private static func dropout(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
-    o.ignore("ratio", "seed", "is_test", "consumed_inputs")
+    o.ignore("ratio", "seed", "consumed_inputs")
+    // In the first opsets training was what an absent flag meant.
+    let evaluates = try o.flag("is_test", default: o.opset >= 7)
     // Whether it trains may also be an input of the model, for its caller to say.
-    if o.has(2), try o.number(2) != 0 {
+    let trains = if o.has(2) { try o.number(2) != 0 } else { !evaluates }
+    if trains {
       throw o.fault(
         "dropout in training is not supported: every run drops others, so that an example has no "
           + "gradient of its own",

@@ -59,6 +59,7 @@ extension ONNXOperator {
         let start = place(starts[index], range)
         let end = ends[index] < -extent ? -1 : place(ends[index], range)
         let count = max(0, (start - end - step - 1) / -step)
+        try o.charge(count)
         x = try o.take(x, axis: axis, (0..<count).map { start + $0 * step })
       }
     }
@@ -69,11 +70,17 @@ extension ONNXOperator {
     let shape = try o.shape(0)
     let axis = try o.axis(try o.int("axis") ?? 0, rank: shape.rank)
     let number = try o.int("num_outputs") ?? o.node.outputs.count
+    guard number == o.node.outputs.count else {
+      throw o.fault("\(number) pieces for \(o.node.outputs.count) outputs")
+    }
     let sizes: [Int]
     if let given = try o.ints("split") {
       sizes = given
     } else {
       sizes = o.has(1) ? try o.integers(1) : try o.pieces(of: shape[axis], number)
+    }
+    guard sizes.count == o.node.outputs.count else {
+      throw o.fault("\(sizes.count) pieces for \(o.node.outputs.count) outputs")
     }
     let x = try o.input(0)
     let type = try o.type(0)
@@ -110,8 +117,9 @@ extension ONNXOperator {
       return Double(origin)
     }
     let indices = try o.wrapped(try o.input(1), extent: shape[axis])
-    let flat = o.graph.add(
-      o.graph.affine(indices, scale: Double(strides[axis]), offset: 0), origins)
+    let flat = try o.places(
+      o.graph.add(o.graph.affine(indices, scale: Double(strides[axis]), offset: 0), origins),
+      where: try o.isWithin(indices, o.graph.constant(Double(shape[axis]))), in: shape)
     let table = try o.reshape(try o.input(0), to: [shape.count, 1])
     return [try o.result(try o.reshape(o.graph.gather(table, flat), to: own.extents))]
   }
@@ -132,6 +140,9 @@ extension ONNXOperator {
     var indices = try o.input(1)
     let negative = try o.binary(.less, indices, o.graph.constant(0))
     indices = try o.add(indices, try o.binary(.mask, negative, extents))
+    let areWithin = try o.isWithin(indices, extents)
+    let isWithin = try o.binary(
+      .equal, o.graph.sum(areWithin, axes: [-1]), o.graph.constant(Double(depth)))
     let scaled = try o.multiply(indices, graphVector(&o, strides.map(Double.init)))
     var flat = o.graph.sum(scaled, axes: [-1])
     let chosen = own.dropLast()
@@ -139,6 +150,7 @@ extension ONNXOperator {
     let partSize = Shape(indexed).count
     flat = o.graph.add(
       flat, try o.literal(chosen) { perPart == 0 ? 0 : Double($0 / perPart * partSize) })
+    flat = try o.places(flat, where: isWithin, in: shape)
     let rows = shape.dropLast(rest.rank).count
     let table = try o.reshape(try o.input(0), to: [rows, rest.count])
     let gathered = o.graph.gather(table, flat)
@@ -171,21 +183,25 @@ extension ONNXOperator {
     return [try o.result(try o.select(hot, on, off), like: 2)]
   }
 
-  /// A product with a triangle of ones.
+  /// Sums of two neighbours, then of four, of eight, until each reaches the end.
   private static func cumulativeSum(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
     let (excludes, reverses) = (try o.flag("exclusive"), try o.flag("reverse"))
     let shape = try o.shape(0)
     let axis = try o.axis(try o.integer(1), rank: shape.rank)
-    let n = shape[axis]
-    let triangle = try o.literal(try o.shape(of: [n, n])) { place in
-      let (from, to) = (place / n, place % n)
-      return from == to ? (excludes ? 0 : 1) : ((from < to) != reverses ? 1 : 0)
+    let count = shape[axis]
+    func shifted(_ x: NodeID, by distance: Int) throws(FormatError) -> NodeID {
+      let kept = try o.slice(
+        x, axis: axis, start: reverses ? distance : 0, count: count - distance, step: 1)
+      return try o.place(kept, axis: axis, start: reverses ? 0 : distance, extent: count)
     }
-    let last = try o.move(try o.input(0), axis: axis, to: shape.rank - 1)
-    let front = o.graph.shape(last).dropLast()
-    let rows = try o.reshape(last, to: [front.count, n])
-    let sums = try o.reshape(try o.matmul(rows, triangle), to: front.extents + [n])
-    return [try o.result(try o.move(sums, axis: shape.rank - 1, to: axis))]
+    var sums = try o.input(0)
+    if excludes && count > 0 { sums = try shifted(sums, by: 1) }
+    var distance = 1
+    while distance < count {
+      sums = o.graph.add(sums, try shifted(sums, by: distance))
+      distance *= 2
+    }
+    return [try o.result(sums)]
   }
 }
 
@@ -197,11 +213,33 @@ extension ONNXOperation {
     return graph.add(indices, shift)
   }
 
+  /// Whether indices counted from the front stand within an extent.
+  fileprivate mutating func isWithin(
+    _ indices: NodeID, _ extent: NodeID
+  ) throws(FormatError) -> NodeID {
+    try multiply(
+      try binary(.lessOrEqual, graph.constant(0), indices), try binary(.less, indices, extent))
+  }
+
+  /// Places in an array read as one row, -1 (of which `Gather` makes NaN) where an index is beyond
+  /// its axis, which would be the place of another element.
+  fileprivate mutating func places(
+    _ flat: NodeID, where isWithin: NodeID, in shape: Shape
+  ) throws(FormatError) -> NodeID {
+    // Beyond this single precision does not count one by one.
+    guard shape.count <= Self.mostKnownElements else {
+      throw fault(
+        "elements of \(shape) by places", expected: "at most \(Self.mostKnownElements) elements")
+    }
+    return try select(isWithin, flat, graph.constant(-1))
+  }
+
   /// Entries along an axis by known indices: a slice where they follow one another.
   mutating func gather(
     _ x: NodeID, axis: Int, _ indices: ONNXConstant
   ) throws(FormatError) -> NodeID {
     let shape = graph.shape(x)
+    try charge(indices.elements.count)
     var places: [Int] = []
     for index in indices.integers {
       guard index >= -shape[axis], index < shape[axis] else {

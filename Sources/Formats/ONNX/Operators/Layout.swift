@@ -34,7 +34,11 @@ extension ONNXOperator {
     ONNXOperator("Tile", tile),
     ONNXOperator("DepthToSpace", depthToSpace),
     ONNXOperator("SpaceToDepth") { o throws(FormatError) in
-      let isByColumn = try o.string("mode") == "CRD"
+      let mode = try o.string("mode") ?? "DCR"
+      guard ["DCR", "CRD"].contains(mode) else {
+        throw o.fault("the mode \(FormatError.quoted(mode))", expected: "DCR or CRD")
+      }
+      let isByColumn = mode == "CRD"
       let size = try o.int("blocksize") ?? 0
       let shape = try o.shape(0)
       guard shape.rank == 4, (1...1 << 15).contains(size), shape[2] % size == 0,

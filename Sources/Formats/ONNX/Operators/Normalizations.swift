@@ -72,7 +72,6 @@ extension ONNXOperator {
     }
     let x = try o.input(0)
     let rank = o.graph.shape(x).rank
-    for index in 3...4 { o.markBuffer(try o.input(index)) }
     guard rank >= 2 else { throw o.fault("an operand of \(rank) axes", expected: "[N, C, …]") }
     let (scale, bias) = (try o.channelVector(1), try o.channelVector(2))
     let (mean, variance) = (try o.channelVector(3), try o.channelVector(4))

@@ -48,9 +48,8 @@ extension ONNXOperation {
     let extent = graph.shape(x)[axis]
     let total = extent + low + high
     guard mode == "constant" else {
-      guard extent > 0, total <= Self.mostKnownElements else {
-        throw fault("\(low) and \(high) entries around \(extent)")
-      }
+      guard extent > 0 else { throw fault("\(low) and \(high) entries around \(extent)") }
+      try charge(total)
       let places = try (0..<total).map { place throws(FormatError) in
         try source(of: place - low, extent, mode)
       }

@@ -31,7 +31,7 @@ extension ONNXOperator {
   }
 
   private static func maxPool(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
-    let axes = try o.poolingAxes()
+    let axes = try o.poolingAxes().axes
     let isColumnMajor = try o.int("storage_order") == 1
     let x = try o.input(0)
     let largest = try o.slide(x, axes) { o, images, windows throws(FormatError) in
@@ -55,16 +55,13 @@ extension ONNXOperator {
 
   private static func averagePool(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
     let countsPadding = try o.flag("count_include_pad")
-    let (roundsUp, pads) = (try o.flag("ceil_mode"), try o.ints("pads") ?? [])
-    let axes = try o.poolingAxes()
+    let (asked, axes) = try o.poolingAxes()
     let sums = try o.windowSums(try o.input(0), axes)
     // The padding beyond what was asked for, where windows are rounded up, never counts.
-    let counts = axes.indices.map { axis in
-      let asked = pads.isEmpty ? 0 : pads[axis + axes.count]
-      let high = roundsUp ? asked : axes[axis].high
-      return axes[axis].counts(
-        within: countsPadding ? -axes[axis].low : 0,
-        axes[axis].extent + (countsPadding ? high : 0))
+    let counts = zip(asked, axes).map { asked, axis in
+      axis.counts(
+        within: countsPadding ? -asked.low : 0,
+        axis.extent + (countsPadding ? asked.high : 0))
     }
     let weights = try o.literal(Shape(axes.map(\.windows))) { place in
       var (rest, count) = (place, 1)
@@ -79,7 +76,7 @@ extension ONNXOperator {
 
   private static func lpPool(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
     let exponent = Double(try o.int("p") ?? 2)
-    let axes = try o.poolingAxes()
+    let axes = try o.poolingAxes().axes
     let size = o.graph.unary(.abs, try o.input(0))
     let powers = try o.power(size, o.graph.constant(exponent))
     let sums = try o.windowSums(powers, axes)
@@ -88,20 +85,23 @@ extension ONNXOperator {
 }
 
 extension ONNXOperation {
-  /// How the windows slide over the axes of `[N, C, …]` behind the channels.
-  fileprivate mutating func poolingAxes() throws(FormatError) -> [WindowAxis] {
+  /// How the windows slide over the axes of `[N, C, …]` behind the channels: with the padding that
+  /// the node asks for, and with the windows that `ceil_mode` adds.
+  fileprivate mutating func poolingAxes() throws(FormatError) -> (
+    asked: [WindowAxis], axes: [WindowAxis]
+  ) {
     let shape = try self.shape(0)
     let roundsUp = try flag("ceil_mode")
     guard shape.rank >= 3, shape.count > 0, let sizes = try ints("kernel_shape") else {
       throw fault("an operand of shape \(shape)", expected: "[N, C, …] and a kernel_shape")
     }
-    let axes = try windows(
-      over: Array(shape.extents.dropFirst(2)), sizes: sizes, roundsUp: roundsUp)
+    let asked = try windows(over: Array(shape.extents.dropFirst(2)), sizes: sizes)
+    let axes = roundsUp ? asked.map(\.roundedUp) : asked
     guard axes.allSatisfy({ $0.windows > 0 }) else {
       throw fault("windows of \(sizes) do not fit into \(shape)")
     }
     _ = try self.shape(of: shape.extents.prefix(2) + axes.flatMap { [$0.size, $0.windows] })
-    return axes
+    return (asked, axes)
   }
 
   /// Pools `[N, C, …]`: images of the last two axes at once, the axes before them one by one.

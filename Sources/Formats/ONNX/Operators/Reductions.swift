@@ -114,6 +114,8 @@ extension ONNXOperation {
     let axis = try axis(try int("axis") ?? 0, rank: shape.rank)
     let takesLast = try flag("select_last_index")
     let keepsAxis = try flag("keepdims", default: true)
+    // Every place along the axis is a known number.
+    try charge(shape[axis])
     let last = shape[axis] - 1
     let directed = takesLast ? try take(x, axis: axis, Array((0...max(last, 0)).reversed())) : x
     let place = try building { graph throws(GraphError) in

@@ -39,7 +39,8 @@ extension ONNXOperator {
       var (ids, type): ([NodeID], ElementType) = ([], .float32)
       for part in try o.sequence(0) {
         let (id, own) = try o.array(part)
-        (ids, type) = (ids + [id], own)
+        ids.append(id)
+        type = own
       }
       guard let first = ids.first, let given else {
         throw o.fault("a sequence of \(ids.count) and axis \(given ?? 0)", expected: "both given")
@@ -62,18 +63,22 @@ extension ONNXOperator {
     let shape = try o.shape(0)
     let axis = try o.axis(try o.int("axis") ?? 0, rank: shape.rank)
     let extent = shape[axis]
-    var sizes = [Int](repeating: 1, count: extent)
-    if o.has(1) {
-      let given = try o.known(1)
+    let given = o.has(1) ? try o.known(1) : ONNXConstant([], .int64, [1])
+    let sizes: [Int]
+    if given.shape.rank == 0 {
+      let size = given.integers[0]
+      guard size > 0 else { throw o.fault("pieces of \(size)") }
+      let (whole, rest) = extent.quotientAndRemainder(dividingBy: size)
+      try requireFew(whole)
+      sizes = [Int](repeating: size, count: whole) + (rest == 0 ? [] : [rest])
+    } else {
+      try requireFew(given.elements.count)
       sizes = given.integers
-      if given.shape.rank == 0 {
-        guard let size = sizes.first, size > 0 else { throw o.fault("pieces of \(sizes)") }
-        let whole = [Int](repeating: size, count: extent / size)
-        sizes = extent % size == 0 ? whole : whole + [extent % size]
-      }
     }
-    guard sizes.count <= 1 << 16 else {
-      throw o.fault("a sequence of \(sizes.count) arrays", expected: "at most \(1 << 16)")
+    func requireFew(_ count: Int) throws(FormatError) {
+      guard count <= 1 << 16 else {
+        throw o.fault("a sequence of \(count) arrays", expected: "at most \(1 << 16)")
+      }
     }
     let type = try o.type(0)
     var parts: [ONNXValue] = []

@@ -11,7 +11,7 @@ extension ONNXOperation {
   ///   - extents: The axes that they slide over.
   ///   - sizes: The elements of a window along each.
   mutating func windows(
-    over extents: [Int], sizes: [Int], roundsUp: Bool = false
+    over extents: [Int], sizes: [Int]
   ) throws(FormatError) -> [WindowAxis] {
     let attributes = try windowAttributes(extents.count, sizes: sizes)
     return extents.indices.map { axis in
@@ -21,11 +21,6 @@ extension ONNXOperation {
       if let same = attributes.same {
         let windows = (extents[axis] + stride - 1) / stride
         (low, high) = same.split(max((windows - 1) * stride + span - extents[axis], 0))
-      }
-      if roundsUp {
-        var windows = (extents[axis] + low + high - span + stride - 1) / stride + 1
-        if (windows - 1) * stride >= extents[axis] + low { windows -= 1 }
-        high = (windows - 1) * stride + span - extents[axis] - low
       }
       return WindowAxis(
         extent: extents[axis], size: size, stride: stride, dilation: attributes.dilations[axis],
@@ -39,14 +34,19 @@ extension ONNXOperation {
   ) throws(FormatError) -> [WindowAxis] {
     let attributes = try windowAttributes(extents.count, sizes: sizes)
     let added = try numbers("output_padding", extents.count, default: 0, least: 0)
-    let asked = try ints("output_shape").map { $0.suffix(extents.count) }
+    let shape = try ints("output_shape")
+    guard shape == nil || [extents.count, extents.count + 2].contains(shape?.count) else {
+      throw fault(
+        "the attribute output_shape is \(shape ?? [])", expected: "\(extents.count) extents")
+    }
+    let asked = shape.map { $0.suffix(extents.count) }
     var axes: [WindowAxis] = []
     for axis in extents.indices {
       let (size, stride) = (sizes[axis], attributes.strides[axis])
       let span = (size - 1) * attributes.dilations[axis] + 1
       let whole = stride * (extents[axis] - 1) + added[axis] + span
       var (low, high) = (attributes.low[axis], attributes.high[axis])
-      if let asked, asked.count == extents.count {
+      if let asked {
         let place = asked.startIndex + axis
         guard (1...Self.largest).contains(asked[place]) else {
           throw fault("the attribute output_shape is \(asked)")

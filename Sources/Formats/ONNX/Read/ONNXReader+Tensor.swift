@@ -38,6 +38,9 @@ extension ONNXReader {
         "the shape [\(body.dims.prefix(9).map(String.init).joined(separator: ", "))]",
         "at most \(Shape.largestRank) axes of 0 or more, and less than 2^63 bytes")
     }
+    guard shape.count > 0 || shape.isBounded(by: ONNXOperation.mostElements) else {
+      throw refused("the shape \(shape) without elements", "smaller extents")
+    }
     guard !parts.contains(where: { $0.number == segment }) else {
       throw refused("a segment", "the whole", "save the model with the onnx package")
     }
