@@ -116,7 +116,8 @@ struct TextCorpusTests {
       ])
     let text = Self.files.prefix(5).map { String(decoding: $0.bytes, as: UTF8.self) }.joined()
     let files = [
-      textFile(text, "1"), textFile(text.uppercased(), "2"), textFile("Nothing of the kind stands here, not by far.", "3"),
+      textFile(text, "1"), textFile(text.uppercased(), "2"),
+      textFile("Nothing of the kind stands here, not by far.", "3"),
     ]
     // Whichever of the first two is held out, the other one is learnt; the third has no like.
     for seed in 0..<6 as Range<UInt64> {
