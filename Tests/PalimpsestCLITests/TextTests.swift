@@ -45,7 +45,8 @@ struct TextTests {
     #expect(
       documents.map { $0["path"]?.string ?? "" } == ["a.txt", "c.txt", "d.txt", "sub/b.txt"])
     #expect(documents.count { $0["part"] == .string("held-out") } == 1)
-    #expect(documents[3]["copyOf"] == .string("~ a.txt"))
+    #expect(documents[3]["copy"] == .string("near copy of"))
+    #expect(documents[3]["copyOf"] == .string("a.txt") && documents[2]["copyOf"] == .string(""))
     // The same command finds everything done, and the same losses.
     let again = try await room.run(arguments)
     #expect(again.output.split(separator: "\n").dropFirst() == lines.dropFirst())
