@@ -1,5 +1,5 @@
 import Autodiff
-package import TensorCore
+public import TensorCore
 
 /// A batch and the memory in which a ``TrainingProgram`` gives its losses and its gradient.
 ///
@@ -7,9 +7,9 @@ package import TensorCore
 /// are summed in the order of the chunks, so that the bits do not depend on the threads.
 ///
 /// For one thread at a time.
-package final class BatchGradient<Scalar: TensorScalar> {
+public final class BatchGradient<Scalar: TensorScalar> {
   /// `[P]`, the gradient of Σ seed · loss after a run.
-  package let gradient: AlignedBuffer<Scalar>
+  public let gradient: AlignedBuffer<Scalar>
   private let program: TrainingProgram<Scalar>
   private let batch: BatchMemory<Scalar>
   /// `[B]`.
@@ -20,8 +20,10 @@ package final class BatchGradient<Scalar: TensorScalar> {
   private let workspaces: [Workspace<Scalar>]
   private let blocks: Blocks
 
+  /// Memory for batches of the program.
+  ///
   /// - Parameter threads: Those of the pool that will run it.
-  package init(_ program: TrainingProgram<Scalar>, threads: Int) {
+  public init(_ program: TrainingProgram<Scalar>, threads: Int) {
     let (count, chunks) = (program.model.layout.count, program.chunks)
     self.program = program
     gradient = AlignedBuffer(count, filledWith: 0)
@@ -35,7 +37,7 @@ package final class BatchGradient<Scalar: TensorScalar> {
   }
 
   /// Elements of memory that it takes.
-  package static func memoryCount(_ program: TrainingProgram<Scalar>, threads: Int) -> Int {
+  public static func memoryCount(_ program: TrainingProgram<Scalar>, threads: Int) -> Int {
     let (count, chunks) = (program.model.layout.count, program.chunks)
     let items = program.model.inputShape.count + program.model.targetShape(program.loss).count
     return count * (chunks.number > 1 ? chunks.number + 1 : 1)
@@ -44,19 +46,25 @@ package final class BatchGradient<Scalar: TensorScalar> {
   }
 
   /// Reads the parameters from a vector `[P]` that outlives the runs.
-  package func bind(parameters: UnsafePointer<Scalar>) {
+  public func bind(parameters: UnsafePointer<Scalar>) {
     for workspace in workspaces {
       workspace.bind(program.model.layout, of: program.plan, to: parameters)
     }
   }
 
-  /// Takes a batch's items, and their weights over b.
-  package func load(
-    _ rows: ArraySlice<Int>, of data: Dataset<Scalar>, weights: AlignedBuffer<Scalar>?
+  /// Takes a batch's items, and their weights over b, the entries that name an item.
+  ///
+  /// - Parameters:
+  ///   - rows: At most B rows of the data; −1 for none.
+  ///   - weights: `[N]`; nil for ones.
+  public func load(
+    _ rows: ArraySlice<Int>, of data: Dataset<Scalar>, weights: AlignedBuffer<Scalar>? = nil
   ) { batch.load(rows, of: data, weights: weights) }
 
-  /// Computes the losses and the gradient.
-  package func run(_ pool: WorkerPool? = nil) {
+  /// Computes the losses and the gradient of their weighted mean.
+  ///
+  /// - Precondition: Parameters and a batch were taken before.
+  public func run(_ pool: WorkerPool? = nil) {
     let (chunks, count) = (program.chunks, gradient.count)
     guard chunks.number > 1 else { return run(workspaces[0], 0, pool) }
     let runChunk = { [self] (chunk: Int, worker: Int) in
@@ -80,7 +88,7 @@ package final class BatchGradient<Scalar: TensorScalar> {
   }
 
   /// Σ w_i ℓ_i / b.
-  package var meanLoss: Scalar { Scalar.dot(losses.count, batch.seed.base, losses.base) }
+  public var meanLoss: Scalar { Scalar.dot(losses.count, batch.seed.base, losses.base) }
 
   private func run(_ workspace: Workspace<Scalar>, _ chunk: Int, _ pool: WorkerPool?) {
     program.plan.run(workspace, pool: pool)
