@@ -25,3 +25,4 @@
 #define PANEL KERNEL_PANEL_F64
 #include "kernels.h"
 #include "windows.h"
+#include "products.h"

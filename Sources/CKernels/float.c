@@ -41,3 +41,4 @@ static inline __attribute__((always_inline)) float error_function(float x) {
 }
 #include "kernels.h"
 #include "windows.h"
+#include "products.h"

@@ -1,4 +1,5 @@
-/// The one door to matrix products: shapes are checked here, then BLAS does the work.
+/// The one door to matrix products: shapes are checked here, then BLAS does the work, or a kernel of
+/// our own for extents at which BLAS spends its time on packing.
 public enum MatrixProduct {
   /// C = alpha · op(A) · op(B) + beta · C, where C is `[m, n]` and the inner extent is k.
   ///
@@ -33,6 +34,16 @@ public enum MatrixProduct {
     check(b.count, rows: transposeB ? n : k, columns: transposeB ? k : n, stride: ldb, "B")
     Scalar.gemm(
       transposeA, transposeB, m, n, k, alpha, aBase, lda, bBase, ldb, beta, cBase, ldc)
+  }
+
+  /// Whether our own kernel multiplies faster than BLAS.
+  ///
+  /// OpenBLAS packs both operands, which pays where B is large. Where B's rows are
+  /// runs it has kernels that do not pack, for at most a million multiplications.
+  @inline(__always)
+  static func isMiddling(_ m: Int, _ n: Int, _ k: Int, _ transposeB: Bool) -> Bool {
+    guard m >= 16, n >= 32, k >= 8, min(n, k) <= 1024 else { return false }
+    return transposeB || Double(m) * Double(n) * Double(k) > 1_000_000
   }
 
   @usableFromInline

@@ -14,6 +14,12 @@ extension Double: TensorScalar {
     _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, _ beta: Double,
     _ c: UnsafeMutablePointer<Double>, _ ldc: Int
   ) {
+    if MatrixProduct.isMiddling(m, n, k, transposeB) {
+      kernel_product_f64(
+        m, n, k, alpha, a, transposeA ? 1 : lda, transposeA ? lda : 1, b, transposeB ? 1 : ldb,
+        transposeB ? ldb : 1, beta, c, ldc)
+      return
+    }
     BLASThreads.fixToOne()
     cblas_dgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,

@@ -14,6 +14,12 @@ extension Float: TensorScalar {
     _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
     _ c: UnsafeMutablePointer<Float>, _ ldc: Int
   ) {
+    if MatrixProduct.isMiddling(m, n, k, transposeB) {
+      kernel_product_f32(
+        m, n, k, alpha, a, transposeA ? 1 : lda, transposeA ? lda : 1, b, transposeB ? 1 : ldb,
+        transposeB ? ldb : 1, beta, c, ldc)
+      return
+    }
     BLASThreads.fixToOne()
     cblas_sgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,

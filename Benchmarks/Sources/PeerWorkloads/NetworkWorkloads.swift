@@ -55,3 +55,54 @@ final class TransformerScores: NetworkScores, Workload {
     try super.init(.transformer, arrays, pool)
   }
 }
+
+/// The gradients of the mean losses of the first batches of a network's items.
+class NetworkGradients {
+  private static let batches = 8
+  private let items: Dataset<Float>
+  private let parameters: AlignedBuffer<Float>
+  private let batch: Int
+  private let gradient: BatchGradient<Float>
+  private let pool: WorkerPool
+  private var gradients: Tensor<Float>
+
+  init(_ network: PeerNetwork, _ arrays: PeerArrays, _ pool: WorkerPool) throws {
+    let problem = try network.problem(arrays)
+    items = problem.items
+    parameters = AlignedBuffer(copying: problem.checkpoints[0].parameters)
+    batch = network.batch
+    gradient = BatchGradient(
+      TrainingProgram(
+        problem.model, loss: problem.loss, optimizer: OptimizerSettings(SGD.self),
+        batchSize: batch), threads: pool.threads)
+    gradient.bind(parameters: parameters.base)
+    self.pool = pool
+    gradients = Tensor([Self.batches, parameters.count])
+  }
+
+  func run() throws {
+    for number in 0..<Self.batches {
+      gradient.load(Array(number * batch..<(number + 1) * batch)[...], of: items)
+      gradient.run(pool)
+      let start = number * parameters.count
+      gradients.scalars.replaceSubrange(
+        start..<start + parameters.count, with: gradient.gradient.elements)
+    }
+  }
+
+  var result: StoredArray? { StoredArray(gradients) }
+}
+
+/// Gradients of the convolutional network.
+final class CNNGradient: NetworkGradients, Workload {
+  static let name = "cnn-gradient"
+  init(_ arrays: PeerArrays, _ pool: WorkerPool) throws { try super.init(.cnn, arrays, pool) }
+}
+
+/// Gradients of the transformer.
+final class TransformerGradient: NetworkGradients, Workload {
+  static let name = "transformer-gradient"
+  init(_ arrays: PeerArrays, _ pool: WorkerPool) throws {
+    try super.init(.transformer, arrays, pool)
+  }
+}

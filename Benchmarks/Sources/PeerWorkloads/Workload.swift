@@ -21,5 +21,5 @@ extension Workload {
 let workloads: [any Workload.Type] = [
   SGEMM.self, FullMatrix.self, Checkpoints.self, TopK.self, SelfInfluence.self, TrainEpoch.self,
   TrainSteps.self, LedgerTraining.self, CreditSweep.self, MarginalSweep.self, BulkRetrainings.self,
-  CNNScores.self, TransformerScores.self,
+  CNNScores.self, TransformerScores.self, CNNGradient.self, TransformerGradient.self,
 ]

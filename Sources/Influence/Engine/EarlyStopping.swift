@@ -30,7 +30,7 @@ extension ScoreEngine {
     var results: [TopItems] = []
     var measured: [Double] = []
     var taken = 0
-    let rounds = Blocks(items, size: itemPlan.batch * 8)
+    let rounds = Blocks(items, size: blockSize * 8)
     try forEachQueryChunk { side, pointers, rows in
       var collectors = [TopCollector](repeating: TopCollector(k: k), count: rows.count)
       var active = Array(0..<rows.count)
@@ -92,7 +92,7 @@ extension ScoreEngine {
       try score(pointers, side, range, workers) { _, block, worker in
         for row in 0..<side.count {
           (panel.base + row * round.count + block.lowerBound - range.lowerBound).update(
-            from: worker.scores.base + row * itemPlan.batch, count: block.count)
+            from: worker.scores.base + row * blockSize, count: block.count)
         }
       }
     }
@@ -151,7 +151,7 @@ struct ItemBounds<Scalar: TensorScalar> {
       totals[$0] == totals[$1] ? $0 < $1 : totals[$0] > totals[$1]
     }
     self.order = order
-    let rounds = Blocks(items, size: engine.itemPlan.batch * 8)
+    let rounds = Blocks(items, size: engine.blockSize * 8)
     largest = (0..<rounds.number).map { totals[order[rounds[$0].lowerBound]] }
     var byPart = [[Double]](
       repeating: [Double](repeating: 0, count: parts), count: rounds.number)

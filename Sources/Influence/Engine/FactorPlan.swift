@@ -50,30 +50,20 @@ struct FactorPlan<Scalar: TensorScalar>: Sendable {
 
   func makeWorker() -> FactorWorker<Scalar> { FactorWorker(self) }
 
-  /// Items of one block: enough rows for fast products, few enough for the cache; it depends on the
+  /// Items of one batch: few enough that it stays in the cache on its way through the network, and
+  /// enough that weights are not read more often than the items' own numbers; it depends on the
   /// problem alone.
   ///
   /// - Parameters:
   ///   - count: The items there are.
-  ///   - sample: The factors of a few items, which tell what memory an item takes on its way through
-  ///     the network and which gradients are formed.
+  ///   - sample: The factors of a few items, which tell what memory an item takes.
   static func batch(_ count: Int, _ sample: GradientFactors<Scalar>) -> Int {
-    let perItem = sample.plan.workspaceCount / sample.batch
-    let formed = FactorTerm.terms(sample.uses, layers: .all).reduce(0) {
-      $0 + ($1.rankOne == nil ? $1.gradientCount : 0)
+    let perItem = max(sample.plan.workspaceCount / sample.batch, 1)
+    var size = 256
+    while size > 1, size * perItem > 1 << 22 { size /= 2 }
+    while size < 256, size * perItem < sample.layout.count, 2 * size * perItem <= 1 << 24 {
+      size *= 2
     }
-    /// The largest power of two below a bound that keeps a block within so many elements.
-    func block(_ bound: Int, within elements: Int) -> Int {
-      var size = bound
-      while size > 1, size * perItem > elements { size /= 2 }
-      return size
-    }
-    // The gradients of all queries are read once for each block: so many items that this is no more
-    // than what the network itself reads and writes, for some sixty queries.
-    var shared = 1
-    while shared < 64, 64 * formed > shared * perItem { shared *= 2 }
-    let wanted = max(
-      block(256, within: 1 << 20), block(16, within: 1 << 24), block(shared, within: 1 << 26))
-    return min(wanted, max((count + 15) / 16 * 16, 16))
+    return min(size, max((count + 15) / 16 * 16, 16))
   }
 }

@@ -9,47 +9,72 @@ final class PairwiseWorker<Scalar: TensorScalar> {
 
   let factors: FactorWorker<Scalar>
   let paths: [ProductPath]
-  /// The scores of the block, `[Q, B]`.
+  /// The items scored together: batches of the plan, one after the other.
+  let block: Int
+  /// The scores of the block, `[Q, block]`.
   let scores: AlignedBuffer<Scalar>
+  /// What one batch adds to them without gradients, `[Q, B]`; the scores themselves where a block is
+  /// one batch.
+  private let partial: AlignedBuffer<Scalar>
   private let first: AlignedBuffer<Scalar>
   private let second: AlignedBuffer<Scalar>
-  /// A · Aqᵀ of the inputs `[Q, B]`, shared by all checkpoints.
+  /// A · Aqᵀ of the inputs, `[Q, B]` for each batch of the block, shared by all checkpoints.
   private let inputGram: AlignedBuffer<Scalar>?
+  /// The gradients of the block, `[block, gradient]` for each term that forms them.
   private let gradients: AlignedBuffer<Scalar>
+  /// What is pushed through a batch's activations.
+  private let pushed: AlignedBuffer<Scalar>
   private let norms: AlignedBuffer<Double>
   private let itemWeights: AlignedBuffer<Scalar>
 
-  init(_ plan: FactorPlan<Scalar>, paths: [ProductPath], queries: Int, checkpoints: Int) {
+  init(
+    _ plan: FactorPlan<Scalar>, paths: [ProductPath], block: Int, queries: Int, checkpoints: Int
+  ) {
     factors = plan.makeWorker()
     self.paths = paths
+    self.block = block
     let batch = plan.batch
-    scores = AlignedBuffer(queries * batch, filledWith: 0)
+    scores = AlignedBuffer(queries * block, filledWith: 0)
+    partial = block == batch ? scores : AlignedBuffer(queries * batch, filledWith: 0)
     let tile = min(Self.tile, max(queries, 1))
     first = AlignedBuffer(tile * batch, filledWith: 0)
     second = AlignedBuffer(tile * batch, filledWith: 0)
-    inputGram = checkpoints > 1 ? AlignedBuffer(queries * batch, filledWith: 0) : nil
-    gradients = AlignedBuffer(Self.gradientsCount(plan, paths), filledWith: 0)
+    inputGram = checkpoints > 1 ? AlignedBuffer(queries * block, filledWith: 0) : nil
+    gradients = AlignedBuffer(block * Self.formedCount(plan, paths), filledWith: 0)
+    pushed = AlignedBuffer(Self.pushedCount(plan, paths), filledWith: 0)
     norms = AlignedBuffer(batch * plan.terms.count, filledWith: 0)
     itemWeights = AlignedBuffer(batch, filledWith: 1)
   }
 
-  /// Elements for the gradients of a block, or for what is pushed through its activations.
-  private static func gradientsCount(_ plan: FactorPlan<Scalar>, _ paths: [ProductPath]) -> Int {
-    zip(plan.terms, paths).map { term, path in
-      switch path {
-      case .ghost: 0
-      case .materialized: plan.batch * term.gradientCount
-      case .contraction: contractionCount(term, plan.batch)
-      }
-    }.max() ?? 0
+  /// Items of a block: the gradients of all queries are read once for each, and products with many
+  /// columns are the faster ones; it depends on the problem alone.
+  static func block(_ plan: FactorPlan<Scalar>, _ paths: [ProductPath], items: Int) -> Int {
+    let formed = formedCount(plan, paths)
+    var block = plan.batch
+    // Some sixteen blocks at least are there for the threads to share.
+    while formed > 0, block < 64, 2 * block * formed <= 1 << 25, 32 * block <= items { block *= 2 }
+    return block
+  }
+
+  /// Elements of an item's gradient that are formed.
+  private static func formedCount(_ plan: FactorPlan<Scalar>, _ paths: [ProductPath]) -> Int {
+    zip(plan.terms, paths).reduce(0) { $0 + ($1.1 == .materialized ? $1.0.gradientCount : 0) }
+  }
+
+  private static func pushedCount(_ plan: FactorPlan<Scalar>, _ paths: [ProductPath]) -> Int {
+    let widest = zip(plan.terms, paths).map { term, path in
+      path == .contraction ? contractionCount(term, plan.batch) : 0
+    }
+    return widest.max() ?? 0
   }
 
   /// Elements of memory that a worker takes, the plan's workspace included.
   static func memoryCount(
-    _ plan: FactorPlan<Scalar>, paths: [ProductPath], queries: Int, checkpoints: Int
+    _ plan: FactorPlan<Scalar>, paths: [ProductPath], block: Int, queries: Int, checkpoints: Int
   ) -> Int {
-    queries * plan.batch * (checkpoints > 1 ? 2 : 1) + 2 * tile * plan.batch
-      + gradientsCount(plan, paths) + FactorWorker.memoryCount(plan)
+    queries * (block * (checkpoints > 1 ? 2 : 1) + (block > plan.batch ? plan.batch : 0))
+      + 2 * tile * plan.batch + block * formedCount(plan, paths) + pushedCount(plan, paths)
+      + FactorWorker.memoryCount(plan)
   }
 
   private static func contractionCount(_ term: FactorTerm, _ batch: Int) -> Int {
@@ -68,46 +93,94 @@ final class PairwiseWorker<Scalar: TensorScalar> {
   ) -> Bool {
     let plan = factors.plan
     if queries.count == 0 { return true }
-    factors.load(items, range)
-    let tiles = Blocks(queries.count, size: Self.tile)
+    let batches = Blocks(range.count, size: plan.batch)
+    let formsAll = paths.allSatisfy { $0 == .materialized }
     var hasScores = false
     for (number, checkpoint) in checkpoints.enumerated() {
       if !isCosine, checkpoint.isIdle { continue }
-      factors.run(at: checkpoint)
-      weigh(range, checkpoint.weight, isCosine: isCosine)
-      // The first product overwrites the scores, the others add to them.
-      var isFirst = !hasScores
-      for index in plan.terms.indices where paths[index] == .materialized {
-        let term = plan.terms[index]
-        let sources = factors.rows
-        for row in 0..<plan.batch {
-          factors.addGradient(
-            term, row: row, of: sources, beta: 0, to: gradients.base + row * term.gradientCount)
-        }
-        for tile in 0..<tiles.number {
-          product(term, queries.terms[number][index], tiles[tile], isFirst: isFirst)
-        }
-        isFirst = false
+      for batch in 0..<batches.number {
+        let start = batches[batch].lowerBound
+        let own = range.lowerBound + start..<range.lowerBound + batches[batch].upperBound
+        if batches.number > 1 || !hasScores { factors.load(items, own) }
+        factors.run(at: checkpoint)
+        weigh(own, checkpoint.weight, isCosine: isCosine)
+        formGradients(start)
+        if formsAll { continue }
+        addFactored(
+          queries.terms[number], queries, start, needsInputGram: !hasScores, isFirst: !hasScores)
       }
-      for tile in 0..<tiles.number {
-        var isFirst = isFirst
-        for index in plan.terms.indices where paths[index] != .materialized {
-          let (term, kept) = (plan.terms[index], queries.terms[number][index])
-          if paths[index] == .ghost {
-            ghost(
-              term, kept, queries, tiles[tile], needsInputGram: !hasScores, isFirst: isFirst)
-          } else {
-            contraction(term, kept, tiles[tile], isFirst: isFirst)
-          }
-          isFirst = false
-        }
-      }
+      multiplyGradients(queries.terms[number], queries.count, isFirst: !hasScores && formsAll)
       hasScores = true
     }
-    if !hasScores { scores.base.update(repeating: 0, count: queries.count * plan.batch) }
+    if !hasScores { scores.base.update(repeating: 0, count: queries.count * block) }
     return (0..<queries.count).allSatisfy { query in
       Scalar.allFinite(
-        UnsafeBufferPointer(start: scores.base + query * plan.batch, count: range.count))
+        UnsafeBufferPointer(start: scores.base + query * block, count: range.count))
+    }
+  }
+
+  /// Keeps the gradients of a batch, whose items stand from `start` on in the block.
+  private func formGradients(_ start: Int) {
+    let plan = factors.plan
+    let sources = factors.rows
+    var memory = gradients.base
+    for (term, path) in zip(plan.terms, paths) where path == .materialized {
+      for row in 0..<plan.batch {
+        factors.addGradient(
+          term, row: row, of: sources, beta: 0, to: memory + (start + row) * term.gradientCount)
+      }
+      memory += block * term.gradientCount
+    }
+  }
+
+  /// scores += Gq Gᵀ of every term whose gradients are kept.
+  private func multiplyGradients(_ kept: [QueryTerm<Scalar>], _ queries: Int, isFirst: Bool) {
+    let tiles = Blocks(queries, size: Self.tile)
+    for tile in 0..<tiles.number {
+      var memory = gradients.base
+      var isFirst = isFirst
+      for (index, term) in factors.plan.terms.enumerated() where paths[index] == .materialized {
+        if let own = kept[index].gradient {
+          multiply(
+            own.base + tiles[tile].lowerBound * term.gradientCount, memory,
+            queries: tiles[tile].count, items: block, inner: term.gradientCount,
+            beta: isFirst ? 0 : 1, into: scores.base + tiles[tile].lowerBound * block)
+          isFirst = false
+        }
+        memory += block * term.gradientCount
+      }
+    }
+  }
+
+  /// scores += what a batch gives without forming gradients.
+  private func addFactored(
+    _ kept: [QueryTerm<Scalar>], _ queries: QuerySide<Scalar>, _ start: Int, needsInputGram: Bool,
+    isFirst: Bool
+  ) {
+    let plan = factors.plan
+    let isWhole = block == plan.batch
+    let tiles = Blocks(queries.count, size: Self.tile)
+    for tile in 0..<tiles.number {
+      var overwrites = isFirst || !isWhole
+      for (index, term) in plan.terms.enumerated() where paths[index] != .materialized {
+        if paths[index] == .ghost {
+          ghost(
+            term, kept[index], queries, tiles[tile], start, needsInputGram: needsInputGram,
+            isFirst: overwrites)
+        } else {
+          contraction(term, kept[index], tiles[tile], isFirst: overwrites)
+        }
+        overwrites = false
+      }
+    }
+    if isWhole { return }
+    for query in 0..<queries.count {
+      let (own, target) = (partial.base + query * plan.batch, scores.base + query * block + start)
+      if isFirst {
+        target.update(from: own, count: plan.batch)
+      } else {
+        Scalar.axpy(plan.batch, 1, own, target)
+      }
     }
   }
 
@@ -131,13 +204,13 @@ final class PairwiseWorker<Scalar: TensorScalar> {
   }
 
   private func rows(_ tile: Range<Int>) -> UnsafeMutablePointer<Scalar> {
-    scores.base + tile.lowerBound * factors.plan.batch
+    partial.base + tile.lowerBound * factors.plan.batch
   }
 
-  /// scores += (Aq Aᵀ + 1) ⊙ (Dq Dᵀ) for one tile of queries.
+  /// The batch's scores += (Aq Aᵀ + 1) ⊙ (Dq Dᵀ) for one tile of queries.
   private func ghost(
     _ term: FactorTerm, _ kept: QueryTerm<Scalar>, _ queries: QuerySide<Scalar>,
-    _ tile: Range<Int>, needsInputGram: Bool, isFirst: Bool
+    _ tile: Range<Int>, _ start: Int, needsInputGram: Bool, isFirst: Bool
   ) {
     guard let cotangents = kept.cotangent, let own = term.rankOne else { return }
     let batch = factors.plan.batch
@@ -146,14 +219,16 @@ final class PairwiseWorker<Scalar: TensorScalar> {
     let products = isFirst ? target : second.base
     multiply(
       cotangents.base + tile.lowerBound * own.outputs, factors.rows(own.cotangent),
-      queries: tile.count, inner: own.outputs, into: products)
+      queries: tile.count, items: batch, inner: own.outputs, into: products)
     guard let activation = own.activation else {
       if !isFirst { Scalar.axpy(count, 1, products, target) }
       return
     }
     let isInput = factors.plan.isInput(activation)
     var gram = first.base
-    if isInput, let inputGram { gram = inputGram.base + tile.lowerBound * batch }
+    if isInput, let inputGram {
+      gram = inputGram.base + start * queries.count + tile.lowerBound * batch
+    }
     if !isInput || inputGram == nil || needsInputGram {
       if isInput, let sparse = factors.sparseInputs, let transposed = queries.transposedInputs {
         sparse.transposedProduct(transposed, tile, into: gram)
@@ -161,7 +236,7 @@ final class PairwiseWorker<Scalar: TensorScalar> {
         let other = kept.activation ?? queries.inputs
         multiply(
           other.base + tile.lowerBound * own.inputs, factors.rows(activation),
-          queries: tile.count, inner: own.inputs, into: gram)
+          queries: tile.count, items: batch, inner: own.inputs, into: gram)
       }
     }
     let one: Scalar = own.hasBias ? 1 : 0
@@ -172,17 +247,7 @@ final class PairwiseWorker<Scalar: TensorScalar> {
     }
   }
 
-  /// scores += Gq Gᵀ for one tile of queries, the items' gradients being in `gradients`.
-  private func product(
-    _ term: FactorTerm, _ kept: QueryTerm<Scalar>, _ tile: Range<Int>, isFirst: Bool
-  ) {
-    guard let own = kept.gradient else { return }
-    multiply(
-      own.base + tile.lowerBound * term.gradientCount, gradients.base, queries: tile.count,
-      inner: term.gradientCount, beta: isFirst ? 0 : 1, into: rows(tile))
-  }
-
-  /// scores[q, i] += Σ_t δ_t · (G_q a_t + b_q), one query at a time.
+  /// The batch's scores[q, i] += Σ_t δ_t · (G_q a_t + b_q), one query at a time.
   private func contraction(
     _ term: FactorTerm, _ kept: QueryTerm<Scalar>, _ tile: Range<Int>, isFirst: Bool
   ) {
@@ -191,7 +256,7 @@ final class PairwiseWorker<Scalar: TensorScalar> {
     if isFirst { rows(tile).update(repeating: 0, count: tile.count * batch) }
     for query in tile {
       let gradient = own.base + query * term.gradientCount
-      let target = scores.base + query * batch
+      let target = partial.base + query * batch
       for use in term.uses { contract(use, with: gradient, into: target) }
       if let bias = term.bias { contract(bias, with: gradient + term.parameterCount, into: target) }
     }
@@ -222,7 +287,7 @@ final class PairwiseWorker<Scalar: TensorScalar> {
       }
     case .product(let activation, let product):
       let (inputs, outputs) = (product.inputs, product.outputs)
-      let pushed = gradients.base
+      let pushed = pushed.base
       MatrixProduct.gemm(
         UnsafeBufferPointer(
           start: factors.rows(activation), count: batch * product.positions * inputs),
@@ -235,15 +300,14 @@ final class PairwiseWorker<Scalar: TensorScalar> {
     }
   }
 
-  /// C `[queries, B]` = X `[queries, inner]` · Yᵀ for Y `[B, inner]`.
+  /// C `[queries, items]` = X `[queries, inner]` · Yᵀ + beta · C for Y `[items, inner]`.
   private func multiply(
-    _ x: UnsafePointer<Scalar>, _ y: UnsafePointer<Scalar>, queries: Int, inner: Int,
+    _ x: UnsafePointer<Scalar>, _ y: UnsafePointer<Scalar>, queries: Int, items: Int, inner: Int,
     beta: Scalar = 0, into c: UnsafeMutablePointer<Scalar>
   ) {
-    let batch = factors.plan.batch
     MatrixProduct.gemm(
       UnsafeBufferPointer(start: x, count: queries * inner),
-      UnsafeBufferPointer(start: y, count: batch * inner), transposeB: true, m: queries, n: batch,
-      k: inner, beta: beta, into: UnsafeMutableBufferPointer(start: c, count: queries * batch))
+      UnsafeBufferPointer(start: y, count: items * inner), transposeB: true, m: queries, n: items,
+      k: inner, beta: beta, into: UnsafeMutableBufferPointer(start: c, count: queries * items))
   }
 }

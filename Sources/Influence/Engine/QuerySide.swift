@@ -31,7 +31,7 @@ extension QueryTerm {
 
 /// The queries' gradients at every checkpoint, as the paths want them.
 struct QuerySide<Scalar: TensorScalar> {
-  /// The number of rows, filled up with zeros to eights.
+  /// The number of rows, filled up with zeros to sixteens.
   let count: Int
   /// The queries' inputs `[Q, I]`.
   let inputs: AlignedBuffer<Scalar>
@@ -44,11 +44,11 @@ struct QuerySide<Scalar: TensorScalar> {
   /// |∇f_q|² by checkpoint, query and term, `[C, Q, terms]`, without weights.
   let squareNorms: AlignedBuffer<Double>
 
-  /// The rows that so many queries take: at least eight, in eights.
+  /// The rows that so many queries take: at least sixteen, in sixteens.
   ///
-  /// BLAS sums products of a few rows in another order. Rows of zeros fill up, so that a query has
+  /// Products of a few rows are summed in another order. Rows of zeros fill up, so that a query has
   /// the same bits in whatever company it is scored.
-  static func rows(for queries: Int) -> Int { (queries + 7) / 8 * 8 }
+  static func rows(for queries: Int) -> Int { (queries + 15) / 16 * 16 }
 
   /// The same for some of the queries.
   func gathering(_ chosen: [Int], _ plan: FactorPlan<Scalar>) -> QuerySide {

@@ -17,6 +17,8 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   let itemPlan: FactorPlan<Scalar>
   let queryPlan: FactorPlan<Scalar>
   let paths: [ProductPath]
+  /// Items that a worker scores together.
+  let blockSize: Int
   let transposesQueryInputs: Bool
 
   /// Checks the problem and compiles what it needs.
@@ -61,7 +63,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
     let cost = CostModel(queries: problem.rowCount)
     let forced =
       problem.aggregatesQueries ? .contraction : path.flatMap { ProductPath(rawValue: $0) }
-    paths = itemPlan.terms.map { term in
+    let cheapest = itemPlan.terms.map { term -> ProductPath in
       switch forced {
       case .ghost? where term.rankOne != nil, .materialized?: forced ?? .materialized
       case .contraction? where term.allowsContraction: .contraction
@@ -70,15 +72,21 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
       default: cost.path(for: term)
       }
     }
+    // A gradient that is a factor itself goes with those that are formed, a whole block at once.
+    let formsGradients = forced == nil && cheapest.contains(.materialized)
+    paths = zip(itemPlan.terms, cheapest).map { term, path in
+      formsGradients && path == .ghost && term.rankOne?.activation == nil ? .materialized : path
+    }
+    blockSize = PairwiseWorker.block(itemPlan, paths, items: problem.items.count)
     transposesQueryInputs =
       itemPlan.hasSparseInputs
       && zip(itemPlan.terms, paths).contains { [itemPlan] in
         $1 == .ghost && itemPlan.meetsInputs($0)
       }
     estimate = try ScoreEstimate(
-      problem, itemPlan, queries: queryPlan, paths: paths, threads: pool.threads, memory: memory,
-      cost: cost,
-      transposesQueryInputs: transposesQueryInputs)
+      problem, itemPlan, queries: queryPlan, paths: paths, blockSize: blockSize,
+      threads: pool.threads,
+      memory: memory, cost: cost, transposesQueryInputs: transposesQueryInputs)
     log(density: density)
   }
 
@@ -95,7 +103,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
       """
       \(Int(density * 100)) % of the inputs are nonzero, \
       \(itemPlan.hasSparseInputs ? "products over them alone" : "dense products"); \
-      blocks of \(itemPlan.batch) items, \(estimate.chunkQueries) queries at once, \
+      batches of \(itemPlan.batch) items in blocks of \(blockSize), \(estimate.chunkQueries) queries at once, \
       \(pool.threads) threads
       """)
   }
@@ -122,10 +130,10 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
       guard let base = matrix.baseAddress else { return }
       try forEachQueryChunk { side, pointers, rows in
         let workers = makeWorkers(side.count)
-        try score(pointers, side, 0..<items, workers) { _, block, worker in
+        try score(pointers, side, 0..<items, workers) { _, range, worker in
           for row in 0..<rows.count {
-            (base + (rows.lowerBound + row) * items + block.lowerBound).update(
-              from: worker.scores.base + row * itemPlan.batch, count: block.count)
+            (base + (rows.lowerBound + row) * items + range.lowerBound).update(
+              from: worker.scores.base + row * blockSize, count: range.count)
           }
         }
       }
@@ -149,10 +157,10 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
       let memory = AlignedBuffer<Scalar>(side.count * estimate.panelItems, filledWith: 0)
       for number in 0..<panels.number {
         let columns = panels[number]
-        try score(pointers, side, columns, workers) { _, block, worker in
+        try score(pointers, side, columns, workers) { _, range, worker in
           for row in 0..<rows.count {
-            (memory.base + row * columns.count + block.lowerBound - columns.lowerBound).update(
-              from: worker.scores.base + row * itemPlan.batch, count: block.count)
+            (memory.base + row * columns.count + range.lowerBound - columns.lowerBound).update(
+              from: worker.scores.base + row * blockSize, count: range.count)
           }
         }
         try panel(
@@ -178,7 +186,8 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   func makeWorkers(_ queries: Int) -> [PairwiseWorker<Scalar>] {
     (0..<pool.threads).map { _ in
       PairwiseWorker(
-        itemPlan, paths: paths, queries: queries, checkpoints: problem.checkpoints.count)
+        itemPlan, paths: paths, block: blockSize, queries: queries,
+        checkpoints: problem.checkpoints.count)
     }
   }
 
@@ -211,7 +220,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
     _ workers: [PairwiseWorker<Scalar>],
     _ body: (_ worker: Int, _ block: Range<Int>, PairwiseWorker<Scalar>) -> Void
   ) throws(ScoreError) {
-    let blocks = Blocks(items.count, size: itemPlan.batch)
+    let blocks = Blocks(items.count, size: blockSize)
     let isBad = AlignedBuffer<Bool>(blocks.number, filledWith: false)
     pool.run(blocks.number) { number, worker in
       let local = blocks[number]
@@ -241,7 +250,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
       pointers.items, block, side, checkpoints: pointers.checkpoints, isCosine: problem.isCosine)
     for item in 0..<block.count {
       for query in 0..<side.count
-      where !worker.scores.base[query * itemPlan.batch + item].isFinite {
+      where !worker.scores.base[query * blockSize + item].isFinite {
         return block.lowerBound + item
       }
     }

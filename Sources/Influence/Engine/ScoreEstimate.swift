@@ -32,7 +32,7 @@ public struct ScoreEstimate: Sendable, Equatable {
   /// - Throws: ``ScoreError/memory(needed:allowed:)``.
   init<Scalar: TensorScalar>(
     _ problem: ScoreProblem<Scalar>, _ plan: FactorPlan<Scalar>,
-    queries queryPlan: FactorPlan<Scalar>, paths: [ProductPath], threads: Int,
+    queries queryPlan: FactorPlan<Scalar>, paths: [ProductPath], blockSize: Int, threads: Int,
     memory: Int?, cost: CostModel, transposesQueryInputs: Bool
   ) throws(ScoreError) {
     let size = MemoryLayout<Scalar>.stride
@@ -58,21 +58,21 @@ public struct ScoreEstimate: Sendable, Equatable {
       let side =
         chunk * (checkpoints * rows + (transposesQueryInputs ? 2 : 1) * plan.inputCount)
       let worker = PairwiseWorker<Scalar>.memoryCount(
-        plan, paths: paths, queries: chunk, checkpoints: checkpoints)
+        plan, paths: paths, block: blockSize, queries: chunk, checkpoints: checkpoints)
       // Queries are prepared before items are scored. They count twice: those still open are gathered
       // beside all of them.
       let preparing = threads * FactorWorker.memoryCount(queryPlan)
-      let scoring = threads * worker + chunk * max(panel, 8 * plan.batch)
+      let scoring = threads * worker + chunk * max(panel, 8 * blockSize)
       return resident + perItem + size * (2 * side + max(preparing, scoring))
     }
     let tile = PairwiseWorker<Scalar>.tile
     var chunk = max(queries, 1)
     var panel = max(
-      Self.panelBytes / size / max(chunk, 1) / plan.batch * plan.batch, plan.batch)
-    panel = min(panel, max((items + plan.batch - 1) / plan.batch * plan.batch, plan.batch))
+      Self.panelBytes / size / max(chunk, 1) / blockSize * blockSize, blockSize)
+    panel = min(panel, max((items + blockSize - 1) / blockSize * blockSize, blockSize))
     if let memory {
-      while bytes(chunk, panel) > memory, panel > plan.batch {
-        panel = max(panel / 2 / plan.batch * plan.batch, plan.batch)
+      while bytes(chunk, panel) > memory, panel > blockSize {
+        panel = max(panel / 2 / blockSize * blockSize, blockSize)
       }
       while bytes(chunk, panel) > memory, chunk > tile {
         chunk = max((chunk / 2 + tile - 1) / tile * tile, tile)

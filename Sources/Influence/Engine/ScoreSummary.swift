@@ -41,7 +41,7 @@ extension ScoreEngine {
               let own = base + row * columns.count
               collectors[query].take(own, numbers: numbers, candidates[thread])
               // Sums go block by block, so that they do not depend on the width of the panel.
-              let blocks = Blocks(columns.count, size: itemPlan.batch)
+              let blocks = Blocks(columns.count, size: blockSize)
               for block in 0..<blocks.number {
                 Scalar.addMoments(
                   blocks[block].count, own + blocks[block].lowerBound, to: sums.base + 4 * query)

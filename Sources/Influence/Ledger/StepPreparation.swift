@@ -77,7 +77,7 @@ final class StepPreparation<Scalar: TensorScalar> {
       let factors = [items, strangerFactors].compactMap { $0 }
         .reduce(0) { $0 + $1.plan.workspaceCount + $1.batch * inputs }
       let gradients = gradient.map {
-        $0.plan.workspaceCount + run.batches.size * inputs + run.model.layout.count
+        BatchGradient.memoryCount($0, threads: 1)
       }
       return factors + (gradients ?? 0)
     }
@@ -95,16 +95,9 @@ final class StepPreparation<Scalar: TensorScalar> {
   private let program: Program
   private let items: (factors: GradientFactors<Scalar>, run: FactorRun<Scalar>)?
   private let strangers: FactorRun<Scalar>?
-  private let gradient: GradientRun?
+  private let gradient: BatchGradient<Scalar>?
   /// `[N]`; nil for ones.
   private let weights: AlignedBuffer<Scalar>?
-
-  private struct GradientRun {
-    let plan: Plan<Scalar>
-    let workspace: Workspace<Scalar>
-    let batch: BatchMemory<Scalar>
-    let memory: AlignedBuffer<Scalar>
-  }
 
   init(_ program: Program) {
     self.program = program
@@ -112,16 +105,7 @@ final class StepPreparation<Scalar: TensorScalar> {
     items = program.items.map { ($0, FactorRun($0, run)) }
     strangers = program.strangerFactors.map { FactorRun($0, run) }
     weights = run.itemWeights.map { AlignedBuffer(copying: $0) }
-    gradient = program.gradient.map { program in
-      let workspace = program.plan.makeWorkspace()
-      let batch = BatchMemory<Scalar>(run.model, loss: run.loss, batch: run.batches.size)
-      batch.bind(workspace, program.plan)
-      let memory = AlignedBuffer<Scalar>(run.model.layout.count, filledWith: 0)
-      for (number, entry) in run.model.layout.entries.enumerated() {
-        workspace.bind(output: number + 1, to: memory.base + entry.offset)
-      }
-      return GradientRun(plan: program.plan, workspace: workspace, batch: batch, memory: memory)
-    }
+    gradient = program.gradient.map { BatchGradient($0, threads: 1) }
   }
 
   /// Prepares a step from the states around it.
@@ -145,10 +129,10 @@ final class StepPreparation<Scalar: TensorScalar> {
         }
       }
       if let gradient {
-        gradient.batch.load(run.batches[step], of: run.train.items, weights: weights)
-        gradient.workspace.bind(run.model.layout, of: gradient.plan, to: parameters)
-        gradient.plan.run(gradient.workspace)
-        prepared.gradient = Array(gradient.memory.elements)
+        gradient.load(run.batches[step], of: run.train.items, weights: weights)
+        gradient.bind(parameters: parameters)
+        gradient.run()
+        prepared.gradient = Array(gradient.gradient.elements)
       }
     }
     prepared.derivative = run.optimizer.rule.derivative(

@@ -24,16 +24,19 @@ package final class BatchMemory<Scalar: TensorScalar> {
     values = AlignedBuffer(loss.takesLabels ? 0 : batch * targetWidth, filledWith: 0)
   }
 
-  /// Lets a workspace read the batch.
-  package func bind(_ workspace: Workspace<Scalar>, _ plan: Plan<Scalar>) {
-    for (label, memory) in [
-      (ItemGraph.inputsLabel, inputs), (ItemGraph.targetsLabel, values),
-      (TrainingProgram<Scalar>.seedLabel, seed),
-    ] {
-      if let slot = plan.input(label) { workspace.bind(slot, to: UnsafePointer(memory.base)) }
+  /// Lets a workspace read the batch, or its items from one on.
+  package func bind(_ workspace: Workspace<Scalar>, _ plan: Plan<Scalar>, from item: Int = 0) {
+    if let slot = plan.input(ItemGraph.inputsLabel) {
+      workspace.bind(slot, to: UnsafePointer(inputs.base + item * inputWidth))
+    }
+    if let slot = plan.input(ItemGraph.targetsLabel) {
+      workspace.bind(slot, to: UnsafePointer(values.base + item * targetWidth))
+    }
+    if let slot = plan.input(TrainingProgram<Scalar>.seedLabel) {
+      workspace.bind(slot, to: UnsafePointer(seed.base + item))
     }
     if let slot = plan.indexInput(ItemGraph.targetsLabel) {
-      workspace.bind(slot, to: UnsafePointer(labels.base))
+      workspace.bind(slot, to: UnsafePointer(labels.base + item * targetWidth))
     }
   }
 

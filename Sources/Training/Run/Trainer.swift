@@ -1,4 +1,3 @@
-import Autodiff
 public import TensorCore
 
 /// Takes steps: the memory of one running ``TrainingProgram`` and its current state.
@@ -23,7 +22,6 @@ public final class Trainer<Scalar: TensorScalar> {
   public private(set) var step = 0
   private let data: Dataset<Scalar>
   private let pool: WorkerPool?
-  private let workspace: Workspace<Scalar>
   private let memory: TrainerMemory<Scalar>
 
   /// A trainer on some data, before the first step.
@@ -40,9 +38,7 @@ public final class Trainer<Scalar: TensorScalar> {
     self.program = program
     self.data = data
     self.pool = pool
-    workspace = program.plan.makeWorkspace()
     memory = TrainerMemory(program, items: data.count, threads: pool?.threads ?? 1)
-    memory.bind(workspace, program)
     state = TrainingState(initial: parameters, program.optimizer)
   }
 
@@ -85,9 +81,9 @@ public final class Trainer<Scalar: TensorScalar> {
   public func step(
     _ rows: ArraySlice<Int>, learningRate: Double
   ) throws(TrainingError) -> Step {
-    memory.gather(rows, of: data)
-    program.plan.run(workspace, pool: pool)
-    let loss = memory.meanLoss(workspace.output(0))
+    memory.batch.load(rows, of: data, weights: memory.weights)
+    memory.batch.run(pool)
+    let loss = memory.batch.meanLoss
     guard loss.isFinite else { throw diverged("the loss", learningRate) }
     var scale: Scalar = 1
     if let limit = program.optimizer.clipNorm {

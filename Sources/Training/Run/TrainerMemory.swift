@@ -1,14 +1,12 @@
-import Autodiff
 import TensorCore
 
-/// The flat vectors of a ``Trainer``: parameters, gradient, optimizer state, and one batch.
+/// The flat vectors of a ``Trainer``: parameters, optimizer state, and one batch with its gradient.
 final class TrainerMemory<Scalar: TensorScalar> {
   let parameters: AlignedBuffer<Scalar>
-  let gradient: AlignedBuffer<Scalar>
+  let batch: BatchGradient<Scalar>
   let states: [AlignedBuffer<Scalar>]
   /// `[N]`, one number for each item.
   let weights: AlignedBuffer<Scalar>
-  private let batch: BatchMemory<Scalar>
   private let stateTable: AlignedBuffer<UnsafeMutablePointer<Scalar>>
   private let scratch: AlignedBuffer<Scalar>
   /// One for each block.
@@ -27,7 +25,6 @@ final class TrainerMemory<Scalar: TensorScalar> {
     // What is not trained lies behind.
     blocks = Blocks(model.layout.trainableCount, size: Self.blockSize)
     parameters = AlignedBuffer(count, filledWith: 0)
-    gradient = AlignedBuffer(count, filledWith: 0)
     states = program.optimizer.rule.stateNames.map { _ in AlignedBuffer(count, filledWith: 0) }
     stateTable = AlignedBuffer(states.count, filledWith: parameters.base)
     for (index, state) in states.enumerated() { stateTable.base[index] = state.base }
@@ -35,30 +32,8 @@ final class TrainerMemory<Scalar: TensorScalar> {
     isFinite = AlignedBuffer(blocks.number, filledWith: true)
     squares = AlignedBuffer(blocks.number, filledWith: 0)
     weights = AlignedBuffer(items, filledWith: 1)
-    batch = BatchMemory(model, loss: program.loss, batch: program.batchSize)
-  }
-
-  /// Lets a workspace of the program read the batch and write the gradient.
-  func bind(_ workspace: Workspace<Scalar>, _ program: TrainingProgram<Scalar>) {
-    let (plan, layout) = (program.plan, program.model.layout)
-    workspace.bind(layout, of: plan, to: parameters.base)
-    batch.bind(workspace, plan)
-    for (index, entry) in layout.entries.enumerated() {
-      workspace.bind(output: index + 1, to: gradient.base + entry.offset)
-    }
-  }
-
-  // MARK: The batch
-
-  /// Takes a batch's items, zeros where it is short, and their weights over b.
-  func gather(_ rows: ArraySlice<Int>, of data: Dataset<Scalar>) {
-    batch.load(rows, of: data, weights: weights)
-  }
-
-  /// Σ w_i ℓ_i / b.
-  func meanLoss(_ losses: UnsafeBufferPointer<Scalar>) -> Scalar {
-    guard let losses = losses.baseAddress else { return 0 }
-    return Scalar.dot(batch.seed.count, batch.seed.base, losses)
+    batch = BatchGradient(program, threads: threads)
+    batch.bind(parameters: parameters.base)
   }
 
   // MARK: The update
@@ -66,7 +41,7 @@ final class TrainerMemory<Scalar: TensorScalar> {
   /// |g|: squares are summed in blocks, blocks in their order.
   func gradientNorm(_ pool: WorkerPool?) -> Double {
     forEachBlock(pool) { block, range, _ in
-      let part = gradient.base + range.lowerBound
+      let part = batch.gradient.base + range.lowerBound
       squares.base[block] = Scalar.dot(range.count, part, part)
     }
     var sum = 0.0
@@ -83,7 +58,7 @@ final class TrainerMemory<Scalar: TensorScalar> {
     let rule = settings.rule
     forEachBlock(pool) { block, range, worker in
       let (start, count) = (range.lowerBound, range.count)
-      let part = gradient.base + start
+      let part = batch.gradient.base + start
       if scale != 1 { Scalar.affine(count, scale, part, 0, part) }
       rule.update(
         OptimizerBlock(

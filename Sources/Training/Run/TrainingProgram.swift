@@ -13,7 +13,9 @@ public struct TrainingProgram<Scalar: TensorScalar>: Sendable {
   public let optimizer: OptimizerSettings
   /// B, the entries of a batch.
   public let batchSize: Int
-  /// Output 0 holds the losses `[B]`, output 1 + j the gradient of parameter j.
+  /// The batch in the parts that go through the network together.
+  package let chunks: Blocks
+  /// Output 0 holds the losses of a chunk, output 1 + j the gradient of parameter j.
   package let plan: Plan<Scalar>
 
   /// The label of the items' weights over b, `[B]`.
@@ -26,9 +28,30 @@ public struct TrainingProgram<Scalar: TensorScalar>: Sendable {
     self.loss = loss
     self.optimizer = optimizer
     self.batchSize = batchSize
-    var items = ItemGraph(model, loss: loss, batch: batchSize)
-    let seed = items.graph.input(Self.seedLabel, [batchSize])
+    let whole = Self.plan(model, loss: loss, batch: batchSize)
+    let size = Self.chunkSize(
+      batchSize, perItem: whole.workspaceCount / batchSize, parameters: model.layout.count)
+    plan = size < batchSize ? Self.plan(model, loss: loss, batch: size) : whole
+    chunks = Blocks(batchSize, size: size)
+  }
+
+  private static func plan(_ model: any Model, loss: Loss, batch: Int) -> Plan<Scalar> {
+    var items = ItemGraph(model, loss: loss, batch: batch)
+    let seed = items.graph.input(seedLabel, [batch])
     let gradients = items.gradients(seed: seed)
-    plan = Plan(items.graph, outputs: [items.values] + gradients)
+    return Plan(items.graph, outputs: [items.values] + gradients)
+  }
+
+  /// Items of a chunk: as many as stay in the cache on their way, at most eight chunks, and none so
+  /// small that summing gradients would count; the whole batch where that is small.
+  private static func chunkSize(_ batch: Int, perItem: Int, parameters: Int) -> Int {
+    guard batch * perItem > 1 << 21 else { return batch }
+    var size = 1
+    while size < batch,
+      2 * size * perItem <= 1 << 22 || 8 * size < batch || size * perItem < parameters
+    {
+      size *= 2
+    }
+    return min(size, batch)
   }
 }
