@@ -85,7 +85,7 @@ let package = Package(
       ]),
 
     // MARK: Tests
-    .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
+    .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore"]),
     .testTarget(name: "AutodiffTests", dependencies: ["Autodiff"]),
     .testTarget(
       name: "FormatsTests", dependencies: ["Autodiff", "Formats", "TensorCore"],

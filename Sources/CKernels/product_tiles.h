@@ -4,9 +4,10 @@
 #define TILE_ROWS 6
 #define TILE_COLUMNS (WIDTH * LANES)
 
-typedef T LEVEL(vector) __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
+typedef T LEVEL(vector)
+    __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
 
-// A tile of C, rows x (width · LANES).
+// A tile of C: rows x (width · LANES).
 INLINE PRODUCT_TARGET void LEVEL(tile)(const int rows, const int width, ptrdiff_t k, T alpha, const T *a,
                                 ptrdiff_t row, ptrdiff_t column, const T *b, ptrdiff_t ldb, T beta,
                                 T *c, ptrdiff_t ldc) {
@@ -35,7 +36,7 @@ INLINE PRODUCT_TARGET void LEVEL(tile)(const int rows, const int width, ptrdiff_
     }
 }
 
-// All rows of a stripe of C that is width · LANES wide, or of `columns` fewer at its right end.
+// At most TILE_ROWS rows of C, `columns` wide: width · LANES, or fewer at the right end of C.
 INLINE PRODUCT_TARGET void LEVEL(stripe)(const int width, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t k,
                                   T alpha, const T *a, ptrdiff_t row, ptrdiff_t column, const T *b,
                                   ptrdiff_t ldb, T beta, T *c, ptrdiff_t ldc) {
@@ -47,12 +48,16 @@ INLINE PRODUCT_TARGET void LEVEL(stripe)(const int width, ptrdiff_t rows, ptrdif
     for (ptrdiff_t i = 0; i < rows; i++)
       for (ptrdiff_t j = 0; j < columns; j++) edge[i * TILE_COLUMNS + j] = c[i * ldc + j];
   switch (rows) {
-  case 6: LEVEL(tile)(6, width, k, alpha, a, row, column, b, ldb, beta, target, stride); break;
-  case 5: LEVEL(tile)(5, width, k, alpha, a, row, column, b, ldb, beta, target, stride); break;
-  case 4: LEVEL(tile)(4, width, k, alpha, a, row, column, b, ldb, beta, target, stride); break;
-  case 3: LEVEL(tile)(3, width, k, alpha, a, row, column, b, ldb, beta, target, stride); break;
-  case 2: LEVEL(tile)(2, width, k, alpha, a, row, column, b, ldb, beta, target, stride); break;
-  default: LEVEL(tile)(1, width, k, alpha, a, row, column, b, ldb, beta, target, stride);
+#define TILE(count)                                                                                \
+  LEVEL(tile)(count, width, k, alpha, a, row, column, b, ldb, beta, target, stride);               \
+  break;
+  case 6: TILE(6)
+  case 5: TILE(5)
+  case 4: TILE(4)
+  case 3: TILE(3)
+  case 2: TILE(2)
+  default: TILE(1)
+#undef TILE
   }
   if (!isWhole)
     for (ptrdiff_t i = 0; i < rows; i++)
@@ -66,7 +71,8 @@ INLINE PRODUCT_TARGET void LEVEL(pack)(ptrdiff_t k, ptrdiff_t columns, const T *
     ptrdiff_t count = columns - first < TILE_COLUMNS ? columns - first : TILE_COLUMNS, j = 0;
     const T *source = b + first * column;
     if (column == 1) {
-      for (ptrdiff_t p = 0; p < k; p++) memcpy(packed + p * TILE_COLUMNS, source + p * row, count * sizeof(T));
+      for (ptrdiff_t p = 0; p < k; p++)
+        memcpy(packed + p * TILE_COLUMNS, source + p * row, count * sizeof(T));
       j = count;
     }
     for (; row == 1 && j + 4 <= count; j += 4) {
@@ -78,8 +84,10 @@ INLINE PRODUCT_TARGET void LEVEL(pack)(ptrdiff_t k, ptrdiff_t columns, const T *
         memcpy(&r1, x + column, sizeof r1);
         memcpy(&r2, x + 2 * column, sizeof r2);
         memcpy(&r3, x + 3 * column, sizeof r3);
-        NAME(four) s0 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5), s1 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
-        NAME(four) t0 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5), t1 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
+        NAME(four) s0 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5);
+        NAME(four) s1 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
+        NAME(four) t0 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5);
+        NAME(four) t1 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
         r0 = __builtin_shufflevector(s0, t0, 0, 1, 4, 5);
         r1 = __builtin_shufflevector(s0, t0, 2, 3, 6, 7);
         r2 = __builtin_shufflevector(s1, t1, 0, 1, 4, 5);
@@ -96,7 +104,8 @@ INLINE PRODUCT_TARGET void LEVEL(pack)(ptrdiff_t k, ptrdiff_t columns, const T *
     for (; j < count; j++)
       for (ptrdiff_t p = 0; p < k; p++) packed[p * TILE_COLUMNS + j] = source[p * row + j * column];
     if (count < TILE_COLUMNS)
-      for (ptrdiff_t p = 0; p < k; p++) memset(packed + p * TILE_COLUMNS + count, 0, (TILE_COLUMNS - count) * sizeof(T));
+      for (ptrdiff_t p = 0; p < k; p++)
+        memset(packed + p * TILE_COLUMNS + count, 0, (TILE_COLUMNS - count) * sizeof(T));
   }
 }
 
@@ -119,10 +128,12 @@ PRODUCT_TARGET static void LEVEL(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
         ptrdiff_t row = rowA, column = columnA;
         if (columnA != 1 && width > TILE_COLUMNS) {
           if (rows == TILE_ROWS && rowA == 1)
-            for (ptrdiff_t p = 0; p < inner; p++) memcpy(few + p * TILE_ROWS, x + p * columnA, TILE_ROWS * sizeof(T));
+            for (ptrdiff_t p = 0; p < inner; p++)
+              memcpy(few + p * TILE_ROWS, x + p * columnA, TILE_ROWS * sizeof(T));
           else
             for (ptrdiff_t p = 0; p < inner; p++)
-              for (ptrdiff_t i = 0; i < rows; i++) few[p * TILE_ROWS + i] = x[i * rowA + p * columnA];
+              for (ptrdiff_t i = 0; i < rows; i++)
+                few[p * TILE_ROWS + i] = x[i * rowA + p * columnA];
           x = few, row = 1, column = TILE_ROWS;
         }
         for (ptrdiff_t j = 0; j < width; j += TILE_COLUMNS) {
@@ -131,12 +142,16 @@ PRODUCT_TARGET static void LEVEL(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
           ptrdiff_t ldb = isPacked ? TILE_COLUMNS : rowB;
           T *z = c + top * ldc + left + j;
           switch ((columns + LANES - 1) / LANES) {
+#define STRIPE(width)                                                                              \
+  LEVEL(stripe)(width, rows, columns, inner, alpha, x, row, column, y, ldb, beta, z, ldc);         \
+  break;
 #if WIDTH > 2
-          case 4: LEVEL(stripe)(4, rows, columns, inner, alpha, x, row, column, y, ldb, beta, z, ldc); break;
-          case 3: LEVEL(stripe)(3, rows, columns, inner, alpha, x, row, column, y, ldb, beta, z, ldc); break;
+          case 4: STRIPE(4)
+          case 3: STRIPE(3)
 #endif
-          case 2: LEVEL(stripe)(2, rows, columns, inner, alpha, x, row, column, y, ldb, beta, z, ldc); break;
-          default: LEVEL(stripe)(1, rows, columns, inner, alpha, x, row, column, y, ldb, beta, z, ldc);
+          case 2: STRIPE(2)
+          default: STRIPE(1)
+#undef STRIPE
           }
         }
       }

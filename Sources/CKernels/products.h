@@ -31,19 +31,26 @@ static _Thread_local T NAME(packed)[PRODUCT_DEPTH * PRODUCT_COLUMNS] __attribute
 #endif
 #include "product_tiles.h"
 
+void NAME(kernel_product_at)(int level, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T alpha, const T *a,
+                             ptrdiff_t rowA, ptrdiff_t columnA, const T *b, ptrdiff_t rowB,
+                             ptrdiff_t columnB, T beta, T *c, ptrdiff_t ldc) {
+  switch (level) {
+#if KERNEL_LEVELS
+  case KERNEL_V4:
+    NAME(product_v4)(m, n, k, alpha, a, rowA, columnA, b, rowB, columnB, beta, c, ldc);
+    break;
+  case KERNEL_V3:
+    NAME(product_v3)(m, n, k, alpha, a, rowA, columnA, b, rowB, columnB, beta, c, ldc);
+    break;
+#endif
+  default:
+    NAME(product_baseline)(m, n, k, alpha, a, rowA, columnA, b, rowB, columnB, beta, c, ldc);
+  }
+}
+
 void NAME(kernel_product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T alpha, const T *a,
                           ptrdiff_t rowA, ptrdiff_t columnA, const T *b, ptrdiff_t rowB,
                           ptrdiff_t columnB, T beta, T *c, ptrdiff_t ldc) {
-#if KERNEL_LEVELS
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("x86-64-v4")) {
-    NAME(product_v4)(m, n, k, alpha, a, rowA, columnA, b, rowB, columnB, beta, c, ldc);
-    return;
-  }
-  if (__builtin_cpu_supports("x86-64-v3")) {
-    NAME(product_v3)(m, n, k, alpha, a, rowA, columnA, b, rowB, columnB, beta, c, ldc);
-    return;
-  }
-#endif
-  NAME(product_baseline)(m, n, k, alpha, a, rowA, columnA, b, rowB, columnB, beta, c, ldc);
+  NAME(kernel_product_at)(kernel_level_number(), m, n, k, alpha, a, rowA, columnA, b, rowB, columnB,
+                          beta, c, ldc);
 }

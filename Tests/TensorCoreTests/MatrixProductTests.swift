@@ -1,3 +1,4 @@
+import CKernels
 import TensorCore
 import Testing
 
@@ -8,6 +9,8 @@ import Testing
 @Suite struct MatrixProductTests {
   static let extents = [
     (0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1), (2, 3, 4), (7, 1, 9), (17, 16, 33),
+    // Multiplied by our own kernel: whole tiles, edges on all sides, and several runs of k.
+    (16, 32, 8), (23, 65, 9), (16, 33, 261),
   ]
 
   /// A matrix in memory with room between its rows.
@@ -124,6 +127,42 @@ import Testing
         var sum = a
         sum.add(outer, scale: 0.5)
         #expect(sum == a + outer * 0.5)
+      }
+    }
+    body(type)
+  }
+
+  /// A level that this machine cannot run is left out; the lower ones always run.
+  @Test(arguments: Int32(KERNEL_BASELINE)...kernel_level_number())
+  func `our own products at every level of processors`(level: Int32) {
+    for (m, n, k) in [(1, 1, 1), (6, 64, 3), (7, 65, 5), (13, 47, 260), (5, 260, 2)] {
+      let a: Tensor<Float> = random([m, k], seed: 1), b: Tensor<Float> = random([k, n], seed: 2)
+      for (transposeA, transposeB) in [(false, false), (false, true), (true, false)] {
+        let (x, y) = (Self.orient(a, transposeA), Self.orient(b, transposeB))
+        var product = Tensor<Float>([m, n], repeating: .nan)
+        kernel_product_at_f32(
+          level, m, n, k, 1, x.scalars, transposeA ? 1 : k, transposeA ? m : 1, y.scalars,
+          transposeB ? 1 : n, transposeB ? k : 1, 0, &product.scalars, n)
+        Self.expectProduct(product, a, b)
+      }
+      let (x, y) = (a.cast(to: Double.self), b.cast(to: Double.self))
+      var product = Tensor<Double>([m, n], repeating: .nan)
+      kernel_product_at_f64(
+        level, m, n, k, 1, x.scalars, k, 1, y.scalars, n, 1, 0, &product.scalars, n)
+      Self.expectProduct(product, x, y)
+    }
+  }
+
+  @Test(arguments: precisions) func `an element has the same bits among any others`(
+    type: any TensorScalar.Type
+  ) {
+    func body<Scalar: TensorScalar>(_: Scalar.Type) {
+      let a: Tensor<Scalar> = random([40, 300]), b: Tensor<Scalar> = random([300, 96], seed: 2)
+      let whole = a.matmul(b.transposed(), transposeOther: true)
+      for rows in [16, 17, 39] {
+        let few = Tensor<Scalar>(rows: (0..<rows).map { a.row($0).scalars })
+        let part = few.matmul(b.transposed(), transposeOther: true)
+        #expect((0..<rows).allSatisfy { part.row($0).scalars == whole.row($0).scalars })
       }
     }
     body(type)

@@ -17,8 +17,12 @@
 #define KERNEL_LEVELS 0
 #endif
 
-// The level that the loader picks on this machine: "x86-64-v4", "x86-64-v3", "arm64" or "baseline".
+// The level that this machine runs: "x86-64-v4", "x86-64-v3", "arm64" or "baseline".
 const char *kernel_level(void);
+
+// The same as a number: this and all lower levels can run.
+enum { KERNEL_BASELINE, KERNEL_V3, KERNEL_V4 };
+int kernel_level_number(void);
 
 // Elementwise functions of one argument.
 enum {
@@ -117,6 +121,10 @@ enum { KERNEL_PANEL_F32 = 64, KERNEL_PANEL_F64 = 32 };
   void kernel_product_##S(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T alpha, const T *a,              \
                           ptrdiff_t rowA, ptrdiff_t columnA, const T *b, ptrdiff_t rowB,           \
                           ptrdiff_t columnB, T beta, T *c, ptrdiff_t ldc);                         \
+  /* The same by the loops of one level, for tests. */                                             \
+  void kernel_product_at_##S(int level, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T alpha,            \
+                             const T *a, ptrdiff_t rowA, ptrdiff_t columnA, const T *b,            \
+                             ptrdiff_t rowB, ptrdiff_t columnB, T beta, T *c, ptrdiff_t ldc);      \
   /* Images are [planes, r.extent, c.extent]; each plane goes by itself. */                        \
   /* y[p, (i, j), (m, n)] = element (i, j) of window (m, n) of plane p, 0 outside the image. */    \
   void kernel_unfold_##S(ptrdiff_t planes, kernel_windows r, kernel_windows c, const T *x, T *y);  \
