@@ -13,6 +13,11 @@ package enum RandomPurpose: UInt32 {
   case retrainingSubsets = 3
   /// Subsets drawn again for a confidence interval: drawing d of M takes positions from d · M.
   case resampling = 4
+  /// Items of the runs in which shares are diluted: their order takes positions 0 ..< N, the choice
+  /// of the watched ones the next W, their labels and their noise what comes after.
+  case dilution = 11
+  /// Batches whose gradients are inverted, and where the search for their inputs starts.
+  case inversion = 12
 }
 
 extension RandomStream {
