@@ -202,3 +202,46 @@ extension WorkEstimate {
     return long + each * Double(steps - some)
   }
 }
+
+extension WorkEstimate {
+  /// Of a family of runs, two of which are tried.
+  init<Scalar: TensorScalar>(_ study: DilutionStudy<Scalar>, pool: WorkerPool) throws {
+    let (setting, operations, bytes) = (
+      study.setting, study.operations, MemoryLayout<Scalar>.stride
+    )
+    let points = zip(setting.cells.map(\.point), operations).sorted { $0.1 < $1.1 }
+    /// The time of one run at a point, and its operations.
+    func sample(_ place: (point: DilutionPoint, operations: Double)) throws -> (Double, Double) {
+      var small = DilutionSetting(base: place.point, values: [:])
+      (small.kinds, small.seeds) = ([.typical], 1)
+      (small.watched, small.batchSize) = (setting.watched, setting.batchSize)
+      small.learningRate = setting.learningRate
+      let one = try study.varied(small)
+      let seconds =
+        try ContinuousClock().measure {
+          _ = try one.outcomes(pool: WorkerPool(threads: 1)) { _ in try Signals.check() }
+        } / .seconds(1)
+      return (seconds, place.operations)
+    }
+    let least = points[0]
+    let larger = points.last { $0.1 <= 16 * least.1 } ?? least
+    _ = try sample(least)  // What is done once in a process.
+    let (short, long) = (try sample(least), try sample(larger))
+    let rate = long.1 > short.1 ? max(long.0 - short.0, 0) / (long.1 - short.1) : short.0 / short.1
+    let each = max(short.0 - rate * short.1, 0)
+    let total = operations.reduce(0, +)
+    let steps = setting.cells.map { cell in
+      (cell.point.items + setting.batchSize - 1) / setting.batchSize * cell.point.epochs
+    }
+    let states = zip(steps, setting.cells).map { ($0 + 1) * study.parameters(at: $1.point) }
+    self.init(
+      items: setting.cells.map(\.point.items).max() ?? 0,
+      queries: setting.cells.count * setting.watched,
+      steps: zip(steps, study.trainings).reduce(0) { $0 + $1.0 * $1.1 },
+      parameters: setting.cells.map { study.parameters(at: $0.point) }.max() ?? 0,
+      operations: total, outputBytes: setting.cells.count * (100 + 400 * setting.watched),
+      seconds: (rate * total + each * Double(operations.count)) / Double(pool.threads),
+      peakBytes: (60 << 20) + 2 * study.dataCount * bytes
+        + pool.threads * min((states.max() ?? 0) * bytes, 1 << 30))
+  }
+}

@@ -72,6 +72,8 @@ extension ScoreReport {
     case receipts([Receipt])
     /// How good the scores of some methods are.
     case evaluation(Evaluation)
+    /// How shares and effects go along the axes of a family of runs.
+    case dilution(Dilution)
   }
 
   /// How scores were computed.

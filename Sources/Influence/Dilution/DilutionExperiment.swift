@@ -95,16 +95,15 @@ struct DilutionExperiment<Scalar: TensorScalar>: Sendable {
       source: item.source, label: Int(item.label), logProbability: logProbability,
       share: share / Double(standings.count), shareOfAll: share,
       contributors: cocktail.effectiveContributors, rank: standings.map(\.rank).min() ?? 0,
-      effectOfOne: 0, effectOfAll: 0, residual: min(credit.relativeResidual, .greatestFiniteMagnitude))
+      effectOfOne: 0, effectOfAll: 0,
+      residual: min(credit.relativeResidual, .greatestFiniteMagnitude))
   }
 
-  /// The work of a run, in multiplications: for progress and for the time that is left.
-  func work(_ cell: DilutionCell) -> Double {
-    let point = cell.point
-    let steps = (point.items + setting.batchSize - 1) / setting.batchSize * point.epochs
-    let perItem = point.copies == 1 ? 1 : 2
-    let trainings = 3 * (1 + setting.watched * perItem)
-    return Double(steps * setting.batchSize) * Double(model(point).layout.count)
-      * Double(trainings + 8 * setting.watched)
+  /// The floating-point operations of a run, about: six for each parameter and visit of an item in a
+  /// training, and as many as two trainings for each watched item's account.
+  func operations(_ cell: DilutionCell) -> Double {
+    let trainings = 1 + setting.removals(cell) + 2 * setting.watched
+    return 6 * Double(trainings) * Double(cell.point.items * cell.point.epochs)
+      * Double(model(cell.point).layout.count)
   }
 }

@@ -129,6 +129,9 @@ public struct DilutionSetting: Sendable, Equatable {
     }
   }
 
+  /// How many retrainings a run has: one without one copy of each watched item, and one without any.
+  func removals(_ cell: DilutionCell) -> Int { watched * (cell.point.copies == 1 ? 1 : 2) }
+
   /// Checks that every number makes sense for so many items.
   ///
   /// - Throws: `TrainingError`.

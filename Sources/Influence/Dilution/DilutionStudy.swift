@@ -23,14 +23,31 @@ public struct DilutionStudy<Scalar: TensorScalar>: Sendable {
     experiment = try DilutionExperiment(setting, data)
   }
 
-  /// How far a study is, in runs and in a measure of their work.
+  /// How far a study is, in floating-point operations.
   public struct Progress: Sendable {
-    /// The runs that are done.
-    public var done: Int
-    /// All runs.
-    public var total: Int
-    /// The part of the work that is done, from 0 to 1.
-    public var share: Double
+    /// Those of the runs that are done.
+    public var done: Double
+    /// Those of all runs.
+    public var total: Double
+  }
+
+  /// The floating-point operations of each of the setting's runs, about.
+  public var operations: [Double] { setting.cells.map(experiment.operations) }
+
+  /// How often a network is trained for each of the setting's runs.
+  public var trainings: [Int] { setting.cells.map { 1 + setting.removals($0) } }
+
+  /// P, the parameters of the network at a place of the family.
+  public func parameters(at point: DilutionPoint) -> Int { experiment.model(point).layout.count }
+
+  /// The numbers that the data's inputs are.
+  public var dataCount: Int { data.inputs.count }
+
+  /// Another study of the same data.
+  ///
+  /// - Throws: As ``init(_:data:)``.
+  public func varied(_ setting: DilutionSetting) throws(TrainingError) -> DilutionStudy {
+    try DilutionStudy(setting, data: data)
   }
 
   /// Makes all runs that the folder does not hold yet.
@@ -54,9 +71,9 @@ public struct DilutionStudy<Scalar: TensorScalar>: Sendable {
     var found: [[WatchedOutcome]?] = []
     for cell in cells { found.append(try store?.read(cell, watched: setting.watched)) }
     // The largest first, so that no thread is left alone with one at the end.
-    let works = cells.map(experiment.work)
-    let order = cells.indices.filter { found[$0] == nil }.sorted { works[$0] > works[$1] }
-    let state = Mutex(State(found, works))
+    let work = operations
+    let order = cells.indices.filter { found[$0] == nil }.sorted { work[$0] > work[$1] }
+    let state = Mutex(State(found, work))
     let next = Atomic(0)
     pool.run(min(pool.threads, order.count)) { _, _ in
       do {
@@ -82,12 +99,12 @@ public struct DilutionStudy<Scalar: TensorScalar>: Sendable {
   /// What the threads share.
   private struct State {
     private var outcomes: [[WatchedOutcome]?]
-    private let works: [Double]
+    private let work: [Double]
     private var fault: (any Error)?
 
-    init(_ outcomes: [[WatchedOutcome]?], _ works: [Double]) {
+    init(_ outcomes: [[WatchedOutcome]?], _ work: [Double]) {
       self.outcomes = outcomes
-      self.works = works
+      self.work = work
     }
 
     mutating func add(_ new: [WatchedOutcome], at place: Int) { outcomes[place] = new }
@@ -98,9 +115,7 @@ public struct DilutionStudy<Scalar: TensorScalar>: Sendable {
     func progress() throws -> Progress {
       if let fault { throw fault }
       let done = outcomes.indices.filter { outcomes[$0] != nil }
-      return Progress(
-        done: done.count, total: outcomes.count,
-        share: done.reduce(0) { $0 + works[$1] } / works.reduce(0, +))
+      return Progress(done: done.reduce(0) { $0 + work[$1] }, total: work.reduce(0, +))
     }
 
     func all() throws -> [[WatchedOutcome]] {

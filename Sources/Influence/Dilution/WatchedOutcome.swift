@@ -43,6 +43,18 @@ public enum DilutionQuantity: String, CaseIterable, Sendable {
   /// ``WatchedOutcome/effectOfAll``.
   case effectOfAll
 
+  /// One line about it.
+  public var summary: String {
+    switch self {
+    case .share: "what one copy holds of the gross of its own output"
+    case .shareOfAll: "what all copies hold of it together"
+    case .contributors: "how many equal items would be as concentrated"
+    case .rank: "the rank of the best copy among all items, 1 the strongest supporter"
+    case .effectOfOne: "nats that the output loses when one copy is left out"
+    case .effectOfAll: "nats that the output loses when all copies are left out"
+    }
+  }
+
   /// The number.
   func value(_ outcome: WatchedOutcome) -> Double {
     switch self {

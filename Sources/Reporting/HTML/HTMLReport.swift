@@ -25,6 +25,8 @@ public enum HTMLReport {
         return markup(of: receipts)
       case .evaluation(let evaluation):
         return markup(of: evaluation)
+      case .dilution(let dilution):
+        return markup(of: dilution)
       }
     }
     let page: Markup = """
