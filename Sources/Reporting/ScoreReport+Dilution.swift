@@ -142,9 +142,12 @@ extension DilutionQuantity {
   }
 
   /// A number of it.
-  func text(_ value: Double) -> String {
+  ///
+  /// - Parameter isTick: Whether it is one of the round numbers of a scale.
+  func text(_ value: Double, isTick: Bool = false) -> String {
     switch self {
     case .share, .shareOfAll: HumanNumber.percent(value)
+    case _ where isTick: HumanNumber.significant(value, digits: 1)
     case .contributors, .rank: HumanNumber.significant(value, digits: value < 9.95 ? 2 : 3)
     case .effectOfOne, .effectOfAll: HumanNumber.significant(value, digits: 2)
     }

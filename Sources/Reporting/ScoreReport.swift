@@ -74,6 +74,8 @@ extension ScoreReport {
     case evaluation(Evaluation)
     /// How shares and effects go along the axes of a family of runs.
     case dilution(Dilution)
+    /// What can be read from gradients of more and more items.
+    case inversion(Inversion)
   }
 
   /// How scores were computed.

@@ -6,11 +6,10 @@ struct DilutionExperiment<Scalar: TensorScalar>: Sendable {
   let setting: DilutionSetting
   let items: DilutionItems<Scalar>
 
-  /// - Throws: `TrainingError` where the setting makes no sense for the data.
+  /// - Throws: `TrainingError` where the data have no classes.
   init(_ setting: DilutionSetting, _ data: Dataset<Scalar>) throws(TrainingError) {
     self.setting = setting
     items = try DilutionItems(data)
-    try setting.check(items: data.count)
   }
 
   /// The network of a run: one hidden layer.

@@ -48,7 +48,9 @@ struct DilutionItems<Scalar: TensorScalar>: Sendable {
     for label in 0..<classes {
       let own = labels.indices.filter { labels[$0] == Int32(label) }
       guard !own.isEmpty else { continue }
-      let rows = data.inputs.gatheringRows(own).reshaped([own.count, data.inputs.count / data.count]).cast(to: Double.self)
+      let rows = data.inputs.gatheringRows(own).reshaped([
+        own.count, data.inputs.count / data.count,
+      ]).cast(to: Double.self)
       let apart = rows - rows.sum(axis: 0) / Double(own.count)
       let distances = (apart * apart).sum(axis: 1).scalars
       let order = own.indices.sorted { (distances[$0], $0) < (distances[$1], $1) }

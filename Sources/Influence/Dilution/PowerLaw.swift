@@ -30,7 +30,8 @@ public struct PowerLaw: Sendable, Equatable {
     public var description: String {
       switch self {
       case .points(let count): "\(count) values are too few for an exponent"
-      case .notPositive(let x): "the mean at \(x == x.rounded() ? "\(Int(x))" : "\(x)") is not safely above zero"
+      case .notPositive(let x):
+        "the mean at \(x == x.rounded() ? "\(Int(x))" : "\(x)") is not safely above zero"
       }
     }
   }

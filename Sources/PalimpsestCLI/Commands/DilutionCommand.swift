@@ -7,13 +7,14 @@ import Synchronization
 struct DilutionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dilution",
-    abstract: "Train a family of runs, and say how the share and the effect of an item fade.",
+    abstract: "Say how far an item is lost among more and more others.",
     discussion: """
-      Some items are watched: typical ones, mislabelled ones, noise. For each it says \
+      In a family of runs some items are watched: typical ones, mislabelled ones, noise. For each it says \
       what it holds of the account of its own output, and what that output loses when \
       the run is trained again without one copy or without all. One thing varies at a \
-      time, the others stand where --at says. Finished runs are kept in the folder of \
-      --out; repeat the command to go on where it stopped.
+      time, the others stand where --at says. And from gradients of more and more \
+      items their inputs are read. Finished parts are kept in the folder of --out; \
+      repeat the command to go on where it stopped.
 
       EXAMPLES:
         palimpsest dilution --out dilution
@@ -54,7 +55,21 @@ struct DilutionCommand: ParsableCommand {
       valueName: "name=n"))
   var at = StandingPoint.standard
 
-  @Option(help: ArgumentHelp("How often each run is repeated with other draws.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Parts to do, some of \(DilutionPart.allCases.map(\.rawValue).joined(separator: ",")).",
+      valueName: "names"), transform: Self.readParts)
+  var parts: [DilutionPart] = DilutionPart.allCases
+
+  @Option(help: ArgumentHelp("Numbers of inputs of an inverted gradient.", valueName: "list"))
+  var inputs = CountList(InversionSetting().batchSizes)
+
+  @Option(help: ArgumentHelp("Width of the layer that inputs are read from.", valueName: "n"))
+  var inversionWidth = InversionSetting().width
+
+  @Option(
+    help: ArgumentHelp(
+      "How often each run and each gradient is repeated with other draws.", valueName: "n"))
   var seeds = 5
 
   @Option(help: ArgumentHelp("Watched items of each run.", valueName: "n"))
@@ -77,6 +92,11 @@ struct DilutionCommand: ParsableCommand {
   @Flag(help: "Print JSON lines: the places of each axis, the exponents, what they say.")
   var json = false
 
+  private static func readParts(_ text: String) throws -> [DilutionPart] {
+    let known = DilutionPart.allCases.map(\.rawValue)
+    return try NameList(text, known: known).names.compactMap { DilutionPart(rawValue: $0) }
+  }
+
   mutating func run() throws {
     switch precision {
     case .float32: try run(as: Float.self)
@@ -85,12 +105,15 @@ struct DilutionCommand: ParsableCommand {
   }
 
   private func run<Scalar: TensorScalar>(as type: Scalar.Type) throws {
-    let study = try DilutionStudy(setting, data: try data(as: type))
+    let data = try data(as: type)
+    let study = try DilutionStudy(
+      setting,
+      inversion: InversionSetting(batchSizes: inputs.counts, width: inversionWidth, seeds: seeds),
+      parts: Set(parts), data: data)
     let pool = compute.makePool()
     if dryRun { return try WorkEstimate(study, pool: pool).print(json: json) }
     let place = try StudyPlace(out)
-    let outcomes = try outcomes(study, in: place.folder, pool)
-    let report = report(study, outcomes)
+    let report = report(study, try results(study, in: place.folder, pool), data)
     try place.write(report)
     if json {
       try Output.write(JSONLinesReport.results(report))
@@ -126,22 +149,34 @@ struct DilutionCommand: ParsableCommand {
     return try Dataset.read(stored, model, loss: .crossEntropy)
   }
 
-  private func outcomes<Scalar: TensorScalar>(
+  private func results<Scalar: TensorScalar>(
     _ study: DilutionStudy<Scalar>, in folder: String, _ pool: WorkerPool
-  ) throws -> [[WatchedOutcome]] {
+  ) throws -> DilutionStudy<Scalar>.Results {
     let bar = Mutex(ProgressBar("dilution", of: 1, "MFLOP"))
     defer { bar.withLock { $0.finish() } }
-    return try study.outcomes(in: folder, pool: pool, memory: compute.memory?.bytes) { progress in
+    return try study.results(in: folder, pool: pool, memory: compute.memory?.bytes) { progress in
       try Signals.check("repeat the command to go on where it stopped")
       bar.withLock { $0.show(Int(progress.done / 1e6), of: Int(progress.total / 1e6)) }
     }
   }
 
   private func report<Scalar: TensorScalar>(
-    _ study: DilutionStudy<Scalar>, _ outcomes: [[WatchedOutcome]]
+    _ study: DilutionStudy<Scalar>, _ results: DilutionStudy<Scalar>.Results,
+    _ data: Dataset<Scalar>
   ) -> ScoreReport {
     let setting = study.setting
     let isEmbedded = trainX == nil
+    var sections: [ScoreReport.Section] = []
+    if study.parts.contains(.runs) {
+      sections.append(.dilution(.init(setting: setting, outcomes: results.runs)))
+    }
+    if study.parts.contains(.inversion) {
+      sections.append(
+        .inversion(
+          .init(
+            setting: study.inversion, outcomes: results.gradients,
+            pictures: pictures(study.inversion, results.gradients, data))))
+    }
     return ScoreReport(
       title: "Lost in the cocktail, or still there?",
       method: .init(
@@ -151,7 +186,7 @@ struct DilutionCommand: ParsableCommand {
         unit: Measure.logProbability.unit(.crossEntropy)),
       measure: .logProbability, loss: .crossEntropy,
       model: "mlp with one hidden layer of tanh units", itemCount: setting.base.items,
-      sections: [.dilution(.init(setting: setting, outcomes: outcomes))],
+      sections: sections,
       notes: [
         "The effect of leaving an item out is measured: the run is trained again from the same "
           + "initial parameters, with the same order of the items, and the batches' denominators fixed.",
@@ -170,6 +205,28 @@ struct DilutionCommand: ParsableCommand {
           .init("precision", precision.rawValue),
           .init("OpenBLAS kernels", BLASThreads.coreName),
         ]))
+  }
+}
+
+extension DilutionCommand {
+  /// What was read of some inputs, where inputs are pictures.
+  private func pictures<Scalar: TensorScalar>(
+    _ setting: InversionSetting, _ outcomes: [InversionOutcome], _ data: Dataset<Scalar>
+  ) -> [ScoreReport.Inversion.Picture] {
+    zip(setting.cells, outcomes).flatMap { cell, outcome in
+      outcome.pictures.filter { $0.item < data.count && Scoring.image($0.item, data) != nil }.map {
+        func image(_ pixels: [Double]?) -> PixelImage? {
+          pixels.map {
+            let side = Int(Double($0.count).squareRoot())
+            return PixelImage(width: side, height: side, ink: $0)
+          }
+        }
+        return .init(
+          batchSize: cell.batchSize,
+          item: Scoring.item($0.item, data, "item", hasPictures: true),
+          closedForm: image($0.closedForm), matched: image($0.matched))
+      }
+    }
   }
 }
 

@@ -26,13 +26,14 @@ extension HTMLReport {
 
   private static func charts(_ dilution: ScoreReport.Dilution, _ axis: DilutionAxis) -> [Markup] {
     let hasCopies = dilution.quantities(axis).contains(.effectOfAll)
-    return dilution.quantities(axis).filter { $0 != .rank }.compactMap { quantity in
+    return dilution.quantities(axis).compactMap { quantity in
       let series = dilution.setting.kinds.enumerated().compactMap { style, kind in
         dilution.curve(axis, kind, quantity).map { LogChart.Series($0, style: style) }
       }
       return LogChart(
         title: "\(quantity.title(hasCopies: hasCopies)): \(quantity.summary)",
-        xTitle: axis.title, series: series, yText: quantity.text
+        xTitle: axis.title, series: series,
+        yText: { quantity.text($0, isTick: true) }
       ).markup(id: "curve-\(axis.rawValue)-\(quantity.rawValue)")
     }
   }

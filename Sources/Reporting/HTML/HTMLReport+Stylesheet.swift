@@ -113,6 +113,9 @@ extension HTMLReport {
     .legend { margin: .75rem 0; font-size: .9rem; }
     .legend svg { width: 1.25rem; height: 1rem; vertical-align: -.1rem; margin-right: .35rem; }
     .legend svg { fill: var(--series); }
+    .readings li { align-items: center; }
+    .readings .nothing { width: 4.5rem; height: 4.5rem; display: grid; place-items: center; }
+    .readings .nothing { border: 1px dashed var(--line); border-radius: 3px; }
     img { image-rendering: pixelated; border: 1px solid var(--line); border-radius: 3px; }
     img { object-fit: contain; background: #fff; flex: none; }
     img.small { width: 2rem; height: 2rem; display: block; }

@@ -27,6 +27,8 @@ public enum HTMLReport {
         return markup(of: evaluation)
       case .dilution(let dilution):
         return markup(of: dilution)
+      case .inversion(let inversion):
+        return markup(of: inversion)
       }
     }
     let page: Markup = """

@@ -59,7 +59,7 @@ struct LogChart {
         <line class="grid" x1="\(place)" x2="\(place)" y1="\(Bar.number(Self.plot.top))" \
         y2="\(Bar.number(Self.plot.bottom))"/>\
         <text class="tick" x="\(place)" y="\(Bar.number(Self.plot.bottom + 18))" \
-        text-anchor="middle">\(HumanNumber.significant(value))</text>
+        text-anchor="middle">\(HumanNumber.count(Int(value)))</text>
         """
     }
     let rows = y.ticks.map { value -> Markup in

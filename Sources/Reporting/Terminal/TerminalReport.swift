@@ -44,6 +44,7 @@ public enum TerminalReport {
       case .receipts(let receipts): parts.append(lines(of: receipts, style))
       case .evaluation(let evaluation): parts.append(lines(of: evaluation, style))
       case .dilution(let dilution): parts.append(lines(of: dilution, style))
+      case .inversion(let inversion): parts.append(lines(of: inversion, style))
       }
     }
     parts += [ledgerOverview(report, style), overview(report, style)]

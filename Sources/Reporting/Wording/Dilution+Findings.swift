@@ -54,15 +54,13 @@ extension ScoreReport.Dilution {
     guard let share, let whole = effects.last,
       let effect = curve(axis, kind, whole)?.trend
     else { return "nothing can be claimed" }
-    let isReplaced = effects.count > 1 && curve(axis, kind, .effectOfOne)?.trend == .falls
-    switch (share, effect) {
-    case (.falls, .falls): return "the cocktail claim holds, for the share and for the effect"
-    case (.falls, _) where isReplaced:
-      return "the cocktail claim holds for one copy and fails for all of them together"
-    case (.falls, _): return "the cocktail claim holds for the share and fails for the effect"
-    case (_, .falls): return "the cocktail claim fails for the share and holds for the effect"
-    default: return "the cocktail claim fails, for the share and for the effect"
-    }
+    let (one, other) = (
+      axis == .copies ? "the share of one copy" : "the share",
+      effects.count > 1 ? "the effect of all copies together" : "the effect"
+    )
+    return share == effect
+      ? "the cocktail claim \(share.claim), for \(one) and for \(other)"
+      : "the cocktail claim \(share.claim) for \(one) and \(effect.claim) for \(other)"
   }
 
   /// How a quantity goes, from the first value to the last.
@@ -85,6 +83,17 @@ extension ScoreReport.Dilution {
         return "\(subject) goes \(way), neither surely falling nor surely growing (\(exponent))"
       case nil: return "\(subject) goes \(way) (\(exponent), one seed gives no interval)"
       }
+    }
+  }
+}
+
+extension DilutionCurve.Trend {
+  /// What becomes of the claim that what is measured vanishes.
+  fileprivate var claim: String {
+    switch self {
+    case .falls: "holds"
+    case .rises: "fails"
+    case .undecided: "is not borne out"
     }
   }
 }

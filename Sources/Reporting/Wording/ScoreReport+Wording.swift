@@ -24,13 +24,16 @@ extension ScoreReport {
   /// Whether there is nothing but receipts.
   var isOfReceipts: Bool { queries.isEmpty && ledgers.isEmpty && !receipts.isEmpty }
 
-  /// Whether there is nothing but families of runs.
-  var isOfDilution: Bool { queries.isEmpty && ledgers.isEmpty && !dilutions.isEmpty }
+  /// Whether there is nothing but families of runs and inverted gradients.
+  var isOfDilution: Bool {
+    queries.isEmpty && ledgers.isEmpty && !(dilutions.isEmpty && inversions.isEmpty)
+  }
 
   /// How many outputs the sections are about.
   var queryCount: Int {
     let watched = dilutions.reduce(0) { $0 + $1.setting.cells.count * $1.setting.watched }
-    let asked = queries.count + ledgers.count + watched
+    let inverted = inversions.reduce(0) { $0 + $1.setting.cells.count }
+    let asked = queries.count + ledgers.count + watched + inverted
     if asked > 0 { return asked }
     return evaluations.map(\.queryCount).max() ?? Set(receipts.map(\.query)).count
   }
