@@ -31,16 +31,14 @@ struct GradientMatching {
     iterations: Int, check: () throws -> Void
   ) rethrows -> Result {
     let width = shared.model.inputShape.count
-    func noise(_ count: Int) -> [Double] {
-      let numbers: Tensor<Double> = random.uniformTensor([count, width])
-      return numbers.scalars.map {
-        range.lowerBound + $0 * (range.upperBound - range.lowerBound)
-      }
+    let labels = labels(shared, range)
+    let noise: Tensor<Double> = random.uniformTensor([shared.count, width])
+    let start = noise.scalars.map {
+      range.lowerBound + $0 * (range.upperBound - range.lowerBound)
     }
-    let labels = labels(shared, noise: noise(noiseCount))
     let objective = Objective(shared, labels)
     let best = try LimitedMemoryBFGS(iterations: iterations, target: 1e-20)
-      .minimise(from: noise(shared.count)) {
+      .minimise(from: start) {
         try check()
         return objective($0)
       }
@@ -51,27 +49,32 @@ struct GradientMatching {
       labels: labels, difference: best.value)
   }
 
-  /// Inputs of noise that stand for the unknown ones where the labels are estimated.
-  private static let noiseCount = 64
-
   /// The labels of the batch, ascending.
   ///
-  /// The gradient of the last bias is the mean of p − y. With p taken from noise, B (p − gradient) is
-  /// about how often each class is there; the counts are rounded so that they add up to B.
-  private static func labels(_ shared: SharedGradient, noise: [Double]) -> [Int32] {
+  /// The gradient of the last bias is the mean of p − y. With p at a mean input, B (p − gradient) is
+  /// about how often each class is there; the counts are rounded so that they add up to B. The mean
+  /// input is the x̄ that makes Σ |W'_r − b'_r x̄|² least over the units of the first layer, whose
+  /// gradients are W' and b'.
+  private static func labels(_ shared: SharedGradient, _ range: ClosedRange<Double>) -> [Int32] {
     let classes = shared.model.outputShape[-1]
-    // The mean gradient of the last bias over noise of one label is p − y itself.
-    let ofNoise = MeanGradient(
-      shared.model, parameters: shared.parameters, batch: noiseCount,
-      wanted: [shared.parts.count - 1])(
-        Tensor([noiseCount, noise.count / noiseCount], noise),
-        [Int32](repeating: 0, count: noiseCount))[0]
+    let (weight, units) = (shared.parts[0], shared.parts[1])
+    let width = weight.count / units.count
+    let square = units.reduce(0) { $0 + $1 * $1 }
+    var mean = [Double](repeating: 0, count: width)
+    for (unit, share) in units.enumerated() where square > 0 {
+      for place in 0..<width { mean[place] += weight[unit * width + place] * share / square }
+    }
+    mean = mean.map { min(max($0, range.lowerBound), range.upperBound) }
+    // The gradient of the last bias for one item of label 0 is p less 1 at that label.
+    let there = MeanGradient(
+      shared.model, parameters: shared.parameters, batch: 1, wanted: [shared.parts.count - 1])(
+        Tensor([1, width], mean), [0])[0]
     let bias = shared.parts[shared.parts.count - 1]
     let wanted = (0..<classes).map { label in
-      max(Double(shared.count) * (ofNoise[label] + (label == 0 ? 1 : 0) - bias[label]), 0)
+      max(Double(shared.count) * (there[label] + (label == 0 ? 1 : 0) - bias[label]), 0)
     }
     var counts = wanted.map { Int($0) }
-    // Too many were found where noise says little of the inputs.
+    // Too many are found where the mean input says little of the others.
     while counts.reduce(0, +) > shared.count,
       let most = counts.indices.max(by: { counts[$0] < counts[$1] })
     {

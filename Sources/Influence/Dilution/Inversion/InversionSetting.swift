@@ -22,7 +22,7 @@ public struct InversionSetting: Sendable, Equatable {
   /// Gradients of some sizes.
   public init(
     batchSizes: [Int] = [1, 2, 4, 8, 16, 32, 64], width: Int = 256, seeds: Int = 5,
-    iterations: Int = 300
+    iterations: Int = 1_000
   ) {
     self.batchSizes = batchSizes
     self.width = width

@@ -27,7 +27,7 @@ struct LimitedMemoryBFGS {
     var point = start
     var (value, gradient) = try evaluate(point)
     var changes: [Change] = []
-    for iteration in 0..<iterations where value > target && value.isFinite {
+    for _ in 0..<iterations where value > target && value.isFinite {
       var direction = Self.direction(gradient, changes)
       var slope = Self.dot(direction, gradient)
       if !(slope < 0) {
@@ -37,10 +37,15 @@ struct LimitedMemoryBFGS {
         slope = -Self.dot(gradient, gradient)
       }
       guard slope < 0 else { break }
-      let first = iteration == 0 ? min(1, 1 / (-slope).squareRoot()) : 1
+      let first = changes.isEmpty ? min(1, 1 / (-slope).squareRoot()) : 1
       guard
         let step = try Self.step(point, value, direction, slope, first, evaluate)
-      else { break }
+      else {
+        // A bad memory may be at fault; without one this is the end.
+        if changes.isEmpty { break }
+        changes = []
+        continue
+      }
       let change = Change(
         point: zip(step.point, point).map(-), gradient: zip(step.gradient, gradient).map(-))
       (point, value, gradient) = step
