@@ -8,7 +8,7 @@
 public enum CSVReport {
   static let format = ReportFormat(
     name: "csv", fileExtension: "csv",
-    summary: "a table: accounts of all items, strongest scores, receipts, evaluations or curves",
+    summary: "a table: accounts, strongest scores, receipts, evaluations or curves",
     render: render)
 
   static let columns = [

@@ -10,7 +10,8 @@ struct HelpTests {
   @Test(
     "every command explains itself with an example that fits in a terminal",
     arguments: [
-      "demo", "train", "score", "self-influence", "ledger", "retrain", "evaluate", "inspect",
+      "demo", "train", "score", "self-influence", "ledger", "retrain", "evaluate", "dilution",
+      "inspect",
       "list",
     ])
   func example(_ command: String) async throws {
@@ -26,7 +27,8 @@ struct HelpTests {
   func overview() async throws {
     let help = try await room.done("--help").output
     for word in [
-      "demo", "train", "score", "self-influence", "ledger", "retrain", "evaluate", "inspect",
+      "demo", "train", "score", "self-influence", "ledger", "retrain", "evaluate", "dilution",
+      "inspect",
       "list",
       "EXIT STATUS",
     ] {

@@ -94,7 +94,7 @@ struct DilutionExperiment<Scalar: TensorScalar>: Sendable {
       source: item.source, label: Int(item.label), logProbability: logProbability,
       share: share / Double(standings.count), shareOfAll: share,
       contributors: cocktail.effectiveContributors, rank: standings.map(\.rank).min() ?? 0,
-      effectOfOne: 0, effectOfAll: 0,
+      effectOfOne: 0, effectOfAll: 0, predictedOfOne: nil, predictedOfAll: nil,
       residual: min(credit.relativeResidual, .greatestFiniteMagnitude))
   }
 

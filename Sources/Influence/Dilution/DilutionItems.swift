@@ -1,30 +1,30 @@
 import RealModule
-import TensorCore
-import Training
+package import TensorCore
+package import Training
 
 /// Draws the training items of each run of a family from one data set.
-struct DilutionItems<Scalar: TensorScalar>: Sendable {
+package struct DilutionItems<Scalar: TensorScalar>: Sendable {
   let data: Dataset<Scalar>
   let labels: [Int32]
   /// The number of classes.
   let classes: Int
   /// The items of the half of each class that is nearest to the class's mean, ascending.
-  let typical: [Int]
+  package let typical: [Int]
   /// The least and the greatest number among the inputs.
   private let span: ClosedRange<Double>
 
   /// A watched item of a run.
-  struct Watched: Sendable, Equatable {
+  package struct Watched: Sendable, Equatable {
     /// Its row in the data; nil for noise.
-    let source: Int?
+    package let source: Int?
     /// The label that it is learnt with.
-    let label: Int32
+    package let label: Int32
     /// Its copies, rows of the run's training set.
-    let copies: Range<Int>
+    package let copies: Range<Int>
   }
 
   /// - Throws: `TrainingError` where items have no labels, or all have the same.
-  init(_ data: Dataset<Scalar>) throws(TrainingError) {
+  package init(_ data: Dataset<Scalar>) throws(TrainingError) {
     guard let labels = data.labels, !labels.contains(Dataset<Scalar>.noLabel) else {
       throw .data("training items: found one without a label, expected a class for each")
     }
@@ -64,7 +64,7 @@ struct DilutionItems<Scalar: TensorScalar>: Sendable {
   ///
   /// For one seed the same items are watched at all places of the family, the mislabelled ones are
   /// the typical ones under other labels, and a smaller run's other items are among a larger one's.
-  func training(
+  package func training(
     _ cell: DilutionCell, watched count: Int
   ) -> (items: Dataset<Scalar>, watched: [Watched]) {
     var random = RandomStream(seed: cell.seed, for: .dilution)

@@ -79,6 +79,13 @@ public struct DilutionCell: Hashable, Sendable {
   public let kind: WatchedKind
   /// What items, order and initial parameters are drawn from.
   public let seed: UInt64
+
+  /// A run.
+  public init(point: DilutionPoint, kind: WatchedKind, seed: UInt64) {
+    self.point = point
+    self.kind = kind
+    self.seed = seed
+  }
 }
 
 /// A family of runs in which one thing at a time is varied, everything else standing still.

@@ -53,7 +53,9 @@ final class DilutionStore: Sendable {
     }
   }
 
-  /// What every run of a study depends on. The places of the family are not part of it: more of them
+  /// What every run of a study depends on.
+  ///
+  /// The places of the family are not part of it: more of them
   /// can be asked for later.
   private static func describe<Scalar>(
     _ setting: DilutionSetting, _ inversion: InversionSetting, _ data: Dataset<Scalar>

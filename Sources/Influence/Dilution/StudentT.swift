@@ -1,14 +1,14 @@
 import RealModule
 
 /// Student's t distribution, for intervals from a few repetitions.
-enum StudentT {
+package enum StudentT {
   /// The value that |t| stays below with a probability.
   ///
   /// - Parameters:
   ///   - confidence: The probability, in (0, 1).
   ///   - degrees: ν, from 1.
   /// - Complexity: O(ν).
-  static func bound(confidence: Double, degrees: Int) -> Double {
+  package static func bound(confidence: Double, degrees: Int) -> Double {
     precondition(confidence > 0 && confidence < 1 && degrees >= 1, "\(confidence), \(degrees)")
     // The probability grows with the angle θ, where t = √ν tan θ.
     var (low, high) = (0.0, Double.pi / 2)

@@ -26,6 +26,26 @@ public struct WatchedOutcome: Sendable, Equatable {
   public var predictedOfAll: Double?
   /// What the rows of the account leave over, as a share of the gross movement.
   public var residual: Double
+
+  /// An outcome.
+  public init(
+    source: Int?, label: Int, logProbability: Double, share: Double, shareOfAll: Double,
+    contributors: Double, rank: Int, effectOfOne: Double, effectOfAll: Double,
+    predictedOfOne: Double?, predictedOfAll: Double?, residual: Double
+  ) {
+    self.source = source
+    self.label = label
+    self.logProbability = logProbability
+    self.share = share
+    self.shareOfAll = shareOfAll
+    self.contributors = contributors
+    self.rank = rank
+    self.effectOfOne = effectOfOne
+    self.effectOfAll = effectOfAll
+    self.predictedOfOne = predictedOfOne
+    self.predictedOfAll = predictedOfAll
+    self.residual = residual
+  }
 }
 
 /// A number of a ``WatchedOutcome`` that is followed through the family of runs.

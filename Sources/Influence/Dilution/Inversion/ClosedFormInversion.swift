@@ -13,16 +13,16 @@ import Training
 /// Sources: L. T. Phong and others, "Privacy-preserving deep learning via additively homomorphic
 /// encryption", 2018, section 3 (the ratio for one item); M. Luby and others, "Efficient erasure
 /// correcting codes", 2001 (taking away what is known).
-struct ClosedFormInversion {
+package struct ClosedFormInversion {
   /// An input that was read.
-  struct Finding: Equatable, Sendable {
+  package struct Finding: Equatable, Sendable {
     /// `[I]`.
-    let input: [Double]
+    package let input: [Double]
     /// Its label.
-    let label: Int32
+    package let label: Int32
     /// 1 where a unit had it for itself from the start, 2 where that needed one round of taking
     /// away, and so on.
-    let round: Int
+    package let round: Int
   }
 
   /// How far δ may be from what the gradient says, as a share of it: far more than rounding leaves,
@@ -34,7 +34,7 @@ struct ClosedFormInversion {
   /// The inputs that can be read, in the order of the rounds.
   ///
   /// - Complexity: For each round and unit, as many backward passes as there are classes.
-  static func findings(_ shared: SharedGradient) -> [Finding] {
+  package static func findings(_ shared: SharedGradient) -> [Finding] {
     var layer = FirstLayer(shared)
     let cotangents = MeanGradient(
       shared.model, parameters: shared.parameters, batch: 1, wanted: [1])

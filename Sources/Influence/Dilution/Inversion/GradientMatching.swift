@@ -1,5 +1,5 @@
 import Autodiff
-import TensorCore
+package import TensorCore
 import Training
 
 /// Searches for inputs whose gradient is a shared one.
@@ -8,15 +8,15 @@ import Training
 /// a graph again, because differentiation is closed. Labels come from the gradient of the last bias.
 ///
 /// Source: L. Zhu, Z. Liu, S. Han, "Deep leakage from gradients", NeurIPS 2019, algorithm 1.
-struct GradientMatching {
+package struct GradientMatching {
   /// What a search came to.
-  struct Result: Sendable {
+  package struct Result: Sendable {
     /// B inputs `[I]`.
-    let inputs: [[Double]]
+    package let inputs: [[Double]]
     /// The labels that were taken.
-    let labels: [Int32]
+    package let labels: [Int32]
     /// What is left of the difference.
-    let difference: Double
+    package let difference: Double
   }
 
   /// Searches from uniform noise.
@@ -26,7 +26,7 @@ struct GradientMatching {
   ///   - random: Where the search starts.
   ///   - iterations: Steps of L-BFGS at most.
   ///   - check: Called before each evaluation; what it throws ends the search.
-  static func search(
+  package static func search(
     _ shared: SharedGradient, range: ClosedRange<Double>, random: inout RandomStream,
     iterations: Int, check: () throws -> Void
   ) rethrows -> Result {

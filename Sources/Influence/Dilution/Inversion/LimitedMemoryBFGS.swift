@@ -6,13 +6,19 @@ import TensorCore
 /// Sources: D. C. Liu, J. Nocedal, "On the limited memory BFGS method for large scale optimization",
 /// 1989, algorithm 2.1; A. S. Lewis, M. L. Overton, "Nonsmooth optimization via quasi-Newton
 /// methods", 2013, algorithm 2.6 for the length of a step.
-struct LimitedMemoryBFGS {
+package struct LimitedMemoryBFGS {
   /// The steps that are taken at most.
-  var iterations: Int
+  package var iterations: Int
   /// The changes that are remembered.
-  var memory = 20
+  package var memory = 20
   /// The value below which nothing more is to be won.
-  var target = 0.0
+  package var target = 0.0
+
+  /// A search of so many steps.
+  package init(iterations: Int, target: Double = 0) {
+    self.iterations = iterations
+    self.target = target
+  }
 
   /// Goes downhill from a point.
   ///
@@ -20,7 +26,7 @@ struct LimitedMemoryBFGS {
   ///   - start: `[D]`.
   ///   - evaluate: The value at a point, and its gradient.
   /// - Returns: The best point and its value.
-  func minimise(
+  package func minimise(
     from start: [Double],
     _ evaluate: (_ point: [Double]) throws -> (value: Double, gradient: [Double])
   ) rethrows -> (point: [Double], value: Double) {

@@ -1,10 +1,10 @@
 import Autodiff
 import TensorCore
-import Training
+package import Training
 
 /// The gradient of a batch as one party of a common training sends it: the mean over its items, and
 /// no item by itself.
-struct SharedGradient {
+package struct SharedGradient {
   /// The network.
   let model: MLP
   /// `[P]`, which everybody knows.
@@ -17,7 +17,7 @@ struct SharedGradient {
   /// The gradient of the cross-entropy of some items.
   ///
   /// - Precondition: The items fit the model and have a class label each.
-  init(_ model: MLP, parameters: [Double], batch: Dataset<Double>) {
+  package init(_ model: MLP, parameters: [Double], batch: Dataset<Double>) {
     self.model = model
     self.parameters = parameters
     count = batch.count
