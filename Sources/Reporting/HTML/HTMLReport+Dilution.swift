@@ -66,7 +66,7 @@ extension HTMLReport {
     }
     return """
       <div class="wide" role="region" aria-label="Numbers along \(axis.title)" tabindex="0">
-      <table class="account">
+      <table class="account many">
       <caption>\(dilution.legend)</caption>
       <thead><tr><td></td><th scope="col" class="number">\(axis.rawValue)</th>\(headings)</tr></thead>
       \(bodies)</table>

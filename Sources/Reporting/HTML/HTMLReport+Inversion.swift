@@ -5,9 +5,9 @@ extension HTMLReport {
   static func markup(of inversion: ScoreReport.Inversion) -> Markup {
     let names = ["closed form, relu units", "search, tanh units", "all inputs"]
     let series = [
+      LogChart.Series("all inputs", 2, inversion) { SeedMean([Double($0.batchSize)]) },
       LogChart.Series("closed form", 0, inversion) { $0.closedForm },
       LogChart.Series("search", 1, inversion) { $0.matching },
-      LogChart.Series("all inputs", 2, inversion) { SeedMean([Double($0.batchSize)]) },
     ]
     let chart = LogChart(
       title: "Inputs that can be read", xTitle: "inputs of one gradient", series: series,

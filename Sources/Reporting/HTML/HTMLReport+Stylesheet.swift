@@ -92,7 +92,7 @@ extension HTMLReport {
     .series-0 { --series: var(--first); }
     .series-1 { --series: var(--second); }
     .series-2 { --series: var(--third); }
-    .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); }
+    .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }
     .charts { gap: 1rem 1.5rem; margin: .5rem 0 1rem; }
     .curves { margin: 0; }
     .curves figcaption { color: var(--quiet); font-size: .9rem; }
@@ -167,6 +167,8 @@ extension HTMLReport {
       .wide { overflow: visible; }
       .strip li, tr, .heading, .curves { break-inside: avoid; }
       .charts { grid-template-columns: 1fr 1fr; }
+      .many { font-size: 7pt; }
+      .many th, .many td { padding-left: 0; padding-right: .5rem; }
       h2, h3, h3 + .quiet, summary { break-after: avoid; }
       pre { white-space: pre-wrap; }
     }
