@@ -205,3 +205,68 @@ extension WorkEstimate {
     return long + each * Double(steps - some)
   }
 }
+
+extension WorkEstimate {
+  /// Of a study of dilution, two small parts of which are tried.
+  init<Scalar: TensorScalar>(_ study: DilutionStudy<Scalar>, pool: WorkerPool) throws {
+    let setting = study.setting
+    let cells = study.parts.contains(.runs) ? setting.cells : []
+    let steps = cells.map { cell in
+      (cell.point.items + setting.batchSize - 1) / setting.batchSize * cell.point.epochs
+    }
+    let states = zip(steps, cells).map { ($0 + 1) * study.parameters(at: $1.point) }
+    let bytes = MemoryLayout<Scalar>.stride
+    var seconds = 0.0
+    if !cells.isEmpty {
+      let runs = try study.varied(parts: [.runs]).operations
+      seconds += try Self.seconds(zip(cells.map(\.point), runs).map { ($0, $1) }) { point in
+        var one = DilutionSetting(base: point, values: [:])
+        (one.kinds, one.seeds) = ([.typical], 1)
+        (one.watched, one.batchSize) = (setting.watched, setting.batchSize)
+        one.learningRate = setting.learningRate
+        return try study.varied(one, parts: [.runs])
+      }
+    }
+    if study.parts.contains(.inversion) {
+      let gradients = try study.varied(parts: [.inversion]).operations
+      seconds += try Self.seconds(
+        zip(study.inversion.cells.map(\.batchSize), gradients).map { ($0, $1) }
+      ) { size in
+        var one = study.inversion
+        (one.batchSizes, one.seeds) = ([size], 1)
+        return try study.varied(inversion: one, parts: [.inversion])
+      }
+    }
+    let operations = study.operations
+    self.init(
+      items: cells.map(\.point.items).max() ?? 0, queries: cells.count * setting.watched,
+      steps: zip(steps, study.trainings).reduce(0) { $0 + $1.0 * $1.1 },
+      parameters: cells.map { study.parameters(at: $0.point) }.max() ?? 0,
+      operations: operations.reduce(0, +),
+      outputBytes: operations.count * (100 + 400 * setting.watched),
+      seconds: seconds / Double(pool.threads),
+      peakBytes: (60 << 20) + 2 * study.dataCount * bytes
+        + pool.threads * min((states.max() ?? 0) * bytes, 1 << 30))
+  }
+
+  /// The time of some jobs, from that of the smallest and of a larger one.
+  private static func seconds<Place, Scalar: TensorScalar>(
+    _ jobs: [(place: Place, operations: Double)], _ study: (Place) throws -> DilutionStudy<Scalar>
+  ) throws -> Double {
+    func sample(_ job: (place: Place, operations: Double)) throws -> Double {
+      let one = try study(job.place)
+      return try ContinuousClock().measure {
+        _ = try one.results(pool: WorkerPool(threads: 1)) { _ in try Signals.check() }
+      } / .seconds(1)
+    }
+    let sorted = jobs.sorted { $0.operations < $1.operations }
+    let least = sorted[0]
+    let larger = sorted.last { $0.operations <= 16 * least.operations } ?? least
+    _ = try sample(least)  // What is done once in a process.
+    let (short, long) = (try sample(least), try sample(larger))
+    let more = larger.operations - least.operations
+    let rate = more > 0 ? max(long - short, 0) / more : short / least.operations
+    let each = max(short - rate * least.operations, 0)
+    return jobs.reduce(0) { $0 + each + rate * $1.operations }
+  }
+}

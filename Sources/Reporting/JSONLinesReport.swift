@@ -3,7 +3,7 @@ import Influence
 import Training
 
 /// One JSON object on each line for programs: a header, then each query, account, receipt, fit, and
-/// trial and method of an evaluation.
+/// trial and method of an evaluation, place and exponent of a family of runs, and size of inverted gradients.
 ///
 /// `kind` tells them apart. Names are in alphabetical order and every object of a kind has the same
 /// ones; what is not known is `null`. Numbers have all their digits.
@@ -53,6 +53,8 @@ public enum JSONLinesReport {
     case .ledger(let ledger): [object(ledger, report)]
     case .receipts(let receipts): receipts.map(object) + receipts.fits.map(object)
     case .evaluation(let evaluation): objects(evaluation)
+    case .dilution(let dilution): objects(dilution)
+    case .inversion(let inversion): objects(inversion)
     }
   }
 

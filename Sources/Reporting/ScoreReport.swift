@@ -72,6 +72,10 @@ extension ScoreReport {
     case receipts([Receipt])
     /// How good the scores of some methods are.
     case evaluation(Evaluation)
+    /// How shares and effects go along the axes of a family of runs.
+    case dilution(Dilution)
+    /// What can be read from gradients of more and more items.
+    case inversion(Inversion)
   }
 
   /// How scores were computed.

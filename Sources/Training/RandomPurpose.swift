@@ -21,6 +21,11 @@ package enum RandomPurpose: UInt32 {
   case generation = 12
   /// Invented books: each part of a book takes positions of its own.
   case inventedBooks = 13
+  /// Items of the runs in which shares are diluted: their order takes positions 0 ..< N, the choice
+  /// of the watched ones the next W, their labels and their noise what comes after.
+  case dilution = 20
+  /// Batches whose gradients are inverted, and where the search for their inputs starts.
+  case inversion = 21
 }
 
 extension RandomStream {

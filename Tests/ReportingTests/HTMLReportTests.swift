@@ -62,7 +62,8 @@ struct HTMLReportTests {
       tolerance: 1e-4, count: 20,
       item: { .init(id: text, label: text, group: text, content: contents[$0 % 3]) })
     var report = Sample.report(
-      [.query(pictured), .query(written), .ledger(ledger), .receipts([receipt])], text: text,
+      [.query(pictured), .query(written), .ledger(ledger), .receipts([receipt])]
+        + DilutionTests.report.sections, text: text,
       notes: [text], unit: text)
     report.model = text
     report.provenance.command = text

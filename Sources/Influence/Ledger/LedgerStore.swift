@@ -135,7 +135,7 @@ extension LedgerProblem {
 
 extension Dataset {
   /// A digest of the items' inputs and targets.
-  fileprivate var digest: String {
+  var digest: String {
     let targets =
       switch self.targets {
       case .labels(let labels): labels.digest

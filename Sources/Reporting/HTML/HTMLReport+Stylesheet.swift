@@ -5,11 +5,13 @@ extension HTMLReport {
     :root {
       --paper: #fcfcfa; --raised: #f3f3ef; --line: #d9d9d2; --ink: #1d1f21; --quiet: #5c6066;
       --support: #0b62a8; --oppose: #a84a00; --link: #0b5394;
+      --first: #0b62a8; --second: #a84a00; --third: #3d7a2a;
     }
     @media (prefers-color-scheme: dark) {
       :root {
         --paper: #16181a; --raised: #202326; --line: #3a3f44; --ink: #e6e6e3; --quiet: #a6abb1;
         --support: #74b9f2; --oppose: #f0a35e; --link: #8cc4f5;
+        --first: #74b9f2; --second: #f0a35e; --third: #8fcf74;
       }
       img { filter: brightness(.9); }
     }
@@ -87,6 +89,33 @@ extension HTMLReport {
     .bar.rows-3 { height: 2.1rem; }
     .bar.rows-4 { height: 2.6rem; }
     .bar .zero { stroke: var(--quiet); stroke-width: 1px; }
+    .series-0 { --series: var(--first); }
+    .series-1 { --series: var(--second); }
+    .series-2 { --series: var(--third); }
+    .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }
+    .charts { gap: 1rem 1.5rem; margin: .5rem 0 1rem; }
+    .curves { margin: 0; }
+    .curves figcaption { color: var(--quiet); font-size: .9rem; }
+    .curves figcaption::first-letter { text-transform: uppercase; }
+    .curves svg { display: block; width: 100%; height: auto; overflow: visible; }
+    .curves text { font-size: 13px; fill: var(--quiet); font-variant-numeric: tabular-nums; }
+    .curves .grid { stroke: var(--line); stroke-width: 1px; }
+    .curves polyline { fill: none; stroke: var(--series); stroke-width: 1.75px; }
+    .curves .law { stroke: var(--series); stroke-width: 1.25px; stroke-dasharray: 5 4; }
+    .curves .point { fill: var(--series); stroke: var(--series); }
+    .curves .point line { stroke-width: 1.5px; opacity: .6; }
+    .curves .point:focus-visible { outline: none; }
+    .curves .point:focus-visible > :not(.value, line) { stroke: var(--link); stroke-width: 7px; }
+    .curves .value { visibility: hidden; fill: var(--ink); stroke: var(--paper); stroke-width: 5px; }
+    .curves .value { paint-order: stroke; font-weight: 600; pointer-events: none; }
+    .curves .point:hover .value, .curves .point:focus .value { visibility: visible; }
+    .legend { list-style: none; display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; padding: 0; }
+    .legend { margin: .75rem 0; font-size: .9rem; }
+    .legend svg { width: 1.25rem; height: 1rem; vertical-align: -.1rem; margin-right: .35rem; }
+    .legend svg { fill: var(--series); }
+    .readings li { align-items: center; }
+    .readings .nothing { width: 4.5rem; height: 4.5rem; display: grid; place-items: center; }
+    .readings .nothing { border: 1px dashed var(--line); border-radius: 3px; }
     img { image-rendering: pixelated; border: 1px solid var(--line); border-radius: 3px; }
     img { object-fit: contain; background: #fff; flex: none; }
     img.small { width: 2rem; height: 2rem; display: block; }
@@ -127,6 +156,7 @@ extension HTMLReport {
       :root {
         --paper: #fff; --raised: #f3f3ef; --line: #ccc; --ink: #000; --quiet: #444;
         --support: #0b62a8; --oppose: #a84a00; --link: #000;
+        --first: #0b62a8; --second: #a84a00; --third: #3d7a2a;
       }
       body { max-width: none; padding: 0; font-size: 10pt; }
       .skip { display: none; }
@@ -135,7 +165,10 @@ extension HTMLReport {
       .strip li { min-width: 4.9rem; font-size: 7.5pt; }
       th, td { padding-top: .1rem; padding-bottom: .1rem; }
       .wide { overflow: visible; }
-      .strip li, tr, .heading { break-inside: avoid; }
+      .strip li, tr, .heading, .curves { break-inside: avoid; }
+      .charts { grid-template-columns: 1fr 1fr; }
+      .many { font-size: 7pt; }
+      .many th, .many td { padding-left: 0; padding-right: .5rem; }
       h2, h3, h3 + .quiet, summary { break-after: avoid; }
       pre { white-space: pre-wrap; }
     }

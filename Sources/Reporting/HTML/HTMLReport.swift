@@ -25,6 +25,10 @@ public enum HTMLReport {
         return markup(of: receipts)
       case .evaluation(let evaluation):
         return markup(of: evaluation)
+      case .dilution(let dilution):
+        return markup(of: dilution)
+      case .inversion(let inversion):
+        return markup(of: inversion)
       }
     }
     let page: Markup = """

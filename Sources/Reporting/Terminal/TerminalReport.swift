@@ -43,6 +43,8 @@ public enum TerminalReport {
       case .ledger(let ledger): parts.append(lines(of: ledger, report, style))
       case .receipts(let receipts): parts.append(lines(of: receipts, style))
       case .evaluation(let evaluation): parts.append(lines(of: evaluation, style))
+      case .dilution(let dilution): parts.append(lines(of: dilution, style))
+      case .inversion(let inversion): parts.append(lines(of: inversion, style))
       }
     }
     parts += [ledgerOverview(report, style), overview(report, style)]

@@ -10,11 +10,13 @@ extension ScoreReport {
       Fact("method", "\(method.name): \(method.summary)"),
       isOfReceipts
         ? Fact("changes", "\(method.unitText); positive where the \(measure.rawValue) rises")
-        : Fact("scores", "\(method.unitText); positive supports the output"),
+        : isOfDilution
+          ? Fact("effects", "\(method.unitText); positive where the item supported its own output")
+          : Fact("scores", "\(method.unitText); positive supports the output"),
     ] + (ledgers.first?.columns ?? []).map { Fact($0.rawValue, $0.summary) } + [
       Fact("measure", "\(measure.rawValue): \(measure.summary)"),
       Fact("model", model), Fact("trained with", "\(loss.rawValue): \(loss.summary)"),
-      Fact("training items", HumanNumber.count(itemCount)),
+      Fact("training items", dilutions.first?.itemText ?? HumanNumber.count(itemCount)),
       Fact("queries", HumanNumber.count(queryCount)),
     ]
   }
@@ -22,9 +24,16 @@ extension ScoreReport {
   /// Whether there is nothing but receipts.
   var isOfReceipts: Bool { queries.isEmpty && ledgers.isEmpty && !receipts.isEmpty }
 
+  /// Whether there is nothing but families of runs and inverted gradients.
+  var isOfDilution: Bool {
+    queries.isEmpty && ledgers.isEmpty && !(dilutions.isEmpty && inversions.isEmpty)
+  }
+
   /// How many outputs the sections are about.
   var queryCount: Int {
-    let asked = queries.count + ledgers.count
+    let watched = dilutions.reduce(0) { $0 + $1.setting.cells.count * $1.setting.watched }
+    let inverted = inversions.reduce(0) { $0 + $1.setting.cells.count }
+    let asked = queries.count + ledgers.count + watched + inverted
     if asked > 0 { return asked }
     return evaluations.map(\.queryCount).max() ?? Set(receipts.map(\.query)).count
   }
@@ -40,6 +49,10 @@ extension ScoreReport {
   var signSentence: String {
     if isOfReceipts {
       return "A positive change raises the query's \(measure.rawValue), a negative one lowers it."
+    }
+    if isOfDilution {
+      return "Each output is a watched item's own: the label that it was learnt with. A positive "
+        + "effect says that the item supported it: without the item the \(measure.rawValue) is lower."
     }
     let (up, down) = measure.isLowerBetter ? ("lowered", "raised") : ("raised", "lowered")
     return "A positive score supports the output: training on the item \(up) the query's "

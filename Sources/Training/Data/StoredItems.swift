@@ -18,6 +18,22 @@ public struct StoredItems: Sendable {
   /// The shape of one item's input.
   public var itemShape: Shape { Shape(Array(inputs.array.shape.extents.dropFirst())) }
 
+  /// The number of classes that labels of items have: one more than the largest.
+  ///
+  /// - Throws: `FormatError` where targets are no whole numbers, ``TrainingError`` where one is too
+  ///   large to count classes up to it.
+  public func classCount() throws -> Int {
+    let labels = try targets.array.integers()
+    if let item = labels.firstIndex(where: { $0 >= Self.mostClasses }) {
+      throw TrainingError.data(
+        "\(targets.name): item \(item): found the label \(labels[item]), expected one below "
+          + "\(Self.mostClasses)")
+    }
+    return Int(labels.max() ?? 0) + 1
+  }
+
+  private static let mostClasses: Int64 = 10_000
+
   private static let inputNames = ["x", "inputs", "input"]
   private static let targetNames = ["y", "labels", "label", "targets", "target"]
 
