@@ -64,6 +64,7 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Autodiff", "CDigits", "Formats",
+        .product(name: "HeapModule", package: "swift-collections"),
       ]),
     .target(
       name: "Influence",

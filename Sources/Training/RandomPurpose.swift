@@ -13,6 +13,14 @@ package enum RandomPurpose: UInt32 {
   case retrainingSubsets = 3
   /// Subsets drawn again for a confidence interval: drawing d of M takes positions from d · M.
   case resampling = 4
+  /// Documents that are held out: a permutation of all from position 0.
+  case heldOutDocuments = 10
+  /// The hash functions of signatures: function i takes position i.
+  case signatures = 11
+  /// Tokens that are drawn: the k-th generated one takes position k.
+  case generation = 12
+  /// Invented books: each part of a book takes positions of its own.
+  case inventedBooks = 13
 }
 
 extension RandomStream {

@@ -58,7 +58,32 @@ struct InspectCommand: ParsableCommand {
     if let low = manifest.learningRates.min(), let high = manifest.learningRates.max() {
       members.append(.init("learningRates", .array([.number(low), .number(high)])))
     }
+    if let text = try record.text() { members += Self.members(of: text) }
     return members + manifest.environment
+  }
+
+  /// The tokens, the documents and the copies of a corpus.
+  private static func members(of text: TextCorpus) -> [JSONValue.Member] {
+    var passages = [Int](repeating: 0, count: text.documents.count)
+    for passage in text.passages { passages[passage.document] += 1 }
+    let documents = text.documents.enumerated().map { number, document in
+      let copy = document.nearGroup == number ? nil : text.documents[document.nearGroup].path
+      let isExact = document.exactGroup == document.nearGroup
+      return JSONValue.object([
+        .init("path", .string(document.path)),
+        .init("part", .string(document.isHeldOut ? "held-out" : "train")),
+        .init("bytes", .number(document.bytes.count)),
+        .init("tokens", .number(document.text.count)),
+        .init("passages", .number(passages[number])),
+        .init("copyOf", copy.map { .string((isExact ? "= " : "~ ") + $0) } ?? .string("")),
+      ])
+    }
+    return [
+      .init("vocabulary", .string("\(text.vocabulary.kindName), \(text.vocabulary.count) tokens")),
+      .init("context", .number(text.context)), .init("stride", .number(text.stride)),
+      .init("exactCopies", .number(text.exactCopies)),
+      .init("nearCopies", .number(text.nearCopies)), .init("documents", .array(documents)),
+    ]
   }
 
   private func inspectFile() throws -> [JSONValue.Member] {

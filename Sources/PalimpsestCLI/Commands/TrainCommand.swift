@@ -9,8 +9,13 @@ struct TrainCommand: ParsableCommand {
     discussion: """
       A run that was interrupted is resumed by the same command, to the same bits.
 
-      EXAMPLE:
+      Items come from --data, from files, or from a folder of text, which is cut into passages.
+
+      EXAMPLES:
         palimpsest train --out run --data digits --model mlp:64-32-10:tanh
+        palimpsest train --out licenses --text /usr/share/common-licenses \
+          --model transformer:context=64,width=64,heads=4,layers=2 \
+          --optimizer adamw --lr 0.003 --batch-size 16
       """)
 
   @Option(help: ArgumentHelp("Folder of the run record.", valueName: "run"))
@@ -49,6 +54,8 @@ struct TrainCommand: ParsableCommand {
       "Labels or targets of held-out items, unless the file of the inputs has them.",
       valueName: "file"))
   var testY: String?
+
+  @OptionGroup(title: "Options of text") var textOptions: TextOptions
 
   @Option(
     help: ArgumentHelp("Model, such as mlp:64-32-10:tanh, or a .onnx file.", valueName: "spec"))
@@ -149,12 +156,20 @@ struct TrainCommand: ParsableCommand {
     bar.finish()
     // Only a finished run makes no progress; its last state was read.
     let isOld = lastLoss.isNaN
-    let result: [(String, JSONValue)] = [
+    let losses = try TextLosses(run, at: state.parameters, pool: pool)
+    var result: [(String, JSONValue)] = [
       ("run", .string(out)), ("model", .string(run.model.specification)),
       ("items", .number(run.train.items.count)), ("parameters", .number(run.model.layout.count)),
       ("steps", .number(state.step)),
       ("lastBatchLoss", lastLoss.isFinite ? .number(lastLoss) : .null),
     ]
+    if let text = run.text {
+      result += [
+        ("vocabulary", .string(text.vocabulary.kindName)),
+        ("tokens", .number(text.vocabulary.count)), ("documents", .number(text.documents.count)),
+      ]
+    }
+    result += losses?.json ?? []
     if json {
       try Output.line("\(JSONValue.object(result.map { .init($0.0, $0.1) }))")
     } else {
@@ -164,12 +179,14 @@ struct TrainCommand: ParsableCommand {
           + (isOld
             ? "finished before; nothing was left to do"
             : "loss of the last batch \(HumanNumber.significant(lastLoss))"))
+      for line in losses?.lines ?? [] { try Output.line(line) }
     }
   }
 
   private func makeRun<Scalar: TensorScalar>(as type: Scalar.Type) throws -> TrainingRun<Scalar> {
+    let text = try textOptions.corpus(self.model, seed: seed)
     let files = try trainingFiles()
-    let model = try ModelRegistry.model(self.model, itemShape: files?.itemShape)
+    let model = try text?.1 ?? ModelRegistry.model(self.model, itemShape: files?.itemShape)
     var settings = try OptimizerSettings(optimizer)
     if let momentum {
       guard settings.rule.constants.contains(.momentum) else {
@@ -180,7 +197,7 @@ struct TrainCommand: ParsableCommand {
     settings.weightDecay = WeightDecay(weightDecay, settings.weightDecay.kind)
     settings.clipNorm = clipNorm
     (model as? ONNXModel)?.notes.forEach(Output.warn)
-    var sources = try sources(files, model, as: type)
+    var sources = try sources(files, text?.0, model, as: type)
     if trainIds != nil || trainGroups != nil {
       let count = sources.train.items.count
       sources.train.name(
@@ -200,6 +217,7 @@ struct TrainCommand: ParsableCommand {
       epochs: epochs ?? 10,
       batches: try batches.map { try Batches(path: $0, items: sources.train.items.count) },
       checkpointEvery: checkpointEvery, seed: seed)
+    run.text = text?.0
     if let `init` { run.initialParameters = try initialParameters(`init`, model) }
     if let weights {
       run.itemWeights = try ItemWeights.read(path: weights, items: run.train.items.count)
@@ -217,8 +235,14 @@ struct TrainCommand: ParsableCommand {
     return try mapping.read(file)
   }
 
-  /// The files of the training items; nil for embedded data.
+  /// The files of the training items; nil for embedded data and for text.
   private func trainingFiles() throws -> StoredItems? {
+    if textOptions.text != nil {
+      guard data == nil, trainX == nil, trainY == nil, testX == nil, testY == nil else {
+        throw UsageError("--text brings its own items; leave out --data, --train-x and the like")
+      }
+      return nil
+    }
     if let data {
       guard data == "digits" else {
         throw UsageError("--data: found \"\(data)\", expected digits, or --train-x and --train-y")
@@ -229,7 +253,7 @@ struct TrainCommand: ParsableCommand {
       return nil
     }
     guard let trainX else {
-      throw UsageError("which data? Expected --data digits, or --train-x and --train-y")
+      throw UsageError("which data? Expected --data digits, --text, or --train-x and --train-y")
     }
     guard testX != nil || testY == nil else {
       throw UsageError("--test-y goes with --test-x")
@@ -238,9 +262,10 @@ struct TrainCommand: ParsableCommand {
   }
 
   private func sources<Scalar: TensorScalar>(
-    _ files: StoredItems?, _ model: any Model, as type: Scalar.Type
+    _ files: StoredItems?, _ text: TextCorpus?, _ model: any Model, as type: Scalar.Type
   ) throws -> (train: TrainingRun<Scalar>.Source, test: TrainingRun<Scalar>.Source?) {
     typealias Source = TrainingRun<Scalar>.Source
+    if let text { return (Source(text.train()), text.heldOut().map { Source($0) }) }
     guard let files else {
       let split = Digits.split(as: type)
       return (Source(split.train), Source(split.test))

@@ -1,6 +1,6 @@
 extension String {
   /// Without what could steer a terminal or turn the direction of the text; lines and tabs stay.
-  var plain: String { cleaned { $0 == "\n" || $0 == "\t" ? $0 : nil } }
+  package var plain: String { cleaned { $0 == "\n" || $0 == "\t" ? $0 : nil } }
 
   /// The same on one line: what breaks lines becomes a space.
   var plainLine: String {

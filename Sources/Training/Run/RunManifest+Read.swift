@@ -28,6 +28,7 @@ extension RunManifest {
     let datasets = try fields.object("datasets")
     train = try Data(datasets.object("train"))
     test = datasets.has("test") ? try Data(datasets.object("test")) : nil
+    text = fields.has("text") ? try Text(fields.object("text")) : nil
     weights = fields.has("weights") ? try DataFile(fields.object("weights")) : nil
     learningRates = try fields.array("steps", of: "the learning rate of each step, from 0") {
       $0.double.flatMap { $0 >= 0 ? $0 : nil }
@@ -72,6 +73,19 @@ extension RunManifest.Data {
       }
       self[keyPath: path] = texts
     }
+  }
+}
+
+extension RunManifest.Text {
+  fileprivate init(_ fields: ManifestFields) throws(FormatError) {
+    func file(_ name: String) throws(FormatError) -> RunManifest.DataFile {
+      try RunManifest.DataFile(fields.object(name))
+    }
+    text = try file("text")
+    documents = try file("documents")
+    passages = try file("passages")
+    vocabulary = try file("vocabulary")
+    stride = try fields.integer("stride")
   }
 }
 

@@ -16,6 +16,7 @@ extension RunManifest {
     var parts = [JSONValue.Member("train", train.json)]
     if let test { parts.append(.init("test", test.json)) }
     members.append(.init("datasets", .object(parts)))
+    if let text { members.append(.init("text", text.json)) }
     if let weights { members.append(.init("weights", weights.json)) }
     if let checkpoints {
       members.append(.init("checkpoints", .array(checkpoints.map { .number($0) })))
@@ -32,7 +33,7 @@ extension RunManifest {
     guard bytes.count <= Self.largestFile else {
       throw FormatError(
         .uncreatable, file: file, found: "\(bytes.count) bytes for all steps and items",
-        expected: "at most \(Self.largestFile)", remedy: "take fewer steps, or larger batches")
+        expected: "at most \(Self.largestFile)", remedy: "take fewer steps or items, or larger batches")
     }
     try AtomicFile.write(bytes, to: file)
   }
@@ -57,6 +58,13 @@ extension RunManifest.Data {
       members.append(.init(name, .array(texts.map { .string($0) })))
     }
     return .object(members)
+  }
+}
+
+extension RunManifest.Text {
+  fileprivate var json: JSONValue {
+    .object(
+      files.map { .init($0.0, $0.1.json) } + [.init("stride", .number(stride))])
   }
 }
 

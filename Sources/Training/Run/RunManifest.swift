@@ -4,7 +4,7 @@ public import TensorCore
 /// What `run.json` says about a run.
 ///
 /// Keys: `format`, `version`, `model`, `loss`, `precision`, `optimizer`, `seed`, `datasets`,
-/// `weights`, `steps`, `checkpoints`, `environment`. A record from elsewhere needs `format`,
+/// `text`, `weights`, `steps`, `checkpoints`, `environment`. A record from elsewhere needs `format`,
 /// `version`, `model`, `loss`, `optimizer`, `datasets` and `steps`. Other keys
 /// are passed over; they stay in the file, which is never written again.
 public struct RunManifest: Equatable, Sendable {
@@ -60,6 +60,8 @@ public struct RunManifest: Equatable, Sendable {
   public var train: Data
   /// Items that were not.
   public var test: Data?
+  /// The corpus that the items were cut from; nil where they are no text.
+  public var text: Text?
   /// A weight for each training item `[N]`; ones where nil.
   public var weights: DataFile?
   /// The learning rate of each of the S steps.

@@ -23,6 +23,7 @@ extension RunRecord {
     run.learningRates = manifest.learningRates
     run.initialParameters = initial
     run.itemWeights = try itemWeights()
+    run.text = try text()
     return run
   }
 

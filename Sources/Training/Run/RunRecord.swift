@@ -160,7 +160,7 @@ public struct RunRecord: Sendable {
   }
 
   /// A file of the run whose bytes are the recorded ones.
-  private func source(_ file: RunManifest.DataFile) throws(FormatError) -> ByteSource {
+  func source(_ file: RunManifest.DataFile) throws(FormatError) -> ByteSource {
     let path = try ContainedPath.resolve(
       file.path, inside: folder, namedBy: "\(folder)/\(RunManifest.fileName)")
     let source = try ByteSource(path: path)

@@ -82,6 +82,10 @@ extension TrainingRun {
       model: recordedModel, loss: loss, precision: .init(Scalar.self), optimizer: optimizer,
       seed: seed, train: try train.store("train", in: folder), learningRates: learningRates)
     manifest.test = try test?.store("test", in: folder)
+    if let text {
+      try text.write(to: folder)
+      manifest.text = text.recorded
+    }
     if let itemWeights {
       let file = StoredArray(Tensor([itemWeights.count], itemWeights))
       manifest.weights = try RunManifest.DataFile(storing: file, as: "train-weights", in: folder)
@@ -141,6 +145,7 @@ extension TrainingRun {
     try require("batch order", record.batches(), batches, shown: false)
     try require("training data", record.train(), train.items, shown: false)
     try require("test data", record.test(), test?.items, shown: false)
+    try require("text", manifest.text, text?.recorded, shown: false)
     try require("item weights", record.itemWeights(), itemWeights, shown: false)
     try require("initial state", record.parameters(at: 0), initialParameters, shown: false)
   }

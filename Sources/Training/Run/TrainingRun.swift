@@ -55,6 +55,8 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
   public var train: Source
   /// Items that are not, for the record.
   public var test: Source?
+  /// The corpus that the items were cut from, for the record.
+  public var text: TextCorpus?
   /// The items of each of the S steps.
   public var batches: Batches
   /// The learning rate of each of the S steps.
