@@ -53,6 +53,7 @@ public enum JSONLinesReport {
     case .ledger(let ledger): [object(ledger, report)]
     case .receipts(let receipts): receipts.map(object) + receipts.fits.map(object)
     case .evaluation(let evaluation): objects(evaluation)
+    case .trace(let trace): objects(trace)
     }
   }
 

@@ -72,6 +72,8 @@ extension ScoreReport {
     case receipts([Receipt])
     /// How good the scores of some methods are.
     case evaluation(Evaluation)
+    /// An output of a text model with the passages behind it.
+    case trace(TracedText)
   }
 
   /// How scores were computed.

@@ -21,6 +21,8 @@ package enum RandomPurpose: UInt32 {
   case generation = 12
   /// Invented books: each part of a book takes positions of its own.
   case inventedBooks = 13
+  /// Passages left out to compare with: control c takes positions from c · N.
+  case controlRemovals = 40
 }
 
 extension RandomStream {

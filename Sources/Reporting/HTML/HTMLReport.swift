@@ -25,6 +25,8 @@ public enum HTMLReport {
         return markup(of: receipts)
       case .evaluation(let evaluation):
         return markup(of: evaluation)
+      case .trace(let trace):
+        return markup(of: trace)
       }
     }
     let page: Markup = """

@@ -43,6 +43,7 @@ public enum TerminalReport {
       case .ledger(let ledger): parts.append(lines(of: ledger, report, style))
       case .receipts(let receipts): parts.append(lines(of: receipts, style))
       case .evaluation(let evaluation): parts.append(lines(of: evaluation, style))
+      case .trace(let trace): parts.append(lines(of: trace, style))
       }
     }
     parts += [ledgerOverview(report, style), overview(report, style)]

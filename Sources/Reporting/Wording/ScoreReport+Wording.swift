@@ -24,7 +24,7 @@ extension ScoreReport {
 
   /// How many outputs the sections are about.
   var queryCount: Int {
-    let asked = queries.count + ledgers.count
+    let asked = queries.count + ledgers.count + traces.count
     if asked > 0 { return asked }
     return evaluations.map(\.queryCount).max() ?? Set(receipts.map(\.query)).count
   }
