@@ -21,8 +21,7 @@ struct PalimpsestCommand: ParsableCommand {
     subcommands: [
       DemoCommand.self, TrainCommand.self, ScoreCommand.self, SelfInfluenceCommand.self,
       LedgerCommand.self, RetrainCommand.self, EvaluateCommand.self, GenerateCommand.self,
-      TraceCommand.self,
-      InspectCommand.self, ListCommand.self,
+      TraceCommand.self, BooksCommand.self, InspectCommand.self, ListCommand.self,
     ])
 
   static func main() {

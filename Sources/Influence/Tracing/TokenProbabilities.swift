@@ -20,7 +20,8 @@ struct TokenProbabilities<Scalar: TensorScalar>: Sendable {
       ItemGraph.targetsLabel, Shape([1]).appending(model.inputShape))
     let parameters = layout.entries.map { graph.input($0.name, $0.shape) }
     let outputs = model.outputs(&graph, inputs: inputs, parameters: parameters)
-    plan = Plan(graph, outputs: [graph.crossEntropy(outputs, labels: targets)])
+    let losses = graph.crossEntropy(outputs, labels: targets)
+    plan = Plan(graph, outputs: [losses])
   }
 
   /// log p of each labelled token, for each query in their order, in nats.

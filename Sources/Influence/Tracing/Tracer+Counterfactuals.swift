@@ -36,73 +36,84 @@ extension Tracer {
 
   // MARK: Retraining
 
+  /// Passages that are left out, and others drawn by chance to compare with.
+  private typealias Wanted = (
+    kind: Counterfactual.Kind, passages: [Int], controls: [[Int]]
+  )
+
   /// What is left out for a span.
-  private func removals(_ source: TraceSource) -> [(kind: Counterfactual.Kind, passages: [Int])] {
-    let document = corpus.passages[source.passage].document
-    return [
-      (.passage, [source.passage]), (.copies, source.copies), (.document, passages[document]),
-    ] + options.withoutDocuments.map { (.named, passages[$0]) }
+  private func removals(_ source: TraceSource) -> [Wanted] {
+    let document = passages[corpus.passages[source.passage].document]
+    let removals: [(Counterfactual.Kind, [Int])] =
+      [(.passage, [source.passage]), (.copies, source.copies), (.document, document)]
+      + options.withoutDocuments.map { (.named, passages[$0]) }
+    let named = Set(removals.flatMap(\.1))
+    return removals.map { ($0, $1, controls(as: $1, besides: named)) }
   }
+
+  /// An output's spans: where each is traced to, and log p of each.
+  typealias Part = (
+    sources: [TraceSource], probabilities: TokenProbabilities<Scalar>, before: [Double]
+  )
 
   /// Trains again without the sources of each span, and without as many other passages.
   ///
-  /// - Returns: The outcomes of each span, and the number of retrainings: what several spans ask for
-  ///   is trained once.
+  /// - Returns: The outcomes of each span of each output, none where the options want none; and the
+  ///   number of retrainings: what several spans ask for is trained once.
   func counterfactuals(
-    _ drafts: [Draft], before: [Double], _ probabilities: TokenProbabilities<Scalar>,
-    _ report: (Int, Int) throws -> Void
-  ) throws -> ([[Counterfactual]], Int) {
-    let wanted = drafts.map { removals($0.source) }
+    _ parts: [Part], _ report: (Int, Int) throws -> Void
+  ) throws -> (outcomes: [[[Counterfactual]]], count: Int) {
+    guard options.retrains else { return (parts.map { $0.sources.map { _ in [] } }, 0) }
+    let wanted = parts.map { $0.sources.map(removals) }
     var variants: [[Int]] = []
     var numbers: [[Int]: Int] = [:]
-    func add(_ passages: [Int]) {
-      if numbers[passages] != nil { return }
-      numbers[passages] = variants.count
-      variants.append(passages)
+    for removal in wanted.joined().joined() {
+      for passages in [removal.passages] + removal.controls where numbers[passages] == nil {
+        numbers[passages] = variants.count
+        variants.append(passages)
+      }
     }
-    for removal in wanted.joined() { add(removal.passages) }
-    let controls = self.controls(for: variants)
-    for control in controls.values.joined() { add(control) }
     let total = variants.count
     try report(0, total)
+    let programs = parts.map(\.probabilities)
     let results = try BulkRetraining(run, pool: pool).results(
       of: variants.map { .removal(Removal($0)) }, progress: { try report($0, total) }
-    ) { _, parameters in probabilities.values(at: parameters).map { $0.reduce(0, +) } }
+    ) { _, parameters in programs.map { $0.values(at: parameters).sums } }
     let values = try results.map { result in
       switch result {
       case .success(let values): values
       case .failure(let failure): throw failure.cause
       }
     }
-    func value(_ passages: [Int], _ span: Int) -> Double {
-      numbers[passages].map { values[$0][span] } ?? .nan
-    }
-    let outcomes = drafts.indices.map { span in
-      wanted[span].map { kind, passages in
-        let moves = controls[passages.count, default: []].map { value($0, span) - before[span] }
-        return Counterfactual(
-          kind: kind, passages: passages, before: before[span], after: value(passages, span),
-          control: moves.max { abs($0) < abs($1) })
+    let outcomes = parts.indices.map { part in
+      wanted[part].indices.map { span in
+        let before = parts[part].before[span]
+        func value(_ passages: [Int]) -> Double {
+          numbers[passages].map { values[$0][part][span] } ?? .nan
+        }
+        return wanted[part][span].map { removal in
+          let moves = removal.controls.map { value($0) - before }
+          return Counterfactual(
+            kind: removal.kind, passages: removal.passages, before: before,
+            after: value(removal.passages), control: moves.max { abs($0) < abs($1) })
+        }
       }
     }
     return (outcomes, total)
   }
 
-  /// Passages drawn by chance from those that no removal names: for each number of passages left
-  /// out as many, as often as the options say.
+  /// As many passages drawn by chance, as often as the options say, none of them named; no draws
+  /// where too few are left.
   ///
-  /// Where too few are left, there is no control for that number.
-  private func controls(for removals: [[Int]]) -> [Int: [[Int]]] {
-    let named = Set(removals.joined())
-    let others = (0..<corpus.trainCount).filter { !named.contains($0) }
-    var controls: [Int: [[Int]]] = [:]
-    for count in Set(removals.map(\.count)) where count <= others.count {
-      controls[count] = (0..<options.controls).map { draw in
-        var stream = RandomStream(
-          seed: run.seed, for: .controlRemovals, position: UInt64(draw * corpus.trainCount))
-        return stream.permutation(others.count).prefix(count).map { others[$0] }.sorted()
-      }
+  /// A draw takes the first ones of an order that is the same for all spans, so that most of them share
+  /// their controls.
+  private func controls(as passages: [Int], besides named: Set<Int>) -> [[Int]] {
+    guard corpus.trainCount - named.count >= passages.count else { return [] }
+    return (0..<options.controls).map { draw in
+      var stream = RandomStream(
+        seed: run.seed, for: .controlRemovals, position: UInt64(draw * corpus.trainCount))
+      let others = stream.permutation(corpus.trainCount).lazy.filter { !named.contains($0) }
+      return others.prefix(passages.count).sorted()
     }
-    return controls
   }
 }

@@ -76,11 +76,7 @@ public final class Tracer<Scalar: TensorScalar> {
   // MARK: Plan
 
   /// What is to be done for an output, known before anything is trained.
-  public struct Plan {
-    /// The accounts that are to be drawn up.
-    public let ledger: LedgerProblem<Scalar>
-    /// The most retrainings that it may take.
-    public let mostRetrainings: Int
+  public struct Plan: Sendable {
     let output: TracedOutput
     let matches: [VerbatimMatch]
     let spans: [Range<Int>]
@@ -89,10 +85,7 @@ public final class Tracer<Scalar: TensorScalar> {
   }
 
   /// Finds the matches and the spans of an output.
-  ///
-  /// - Parameter strangers: Passages that were held out, to compare credit with; nil for none.
-  /// - Throws: `TrainingError`.
-  public func plan(_ output: TracedOutput, strangers: Dataset<Scalar>? = nil) throws -> Plan {
+  public func plan(_ output: TracedOutput) -> Plan {
     let first = output.outputBytes.lowerBound
     let matches = index.longestMatches(
       in: Array(output.bytes[output.outputBytes]), shortest: options.shortestMatch, model: surprise
@@ -113,14 +106,30 @@ public final class Tracer<Scalar: TensorScalar> {
     let units = spans.flatMap { span in
       options.unit == .token ? span.map { ($0..<$0 + 1, span) } : [(span, span)]
     }
-    let ledger = try LedgerProblem(
-      record: record, queries: output.queries(units, context: context), measure: Self.measure,
-      strangers: strangers)
-    let removals = options.retrains ? 3 + options.withoutDocuments.count : 0
-    return Plan(
-      ledger: ledger,
-      mostRetrainings: spans.count * (removals + (options.retrains ? 2 * options.controls : 0)),
-      output: output, matches: matches, spans: spans, units: units)
+    return Plan(output: output, matches: matches, spans: spans, units: units)
+  }
+
+  /// The accounts that outputs ask for, one for each unit.
+  ///
+  /// - Parameter strangers: Passages that were held out, to compare credit with; nil for none.
+  /// - Throws: As ``LedgerProblem/init(record:queries:measure:strangers:)``.
+  public func ledger(
+    for plans: [Plan], strangers: Dataset<Scalar>? = nil
+  ) throws -> LedgerProblem<Scalar> {
+    let context = run.model.inputShape.count
+    let empty = Dataset<Scalar>(sequences: [], context: context)
+    let queries = plans.reduce(empty) {
+      $0.appending($1.output.queries($1.units, context: context))
+    }
+    return try LedgerProblem(
+      record: record, queries: queries, measure: Self.measure, strangers: strangers)
+  }
+
+  /// The most retrainings that outputs may take.
+  public func mostRetrainings(for plans: [Plan]) -> Int {
+    let removals = 3 + options.withoutDocuments.count
+    let spans = plans.reduce(0) { $0 + $1.spans.count }
+    return options.retrains ? spans * (removals + 2 * options.controls) : 0
   }
 
   /// log p of a query's labelled tokens together.
@@ -134,44 +143,50 @@ public final class Tracer<Scalar: TensorScalar> {
 
   // MARK: Trace
 
-  /// Traces an output.
+  /// Traces outputs, all of them together: what several ask for is computed once.
   ///
-  /// - Parameter report: Called now and then with the units of work done and the number expected;
-  ///   what it throws ends the work.
+  /// - Parameters:
+  ///   - plans: What ``plan(_:)`` found.
+  ///   - strangers: Passages that were held out, to compare credit with; nil for none.
+  ///   - report: Called now and then with the units of work done and the number expected; what it
+  ///     throws ends the work.
   /// - Throws: ``LedgerError``, `TrainingError`, `FormatError`.
   public func trace(
-    _ plan: Plan, progress report: (TracePhase, Int, Int) throws -> Void = { _, _, _ in }
-  ) throws -> Trace {
-    let ledger = try Ledger(plan.ledger, options: options.ledger, pool: pool)
-    let accounts = try ledger.accounts { try report(.accounts, $0, $1) }
-    let output = plan.output
-    let probabilities = TokenProbabilities(
-      run.model,
-      output.queries(
-        plan.spans.map { ($0, $0) }, context: run.model.inputShape.count, as: Scalar.self))
-    let before = probabilities.values(at: final)
-    let drafts = plan.spans.map { span in
-      draft(
-        span, plan,
-        accounts: plan.units.indices.filter { plan.units[$0].window == span }.map {
-          accounts[$0]
-        })
+    _ plans: [Plan], strangers: Dataset<Scalar>? = nil,
+    progress report: (TracePhase, Int, Int) throws -> Void = { _, _, _ in }
+  ) throws -> [Trace] {
+    let ledger = try Ledger(
+      self.ledger(for: plans, strangers: strangers), options: options.ledger, pool: pool)
+    var accounts = try ledger.accounts { try report(.accounts, $0, $1) }[...]
+    let context = run.model.inputShape.count
+    let parts = plans.map { plan in
+      let own = Array(accounts.prefix(plan.units.count))
+      accounts = accounts.dropFirst(own.count)
+      let probabilities = TokenProbabilities<Scalar>(
+        run.model, plan.output.queries(plan.spans.map { ($0, $0) }, context: context))
+      let drafts = plan.spans.map { span in
+        draft(span, plan, accounts: zip(plan.units, own).filter { $0.0.window == span }.map(\.1))
+      }
+      return (
+        accounts: own, drafts: drafts, probabilities: probabilities,
+        before: probabilities.values(at: final)
+      )
     }
-    var outcomes = [[Counterfactual]](repeating: [], count: drafts.count)
-    var retrainings = 0
-    if options.retrains {
-      (outcomes, retrainings) = try counterfactuals(
-        drafts, before: before.map { $0.reduce(0, +) }, probabilities
-      ) { try report(.retrainings, $0, $1) }
+    let removals = try counterfactuals(
+      parts.map { ($0.drafts.map(\.source), $0.probabilities, $0.before.sums) }
+    ) { try report(.retrainings, $0, $1) }
+    return plans.indices.map { number in
+      let (plan, part) = (plans[number], parts[number])
+      let spans = part.drafts.indices.map { span in
+        finished(
+          part.drafts[span], part.before.sums[span], removals.outcomes[number][span])
+      }
+      return Trace(
+        output: plan.output, logProbabilities: part.before.flatMap { $0 }, matches: plan.matches,
+        units: plan.units.map(\.measured), accounts: part.accounts, spans: spans,
+        thresholds: options.thresholds, shortestMatch: options.shortestMatch,
+        retrainings: removals.count, departure: ledger.largestDeparture)
     }
-    let spans = drafts.indices.map { number in
-      finished(drafts[number], before[number].reduce(0, +), outcomes[number])
-    }
-    return Trace(
-      output: output, logProbabilities: before.flatMap { $0 }, matches: plan.matches,
-      units: plan.units.map(\.measured), accounts: accounts, spans: spans,
-      thresholds: options.thresholds, shortestMatch: options.shortestMatch,
-      retrainings: retrainings, departure: ledger.largestDeparture)
   }
 
   /// A span before anything is trained again.
@@ -237,6 +252,11 @@ public final class Tracer<Scalar: TensorScalar> {
       copiedShare: draft.copiedShare, source: draft.source, counterfactuals: outcomes,
       verdict: verdict)
   }
+}
+
+extension [[Double]] {
+  /// The sum of each row.
+  var sums: [Double] { map { $0.reduce(0, +) } }
 }
 
 extension OutputAccount {

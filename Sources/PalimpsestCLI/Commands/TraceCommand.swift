@@ -167,10 +167,14 @@ struct TraceCommand: ParsableCommand {
     } else {
       output = try generate(tracer, after: typed.prompt ?? [])
     }
-    let plan = try tracer.plan(output, strangers: try strangers(record))
-    if dryRun { return try estimate(plan, pool).print(json: json) }
+    let (plan, strangers) = (tracer.plan(output), try strangers(record, as: type))
+    if dryRun {
+      let ledger = try tracer.ledger(for: [plan], strangers: strangers)
+      let most = tracer.mostRetrainings(for: [plan])
+      return try estimate(ledger, retrainings: most, pool).print(json: json)
+    }
     let file = try out.map { try ReportFile(path: $0) }
-    let trace = try trace(tracer, plan)
+    guard let trace = try trace(tracer, plan, strangers) else { return }
     let report = report(record, corpus, trace)
     try file?.write(report)
     if json {
@@ -233,7 +237,7 @@ struct TraceCommand: ParsableCommand {
 
   /// Held-out passages, spread evenly over all of them.
   private func strangers<Scalar: TensorScalar>(
-    _ record: RunRecord, as type: Scalar.Type = Scalar.self
+    _ record: RunRecord, as type: Scalar.Type
   ) throws -> Dataset<Scalar>? {
     guard twins > 0 else { return nil }
     guard let test: Dataset<Scalar> = try record.test(), test.count > 0 else {
@@ -244,15 +248,15 @@ struct TraceCommand: ParsableCommand {
   }
 
   private func trace<Scalar: TensorScalar>(
-    _ tracer: Tracer<Scalar>, _ plan: Tracer<Scalar>.Plan
-  ) throws -> Trace {
+    _ tracer: Tracer<Scalar>, _ plan: Tracer<Scalar>.Plan, _ strangers: Dataset<Scalar>?
+  ) throws -> Trace? {
     let accounts = ProgressBar("ledger", of: 1, "passes")
     let retrainings = ProgressBar("retrain", of: 1, "runs")
     defer {
       accounts.finish()
       retrainings.finish()
     }
-    return try tracer.trace(plan) { phase, done, total in
+    return try tracer.trace([plan], strangers: strangers) { phase, done, total in
       try Signals.check("repeat the command; accounts go on where they stopped")
       switch phase {
       case .accounts: accounts.show(done, of: total)
@@ -260,18 +264,18 @@ struct TraceCommand: ParsableCommand {
         accounts.finish()
         retrainings.show(done, of: total)
       }
-    }
+    }.first
   }
 
   private func estimate<Scalar: TensorScalar>(
-    _ plan: Tracer<Scalar>.Plan, _ pool: WorkerPool
+    _ ledger: LedgerProblem<Scalar>, retrainings: Int, _ pool: WorkerPool
   ) throws -> WorkEstimate {
     var estimate = try WorkEstimate(
-      plan.ledger, options: ColumnOptions(columns), compute, pool: pool, outputBytes: 0)
-    if plan.mostRetrainings > 0 {
-      let training = try WorkEstimate(plan.ledger.run, pool: pool)
-      estimate.operations += Double(plan.mostRetrainings) * training.operations
-      estimate.seconds += Double(plan.mostRetrainings) * training.seconds
+      ledger, options: ColumnOptions(columns), compute, pool: pool, outputBytes: 0)
+    if retrainings > 0 {
+      let training = try WorkEstimate(ledger.run, pool: pool)
+      estimate.operations += Double(retrainings) * training.operations
+      estimate.seconds += Double(retrainings) * training.seconds / Double(pool.threads)
       estimate.peakBytes = max(estimate.peakBytes, training.peakBytes * pool.threads)
     }
     return estimate

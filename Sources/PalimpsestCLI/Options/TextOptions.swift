@@ -75,10 +75,9 @@ struct TextLosses {
     _ run: TrainingRun<Scalar>, at parameters: [Scalar], pool: WorkerPool
   ) throws {
     guard let text = run.text else { return nil }
-    let parts = [("train", run.train.items), ("held-out", run.test?.items)].compactMap { part, items in
-      items.map { (part, $0) }
-    }
-    losses = try parts.map { part, items in
+    let parts = [("train", run.train.items), ("held-out", run.test?.items)]
+    losses = try parts.compactMap { part, items in
+      guard let items else { return nil }
       let bar = ProgressBar("loss of \(part) passages", of: items.count, "passages")
       defer { bar.finish() }
       let loss = try run.model.textLoss(on: items, text.vocabulary, at: parameters, pool: pool) {

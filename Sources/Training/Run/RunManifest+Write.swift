@@ -33,7 +33,8 @@ extension RunManifest {
     guard bytes.count <= Self.largestFile else {
       throw FormatError(
         .uncreatable, file: file, found: "\(bytes.count) bytes for all steps and items",
-        expected: "at most \(Self.largestFile)", remedy: "take fewer steps or items, or larger batches")
+        expected: "at most \(Self.largestFile)",
+        remedy: "take fewer steps or items, or larger batches")
     }
     try AtomicFile.write(bytes, to: file)
   }

@@ -112,7 +112,8 @@ private struct Signature {
       for lane in 0..<lanes {
         let bits = stream.bits(at: UInt64(group * lanes + lane))
         offset[lane] = UInt32(truncatingIfNeeded: bits >> 32)
-        factor[lane] = UInt32(truncatingIfNeeded: bits) | 1  // Odd, so that no two hashes fall together.
+        // Odd, so that no two hashes fall together.
+        factor[lane] = UInt32(truncatingIfNeeded: bits) | 1
       }
       return (offset, factor)
     }

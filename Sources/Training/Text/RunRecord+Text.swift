@@ -50,11 +50,12 @@ extension RunRecord {
   private func vocabulary(_ text: RunManifest.Text) throws -> Vocabulary {
     let source = try source(text.vocabulary)
     let vocabulary = try Vocabulary(source)
-    do {
-      try ModelRegistry.requireText(model, tokens: vocabulary.count)
-    } catch {
-      throw TrainingError.data("\(source.name): \(error)")
+    guard vocabulary.count == model.vocabulary else {
+      throw FormatError(
+        .malformed, file: source.name, found: "\(vocabulary.count) tokens",
+        expected: "\(model.vocabulary ?? 0), those of the model \(model.specification)")
     }
+    try ModelRegistry.requireText(model, tokens: vocabulary.count)
     return vocabulary
   }
 }
@@ -83,7 +84,13 @@ private struct TextTable {
   /// Whole numbers.
   func numbers(_ column: String) throws(FormatError) -> [Int] {
     guard let array = table[column], array.shape == [count] else { throw missing(column) }
-    return try array.integers().map { Int($0) }
+    do throws(FormatError) {
+      return try array.integers().map { Int($0) }
+    } catch {
+      throw FormatError(
+        .malformed, file: table.name, found: "\(FormatError.quoted(column)): \(error.found)",
+        expected: "whole numbers")
+    }
   }
 
   /// The first members of groups: each a member of its own group, and none after the element.

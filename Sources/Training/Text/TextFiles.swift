@@ -3,10 +3,10 @@ import Formats
 /// A corpus as the files of a run, under `data/`.
 ///
 /// `text` holds the bytes of all documents one after another. `documents.jsonl` has a line for each:
-/// `path`, `start` and `end` in `text`, `part` (`train` or `held-out`), `exact` and `near`, the numbers of the
-/// first documents with the same bytes and of those that it resembles. `passages.jsonl` has a line for
-/// each passage: `id`, `document` (its number), `start` and `end` in the document, `exact` and `near`, passages
-/// likewise.
+/// `path`, `start` and `end` in `text`, `part` (`train` or `held-out`), `exact` and `near`, the
+/// numbers of the first document with the same bytes and of the first that it resembles.
+/// `passages.jsonl` has a line for each passage: `id`, `document` (its number), `start` and `end` in
+/// the document, `exact` and `near`, likewise of passages.
 struct TextFiles {
   typealias File = (name: String, bytes: [UInt8])
 
@@ -64,7 +64,10 @@ extension RunManifest {
 
     /// The files, by their keys.
     var files: [(String, DataFile)] {
-      [("text", text), ("documents", documents), ("passages", passages), ("vocabulary", vocabulary)]
+      [
+        ("text", text), ("documents", documents), ("passages", passages),
+        ("vocabulary", vocabulary),
+      ]
     }
   }
 }

@@ -129,7 +129,7 @@ public final class TextGenerator<Scalar: TensorScalar> {
 
 extension Sampling {
   /// The token that a number in [0, 1) draws.
-  func choose(_ logProbabilities: [Double], _ uniform: Double) -> Int {
+  package func choose(_ logProbabilities: [Double], _ uniform: Double) -> Int {
     let order = logProbabilities.indices.sorted {
       (logProbabilities[$1], $0) < (logProbabilities[$0], $1)
     }

@@ -13,7 +13,9 @@ public struct TextLoss: Equatable, Sendable {
   /// −log p of a token, on average; NaN where there is none.
   public var natsPerToken: Double { nats / Double(tokens) }
 
-  /// −log₂ p of a byte, on average: comparable between vocabularies. NaN where there is none.
+  /// −log₂ p of a byte, on average; NaN where there is none.
+  ///
+  /// It is comparable between vocabularies.
   public var bitsPerByte: Double { nats / Double(bytes) / 0.693_147_180_559_945_3 }
 }
 

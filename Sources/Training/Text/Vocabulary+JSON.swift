@@ -84,8 +84,8 @@ extension Vocabulary {
         throw FormatError(
           .malformed, file: fields.file,
           found: "\"merges[\(index)]\": [\(pair.first), \(pair.second)]",
-          expected: "two earlier tokens, a pair of its own, at most \(WordParts.longest) bytes, and "
-            + "at most \(VocabularyChoice.mostTokens) tokens in all")
+          expected: "two earlier tokens, each pair once, of at most \(WordParts.longest) bytes "
+            + "together, and at most \(VocabularyChoice.mostTokens) tokens")
       }
       lengths.append(length)
     }

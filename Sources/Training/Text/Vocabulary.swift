@@ -19,8 +19,9 @@ public struct Vocabulary: Equatable, Sendable {
   public let kind: Kind
   /// The bytes of each token: V sequences, none empty.
   public let pieces: [[UInt8]]
-  /// The pairs of tokens that were joined, in the order in which they were learnt; the first makes
-  /// token 256. None but for byte pairs.
+  /// The pairs of tokens that were joined, in the order in which they were learnt.
+  ///
+  /// The first makes token 256. Empty but for byte pairs.
   let merges: [TokenPair]
   private let encoder: any TokenEncoder
 
