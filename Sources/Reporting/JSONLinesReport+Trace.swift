@@ -74,7 +74,7 @@ extension JSONLinesReport {
       ("isMatched", .bool(span.source.isMatched)),
       ("copies", .array(span.source.copies.map { .string(corpus.id(of: $0)) })),
       ("documents", .array(span.source.documents.map { .string(corpus.documents[$0].path) })),
-      ("credit", self.number(span.credit(of: span.source.copies))),
+      ("credit", self.number(span.holding(.credit, of: span.source.copies))),
     ])
     let outcomes = span.counterfactuals.map { outcome in
       object([
@@ -82,6 +82,16 @@ extension JSONLinesReport {
         ("passages", .number(outcome.passages.count)),
         ("logProbability", self.number(outcome.after)), ("change", self.number(outcome.change)),
         ("logRatio", self.number(outcome.logRatio)), ("control", self.number(outcome.control)),
+        (
+          "predicted",
+          object(
+            LedgerColumn.allCases.map { column in
+              (
+                column.rawValue,
+                self.number(span.holding(column, of: outcome.passages).map { -$0 })
+              )
+            })
+        ),
       ])
     }
     return object(

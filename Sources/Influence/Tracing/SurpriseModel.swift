@@ -10,6 +10,12 @@ public struct Surprise: Sendable, Equatable {
   public let bits: Double
   /// How often a text as long as the documents would contain the string by chance.
   public let expectedOccurrences: Double
+
+  /// Bits and what they make of a text of some length.
+  public init(bits: Double, expectedOccurrences: Double) {
+    self.bits = bits
+    self.expectedOccurrences = expectedOccurrences
+  }
 }
 
 /// A Markov model of documents' bytes, of low order: what their language makes likely without having

@@ -21,6 +21,24 @@ public struct Trace: Sendable {
   /// The largest share of the way between two checkpoints by which a replay missed the second one.
   public let departure: Double
 
+  package init(
+    output: TracedOutput, logProbabilities: [Double], matches: [VerbatimMatch],
+    units: [Range<Int>], accounts: [OutputAccount], spans: [TraceSpan],
+    thresholds: VerdictThresholds = VerdictThresholds(), shortestMatch: Int, retrainings: Int,
+    departure: Double = 0
+  ) {
+    self.output = output
+    self.logProbabilities = logProbabilities
+    self.matches = matches
+    self.units = units
+    self.accounts = accounts
+    self.spans = spans
+    self.thresholds = thresholds
+    self.shortestMatch = shortestMatch
+    self.retrainings = retrainings
+    self.departure = departure
+  }
+
   /// log p of a token; nil for those of the prompt and the first of all.
   public func logProbability(of token: Int) -> Double? {
     output.predicted.contains(token)
@@ -54,15 +72,35 @@ public struct TraceSpan: Sendable {
   /// What it is; nil where nothing was trained again.
   public let verdict: Verdict?
 
+  package init(
+    tokens: Range<Int>, bytes: Range<Int>, logProbability: Double, account: OutputAccount,
+    relevance: [Double], match: VerbatimMatch?, copiedShare: Double, source: TraceSource,
+    counterfactuals: [Counterfactual], verdict: Verdict?
+  ) {
+    self.tokens = tokens
+    self.bytes = bytes
+    self.logProbability = logProbability
+    self.account = account
+    self.relevance = relevance
+    self.match = match
+    self.copiedShare = copiedShare
+    self.source = source
+    self.counterfactuals = counterfactuals
+    self.verdict = verdict
+  }
+
   /// What came out without something; nil where it was not tried.
   public func counterfactual(_ kind: Counterfactual.Kind) -> Counterfactual? {
     counterfactuals.first { $0.kind == kind }
   }
 
-  /// The credit of some passages, in nats.
-  public func credit(of passages: [Int]) -> Double {
-    let items = account.columns[.credit]?.items ?? []
-    return passages.reduce(0) { $0 + items[$1] }
+  /// What some passages hold in a column, in nats.
+  ///
+  /// The negative of it is what the column foresees for log p without them; nil where the column has
+  /// no answer.
+  public func holding(_ column: LedgerColumn, of passages: [Int]) -> Double? {
+    guard let rows = account.columns[column], rows.refusal == nil else { return nil }
+    return passages.reduce(0) { $0 + rows.items[$1] }
   }
 }
 
@@ -78,4 +116,11 @@ public struct TraceSource: Sendable, Equatable {
   public let copies: [Int]
   /// The documents that these are from, ascending.
   public let documents: [Int]
+
+  package init(passage: Int, isMatched: Bool, copies: [Int], documents: [Int]) {
+    self.passage = passage
+    self.isMatched = isMatched
+    self.copies = copies
+    self.documents = documents
+  }
 }

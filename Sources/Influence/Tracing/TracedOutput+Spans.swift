@@ -9,10 +9,10 @@ extension TracedOutput {
   /// - Parameters:
   ///   - matches: Matches of the output's bytes.
   ///   - shortest: The fewest bytes of a match.
-  ///   - longest: The most tokens of a span; longer ones are cut into parts of much the same length.
+  ///   - context: T, the positions of the model; see ``parts(of:context:)``.
   ///   - bits: The surprise of some bytes; what is at least `leastBits` makes a span.
-  func spans(
-    _ matches: [VerbatimMatch], shortest: Int, longest: Int, leastBits: Double,
+  package func spans(
+    _ matches: [VerbatimMatch], shortest: Int, context: Int, leastBits: Double,
     bits: (Range<Int>) -> Double
   ) -> [Range<Int>] {
     var isTaken = [Bool](repeating: false, count: tokens.count)
@@ -40,7 +40,7 @@ extension TracedOutput {
         joined.append(part)
       }
     }
-    return joined.flatMap { Self.parts(of: $0, longest: longest) }
+    return joined.flatMap { Self.parts(of: $0, context: context) }
   }
 
   /// The longest ranges of tokens of which all are as said.
@@ -56,12 +56,20 @@ extension TracedOutput {
     return runs
   }
 
-  /// As few parts as can be, of much the same length.
-  static func parts(of range: Range<Int>, longest: Int) -> [Range<Int>] {
-    let count = (range.count + longest - 1) / longest
-    return (0..<count).map { part in
-      range.lowerBound + part * range.count / count..<range.lowerBound + (part + 1) * range.count
+  /// As few parts as can be of which each is predicted from enough of what stands before it.
+  ///
+  /// What fits into the context is predicted from the beginning of the text. Later tokens are
+  /// predicted from the T tokens before the end of their part, which is at most half as long: each
+  /// has at least as much before it.
+  package static func parts(of range: Range<Int>, context: Int) -> [Range<Int>] {
+    let first = range.clamped(to: 0..<context + 1)
+    let rest = max(range.lowerBound, context + 1)..<max(range.upperBound, context + 1)
+    let longest = max(context / 2, 1)
+    let count = (rest.count + longest - 1) / longest
+    let parts = (0..<count).map { part in
+      rest.lowerBound + part * rest.count / count..<rest.lowerBound + (part + 1) * rest.count
         / count
     }
+    return (first.isEmpty ? [] : [first]) + parts
   }
 }

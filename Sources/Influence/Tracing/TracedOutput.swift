@@ -1,4 +1,4 @@
-import TensorCore
+package import TensorCore
 public import Training
 
 /// What a text model wrote, or is asked about, after a prompt or from its own first token on.
@@ -63,7 +63,7 @@ public struct TracedOutput: Sendable, Equatable {
   /// the model's context.
   ///
   /// - Precondition: Each measured range is not empty and within its window's last T tokens.
-  func queries<Scalar: TensorScalar>(
+  package func queries<Scalar: TensorScalar>(
     _ units: [(measured: Range<Int>, window: Range<Int>)], context: Int,
     as type: Scalar.Type = Scalar.self
   ) -> Dataset<Scalar> {

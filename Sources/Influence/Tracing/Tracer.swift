@@ -61,6 +61,9 @@ public final class Tracer<Scalar: TensorScalar> {
     }
   }
 
+  /// T, the positions of the model.
+  public var context: Int { run.model.inputShape.count }
+
   /// The trained model's continuation of a prompt.
   ///
   /// - Throws: `TrainingError` where a setting makes no sense; what `each` throws.
@@ -95,12 +98,11 @@ public final class Tracer<Scalar: TensorScalar> {
         places: match.places.map { TextPlace(document: documents[$0.document], bytes: $0.bytes) },
         surprise: match.surprise)
     }
-    let context = run.model.inputShape.count
     let spans =
       options.unit == .output
-      ? TracedOutput.parts(of: output.predicted, longest: context)
+      ? TracedOutput.parts(of: output.predicted, context: context)
       : output.spans(
-        matches, shortest: options.shortestMatch, longest: context,
+        matches, shortest: options.shortestMatch, context: context,
         leastBits: options.thresholds.leastBits
       ) { surprise.surprise(of: Array(output.bytes[$0])).bits }
     let units = spans.flatMap { span in
@@ -116,7 +118,6 @@ public final class Tracer<Scalar: TensorScalar> {
   public func ledger(
     for plans: [Plan], strangers: Dataset<Scalar>? = nil
   ) throws -> LedgerProblem<Scalar> {
-    let context = run.model.inputShape.count
     let empty = Dataset<Scalar>(sequences: [], context: context)
     let queries = plans.reduce(empty) {
       $0.appending($1.output.queries($1.units, context: context))
@@ -158,7 +159,6 @@ public final class Tracer<Scalar: TensorScalar> {
     let ledger = try Ledger(
       self.ledger(for: plans, strangers: strangers), options: options.ledger, pool: pool)
     var accounts = try ledger.accounts { try report(.accounts, $0, $1) }[...]
-    let context = run.model.inputShape.count
     let parts = plans.map { plan in
       let own = Array(accounts.prefix(plan.units.count))
       accounts = accounts.dropFirst(own.count)

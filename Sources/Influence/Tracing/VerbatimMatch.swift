@@ -6,6 +6,13 @@ public struct VerbatimMatch: Sendable, Equatable {
   public let places: [TextPlace]
   /// How improbable they are in the language of the documents.
   public let surprise: Surprise
+
+  /// A match.
+  public init(bytes: Range<Int>, places: [TextPlace], surprise: Surprise) {
+    self.bytes = bytes
+    self.places = places
+    self.surprise = surprise
+  }
 }
 
 extension SuffixArray {

@@ -40,7 +40,9 @@ struct TraceCommand: ParsableCommand {
   var prompt: String?
 
   @Option(
-    help: ArgumentHelp("Tokens to generate after the prompt. (default: 64)", valueName: "n"))
+    help: ArgumentHelp(
+      "Tokens to generate after the prompt. (default: 64, or what is left of the context)",
+      valueName: "n"))
   var length: Int?
 
   @OptionGroup var sampling: SamplingOptions
@@ -224,7 +226,8 @@ struct TraceCommand: ParsableCommand {
   private func generate<Scalar: TensorScalar>(
     _ tracer: Tracer<Scalar>, after prompt: [Int32]
   ) throws -> TracedOutput {
-    let length = length ?? 64
+    let room = tracer.context + 1 - prompt.count
+    let length = length ?? (room > 0 ? min(room, 64) : 64)
     let bar = ProgressBar("generate", of: length, "tokens")
     defer { bar.finish() }
     var done = 0

@@ -162,27 +162,33 @@ extension HTMLReport {
     let after = HumanNumber.column(outcomes.map(\.after), isSigned: false)
     let changes = HumanNumber.column(outcomes.map(\.change))
     let largest = outcomes.map { abs($0.change) }.max() ?? 1
+    let columns = ScoreReport.TracedText.columns(span.account)
     let rows = outcomes.enumerated().map { place, outcome -> Markup in
-      """
-      <tr><th scope="row">\(traced.name(outcome, span).plainLine)</th>\
-      <td class="number">\(HumanNumber.count(outcome.passages.count))</td>\
-      <td class="chart">\(Bar(outcome.change, largest: largest > 0 ? largest : 1).markup)</td>\
-      <td class="number">\(after[place])</td>\(numberCell(changes[place]))\
-      <td class="number quiet">\(outcome.control.map { HumanNumber.signed($0, digits: 2) } ?? "–")</td>\
-      <td class="number">\(ScoreReport.TracedText.ratio(outcome))</td></tr>
+      let foreseen = columns.map { column -> Markup in
+        "<td class=\"number quiet\">\(ScoreReport.TracedText.foreseen(outcome, span, column))</td>"
+      }
+      return """
+        <tr><th scope="row">\(traced.name(outcome, span).plainLine)</th>\
+        <td class="number">\(HumanNumber.count(outcome.passages.count))</td>\
+        <td class="chart">\(Bar(outcome.change, largest: largest > 0 ? largest : 1).markup)</td>\
+        <td class="number">\(after[place])</td>\(numberCell(changes[place]))\
+        <td class="number quiet">\(outcome.control.map { HumanNumber.signed($0, digits: 2) } ?? "–")</td>\
+        <td class="number">\(ScoreReport.TracedText.ratio(outcome))</td>\(foreseen)</tr>
 
-      """
+        """
     }
     return """
       <h3 id="without-\(number)">Trained again without</h3>
       <div class="wide" role="region" aria-labelledby="without-\(number)" tabindex="0">
       <table class="receipts">
       <caption>Log p of the span in nats. By chance: the change without as many other passages. p/p_safe: how \
-      many times more probable the model makes the span than a model that never saw them.</caption>
+      many times more probable the model makes the span than a model that never saw them. The last columns: \
+      the change that the accounts foresee.</caption>
       <thead><tr><th scope="col">Without</th><th scope="col" class="number">Passages</th>\
       <td class="chart"></td><th scope="col" class="number">Log p</th>\
       <th scope="col" class="number">Change</th><th scope="col" class="number">By chance</th>\
-      <th scope="col" class="number">p/p_safe</th></tr></thead>
+      <th scope="col" class="number">p/p_safe</th>\
+      \(columns.map { "<th scope=\"col\" class=\"number\">\($0.rawValue)</th>" as Markup })</tr></thead>
       <tbody>
       \(rows)</tbody>
       </table>

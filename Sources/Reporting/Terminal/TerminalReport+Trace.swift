@@ -50,7 +50,10 @@ extension TerminalReport {
     if outcomes.isEmpty { return TextTable(alignments: [.left], rows: []) }
     let after = HumanNumber.column(outcomes.map(\.after), isSigned: false)
     let changes = HumanNumber.column(outcomes.map(\.change))
-    let headings = ["trained without", "passages", "log p", "change", "by chance", "p/p_safe"]
+    let columns = ScoreReport.TracedText.columns(span.account)
+    let headings =
+      ["trained without", "passages", "log p", "change", "by chance", "p/p_safe"]
+      + columns.map { "by \($0.rawValue)" }
     return TextTable(
       alignments: [.left] + headings.dropFirst().map { _ in .right },
       rows: [headings.map { .init($0, .faint) }]
@@ -61,7 +64,7 @@ extension TerminalReport {
             cell(changes[place]),
             .init(outcome.control.map { HumanNumber.signed($0, digits: 2) } ?? "–", .faint),
             .init(ScoreReport.TracedText.ratio(outcome)),
-          ]
+          ] + columns.map { .init(ScoreReport.TracedText.foreseen(outcome, span, $0), .faint) }
         })
   }
 

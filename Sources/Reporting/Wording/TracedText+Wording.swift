@@ -133,6 +133,13 @@ extension ScoreReport.TracedText {
     HumanNumber.significant(exp(outcome.logRatio), digits: 2)
   }
 
+  /// The change that a column foresees for what is left out.
+  static func foreseen(
+    _ outcome: Counterfactual, _ span: TraceSpan, _ column: LedgerColumn
+  ) -> String {
+    span.holding(column, of: outcome.passages).map { HumanNumber.signed(-$0) } ?? "–"
+  }
+
   /// When a span counts as copied and as caused.
   var criteria: String {
     let thresholds = trace.thresholds
