@@ -41,7 +41,9 @@ struct PlantedCase {
       let whole = document.text.tokens(of: place.bytes)
       for passage in corpus.trainPassages where passage.document == number {
         // The name, and at least as much after it as says something.
-        guard passage.tokens.lowerBound <= name.lowerBound else { continue }
+        guard passage.tokens.lowerBound <= name.lowerBound,
+          passage.tokens.upperBound > name.upperBound
+        else { continue }
         let text = name.upperBound..<min(whole.upperBound, passage.tokens.upperBound)
         guard text.count >= fewestTokens, text.count > best?.text.count ?? 0 else { continue }
         best = (

@@ -59,7 +59,7 @@ extension ScoreReport.TracedText {
     else { return nil }
     let path = corpus.documents[corpus.passages[span.source.passage].document].path
     let isMany = copies.passages.count > 1
-    let all = "all \(HumanNumber.count(copies.passages.count)) passages that hold or resemble it"
+    let all = isMany ? "all \(HumanNumber.count(copies.passages.count)) copies" : "the passage"
     switch verdict {
     case .copiedAndCaused:
       let others =
@@ -69,13 +69,17 @@ extension ScoreReport.TracedText {
       return "Without \(path) it \(Self.move(document))\(Self.control(document)).\(others)"
     case .availableElsewhere:
       let alone = "Without \(path) alone it \(Self.move(document))"
-      if trace.thresholds.neededDrop(control: copies.control) <= -copies.change, isMany {
-        return "\(alone): other copies carry it. Without \(all) it \(Self.move(copies))"
-          + "\(Self.control(copies))."
+      if isMany, isCaused(copies) {
+        return
+          "\(alone)\(isBlurred(document) ? Self.control(document) : ""): other copies carry it. "
+          + "Without \(all) it \(Self.move(copies))\(Self.control(copies))."
       }
-      return
-        "\(alone), and without \(isMany ? all : "the passage") it \(Self.move(copies)): the model "
-        + "writes it without them."
+      if isBlurred(document) || isBlurred(copies) {
+        return "\(alone)\(Self.control(document)), and without \(all) it \(Self.move(copies))"
+          + "\(Self.control(copies)): too little beside what chance does."
+      }
+      return "\(alone), and without \(all) it \(Self.move(copies)): the model writes it without "
+        + "\(isMany ? "them" : "it")."
     case .causedNotCopied:
       let like = copies.passages.count - 1
       return "Without \(corpus.id(of: span.source.passage)), which has most credit"
@@ -85,6 +89,16 @@ extension ScoreReport.TracedText {
       return "Without \(corpus.id(of: span.source.passage)), which has most credit, it "
         + "\(Self.move(copies))\(Self.control(copies))."
     }
+  }
+
+  /// Whether log p falls far enough.
+  private func isCaused(_ outcome: Counterfactual) -> Bool {
+    -outcome.change >= trace.thresholds.neededDrop(control: outcome.control)
+  }
+
+  /// Whether it would fall far enough if chance moved it less.
+  private func isBlurred(_ outcome: Counterfactual) -> Bool {
+    !isCaused(outcome) && -outcome.change >= trace.thresholds.leastDrop
   }
 
   /// How the probability moves: `falls by 45.1 nats, to 3 × 10⁻²⁰ of what it was`.
@@ -119,7 +133,7 @@ extension ScoreReport.TracedText {
     let passage = span.source.passage
     switch outcome.kind {
     case .passage: return corpus.id(of: passage)
-    case .copies: return "the passage and all its copies"
+    case .copies: return "it and all its copies"
     case .document:
       return "all of \(corpus.documents[corpus.passages[passage].document].path)"
     case .named:
