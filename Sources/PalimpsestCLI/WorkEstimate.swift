@@ -72,7 +72,8 @@ extension WorkEstimate {
       items: run.train.items.count, steps: steps, parameters: parameters,
       operations: 6 * Double(parameters) * Double(run.batches.size) * Double(steps),
       outputBytes: data + run.checkpoints.count * vectors * parameters * size
-        + 8 * run.batches.rows.count,
+        + 8 * run.batches.rows.count
+        + (run.text?.documents.reduce(0) { $0 + $1.bytes.count } ?? 0),
       seconds: try Self.seconds(run, pool), peakBytes: Self.peakBytes(run))
   }
 
@@ -83,7 +84,9 @@ extension WorkEstimate {
       2 * (run.train.items.inputs.count + (run.test?.items.inputs.count ?? 0))
       + 8 * run.model.layout.count
       + run.batches.size * (2 * run.model.inputShape.count + 16 * 1024)
-    return (40 << 20) + numbers * MemoryLayout<Scalar>.stride
+    // Of each byte of a text: itself twice, its token and the token's place, and lines of records.
+    let text = 24 * (run.text?.documents.reduce(0) { $0 + $1.bytes.count } ?? 0)
+    return (40 << 20) + numbers * MemoryLayout<Scalar>.stride + text
   }
 
   /// The time of all steps, from those that a fifth of a second allows.

@@ -16,8 +16,8 @@ public struct TextFile: Equatable, Sendable {
 
 /// A folder of text files, with subfolders.
 public enum TextFolder {
-  /// The most bytes of all files together.
-  public static let mostBytes = 1 << 30
+  /// The most bytes of all files together: what is made of them takes many times that.
+  public static let mostBytes = 1 << 28
   /// The most files.
   static let mostFiles = 1 << 20
 

@@ -8,9 +8,10 @@ struct BooksCommand: ParsableCommand {
     commandName: "books",
     abstract: "Write small invented books with planted passages, and where these stand.",
     discussion: """
-      DIR/books has the books, to be given to train --text. DIR/truth.jsonl has a line for each \
-      plant: its kind (unique; copied, in several books; paraphrased, in another book in other \
-      words; held-out, in no book), its first words, its text, and its places.
+      DIR/books has a folder for each book with a file for each chapter, to be given to train \
+      --text. DIR/truth.jsonl has a line for each plant: its kind (unique; copied, in several \
+      books; paraphrased, in another book in other words; held-out, in no book), its first words, \
+      its text, and the chapters that it is.
 
       EXAMPLE:
         palimpsest books --out invented
@@ -38,8 +39,11 @@ struct BooksCommand: ParsableCommand {
     if let stranger = try FolderContent.names(out).first {
       throw TrainingError.occupied(folder: out, found: stranger)
     }
-    try FolderContent.make("\(out)/books")
-    for file in books.files { try AtomicFile.write(file.bytes, to: "\(out)/books/\(file.path)") }
+    for file in books.files {
+      let path = "\(out)/books/\(file.path)"
+      try FolderContent.make(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
+      try AtomicFile.write(file.bytes, to: path)
+    }
     let lines = books.plants.map { "\(Self.object($0))\n" }
     try AtomicFile.write(Array(lines.joined().utf8), to: "\(out)/truth.jsonl")
     let bytes = books.files.reduce(0) { $0 + $1.bytes.count }
@@ -49,32 +53,25 @@ struct BooksCommand: ParsableCommand {
     if json {
       let members: [(String, JSONValue)] =
         [
-          ("out", .string(out)), ("books", .number(books.files.count)), ("bytes", .number(bytes)),
+          ("out", .string(out)), ("books", .number(settings.books)),
+          ("chapters", .number(books.files.count)), ("bytes", .number(bytes)),
         ] + kinds.map { ($0.0, .number($0.1)) }
       try Output.line("\(JSONValue.object(members.map { .init($0.0, $0.1) }))")
     } else {
       try Output.line(
         FormatError.printable(out)
-          + ": \(books.files.count) books of \(HumanNumber.count(bytes)) bytes; "
+          + ": \(settings.books) books, \(books.files.count) chapters, \(HumanNumber.count(bytes)) bytes; "
           + "plants: " + kinds.map { "\($0.1) \($0.0)" }.joined(separator: ", "))
     }
   }
 
   private static func object(_ plant: InventedBooks.Plant) -> JSONValue {
-    func list(_ places: [InventedBooks.Place]) -> JSONValue {
-      .array(
-        places.map {
-          .object([
-            .init("path", .string($0.path)), .init("start", .number($0.bytes.lowerBound)),
-            .init("end", .number($0.bytes.upperBound)),
-          ])
-        })
-    }
+    func list(_ paths: [String]) -> JSONValue { .array(paths.map { .string($0) }) }
     return .object([
       .init("kind", .string(plant.kind.rawValue)), .init("prompt", .string(plant.prompt)),
-      .init("text", .string(plant.text)), .init("places", list(plant.places)),
+      .init("text", .string(plant.text)), .init("paths", list(plant.paths)),
       .init("paraphrase", plant.paraphrase.map { .string($0) } ?? .null),
-      .init("paraphrasePlaces", list(plant.paraphrasePlaces)),
+      .init("paraphrasePaths", list(plant.paraphrasePaths)),
     ])
   }
 }

@@ -9,7 +9,8 @@ struct InspectCommand: ParsableCommand {
     discussion: """
       Of an ONNX model: its inputs and outputs, the arrays with their part in it, how the gradient \
       of each item is made for every parameter, the operators with the shapes of one item, and what \
-      should be known before scores are trusted.
+      should be known before scores are trusted. Of a run on text: its documents with their bytes, \
+      tokens and passages, and which are copies of another.
 
       EXAMPLES:
         palimpsest inspect run
@@ -75,7 +76,8 @@ struct InspectCommand: ParsableCommand {
         .init("bytes", .number(document.bytes.count)),
         .init("tokens", .number(document.text.count)),
         .init("passages", .number(passages[number])),
-        .init("copyOf", copy.map { .string((isExact ? "= " : "~ ") + $0) } ?? .string("")),
+        .init("copy", .string(copy == nil ? "" : isExact ? "exact copy of" : "near copy of")),
+        .init("copyOf", .string(copy ?? "")),
       ])
     }
     return [

@@ -3,16 +3,17 @@ import TensorCore
 
 /// Small books in invented words, in which it is known what stands where.
 ///
-/// A book is a file of paragraphs: fillers, and planted ones that begin with a name of their own. A
-/// plant is unique, or stands in several books letter by letter, or once more in other words, or in no
-/// book at all. No sentence is there twice but by planting, and words are few, so that a small model
-/// learns the language and can be asked what it remembers.
+/// A book is a folder of chapters, and a chapter a file of one paragraph. Some paragraphs are planted:
+/// they begin with a name of their own. A plant is unique, or stands in several books letter by
+/// letter, or once more in other words, or in no book at all. No sentence is there twice but by
+/// planting, and words are few, so that a small model learns the language and can be asked what it
+/// remembers. A model of 128 bytes, or as many tokens as a chapter has, sees a chapter as one passage.
 public struct InventedBooks: Equatable, Sendable {
   /// How many books and plants there are.
   public struct Settings: Equatable, Sendable {
     /// The books.
     public var books = 16
-    /// Fillers in each book.
+    /// Chapters in each book that are no plants.
     public var fillers = 4
     /// Plants in one book each.
     public var unique = 16
@@ -31,20 +32,7 @@ public struct InventedBooks: Equatable, Sendable {
     public init() {}
   }
 
-  /// Where a plant stands.
-  public struct Place: Equatable, Sendable {
-    /// The path of the book.
-    public let path: String
-    /// The bytes in the book.
-    public let bytes: Range<Int>
-
-    package init(path: String, bytes: Range<Int>) {
-      self.path = path
-      self.bytes = bytes
-    }
-  }
-
-  /// A paragraph that was planted.
+  /// A chapter that was planted.
   public struct Plant: Equatable, Sendable {
     /// How it was planted.
     public enum Kind: String, CaseIterable, Sendable {
@@ -62,17 +50,17 @@ public struct InventedBooks: Equatable, Sendable {
     public let kind: Kind
     /// Its first words, which begin no other plant.
     public let prompt: String
-    /// The paragraph, the prompt included, without the end of its line.
+    /// The chapter, the prompt included, without the end of its line.
     public let text: String
     /// The same in other words, under another name; nil unless it is paraphrased.
     public let paraphrase: String?
-    /// Where the paragraph stands, in the order of the books.
-    public internal(set) var places: [Place] = []
-    /// Where it stands in other words.
-    public internal(set) var paraphrasePlaces: [Place] = []
+    /// The chapters that it is, in the order of the books.
+    public internal(set) var paths: [String] = []
+    /// The chapters that it is in other words.
+    public internal(set) var paraphrasePaths: [String] = []
   }
 
-  /// The books.
+  /// The chapters, book by book; each ends with the end of a line.
   public let files: [TextFile]
   /// The plants, by their kind.
   public let plants: [Plant]
@@ -90,9 +78,9 @@ public struct InventedBooks: Equatable, Sendable {
     ] {
       for _ in 0..<count { plants.append(author.plant(kind)) }
     }
-    // Each book is a list of paragraphs, which know the plant they are, and whether in other words.
-    typealias Paragraph = (text: String, plant: Int?, isParaphrase: Bool)
-    var books: [[Paragraph]] = (0..<settings.books).map { _ in
+    // Each book is a list of chapters, which know the plant they are, and whether in other words.
+    typealias Chapter = (text: String, plant: Int?, isParaphrase: Bool)
+    var books: [[Chapter]] = (0..<settings.books).map { _ in
       (0..<settings.fillers).map { _ in (author.filler(), nil, false) }
     }
     for (number, plant) in plants.enumerated() where plant.kind != .heldOut {
@@ -105,26 +93,26 @@ public struct InventedBooks: Equatable, Sendable {
     }
     var files: [TextFile] = []
     for (number, book) in books.enumerated() {
-      let digits = String(number + 1)
-      let path = "book-" + String(repeating: "0", count: max(3 - digits.count, 0)) + digits + ".txt"
-      var bytes: [UInt8] = []
-      for index in author.order(book.count) {
-        let paragraph = book[index]
-        let start = bytes.count
-        bytes += paragraph.text.utf8
-        let place = Place(path: path, bytes: start..<bytes.count)
-        bytes.append(UInt8(ascii: "\n"))
-        guard let plant = paragraph.plant else { continue }
-        if paragraph.isParaphrase {
-          plants[plant].paraphrasePlaces.append(place)
+      for (place, index) in author.order(book.count).enumerated() {
+        let (text, plant, isParaphrase) = book[index]
+        let path = "book-\(Self.digits(number + 1))/chapter-\(Self.digits(place + 1)).txt"
+        files.append(TextFile(path: path, bytes: Array((text + "\n").utf8)))
+        guard let plant else { continue }
+        if isParaphrase {
+          plants[plant].paraphrasePaths.append(path)
         } else {
-          plants[plant].places.append(place)
+          plants[plant].paths.append(path)
         }
       }
-      files.append(TextFile(path: path, bytes: bytes))
     }
     self.files = files
     self.plants = plants
+  }
+
+  /// At least three digits, so that names are in the order of their numbers.
+  private static func digits(_ number: Int) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(3 - digits.count, 0)) + digits
   }
 
   private static func check(_ settings: Settings) throws(TrainingError) {
