@@ -8,6 +8,7 @@ let package = Package(
   products: [
     .executable(name: "peer-workloads", targets: ["PeerWorkloads"]),
     .executable(name: "ledger-cost", targets: ["LedgerCost"]),
+    .executable(name: "planted-truth", targets: ["PlantedTruth"]),
   ],
   dependencies: [
     .package(name: "palimpsest", path: ".."),
@@ -23,6 +24,12 @@ let package = Package(
       ]),
     .executableTarget(
       name: "LedgerCost",
+      dependencies: [
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Palimpsest", package: "palimpsest"),
+      ]),
+    .executableTarget(
+      name: "PlantedTruth",
       dependencies: [
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Palimpsest", package: "palimpsest"),

@@ -26,6 +26,7 @@ public enum CSVReport {
     if report.queries.isEmpty, !report.receipts.isEmpty { return table(of: report.receipts) }
     if report.queries.isEmpty, !report.evaluations.isEmpty { return table(of: report.evaluations) }
     if report.isOfDilution { return dilutionTable(report) }
+    if report.queries.isEmpty, !report.traces.isEmpty { return table(of: report.traces) }
     return line(columns) + report.queries.flatMap { rows(of: $0, unit: unit) }.joined()
   }
 

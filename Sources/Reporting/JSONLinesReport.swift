@@ -55,6 +55,7 @@ public enum JSONLinesReport {
     case .evaluation(let evaluation): objects(evaluation)
     case .dilution(let dilution): objects(dilution)
     case .inversion(let inversion): objects(inversion)
+    case .trace(let trace): objects(trace)
     }
   }
 

@@ -76,6 +76,8 @@ extension ScoreReport {
     case dilution(Dilution)
     /// What can be read from gradients of more and more items.
     case inversion(Inversion)
+    /// An output of a text model with the passages behind it.
+    case trace(TracedText)
   }
 
   /// How scores were computed.

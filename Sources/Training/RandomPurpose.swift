@@ -23,9 +23,11 @@ package enum RandomPurpose: UInt32 {
   case inventedBooks = 13
   /// Items of the runs in which shares are diluted: their order takes positions 0 ..< N, the choice
   /// of the watched ones the next W, their labels and their noise what comes after.
-  case dilution = 20
+  case dilution = 30
   /// Batches whose gradients are inverted, and where the search for their inputs starts.
-  case inversion = 21
+  case inversion = 31
+  /// Passages left out to compare with: control c takes positions from c · N.
+  case controlRemovals = 40
 }
 
 extension RandomStream {

@@ -8,7 +8,7 @@ import Testing
 #endif
 
 /// What an XML parser sees of a page.
-private final class PageReader: NSObject, XMLParserDelegate {
+final class PageReader: NSObject, XMLParserDelegate {
   private(set) var elements: [(name: String, attributes: [String: String])] = []
   private(set) var text = ""
   private(set) var failure: String?

@@ -134,6 +134,28 @@ extension HTMLReport {
     .strip span { color: var(--quiet); }
     blockquote { margin: .5rem 0; padding: .5rem .75rem; background: var(--raised); }
     blockquote { border-left: 3px solid var(--line); white-space: pre-wrap; }
+    .output { white-space: pre-wrap; font-size: 1.1rem; line-height: 2; max-width: none; }
+    .output .prompt { color: var(--quiet); }
+    .token { color: inherit; text-decoration: none; border-bottom: 3px solid transparent; }
+    a.token:hover { outline: 1px solid var(--ink); }
+    .shade-5 { background: color-mix(in srgb, var(--support) 48%, transparent); }
+    .shade-4 { background: color-mix(in srgb, var(--support) 36%, transparent); }
+    .shade-3 { background: color-mix(in srgb, var(--support) 25%, transparent); }
+    .shade-2 { background: color-mix(in srgb, var(--support) 15%, transparent); }
+    .shade-1 { background: color-mix(in srgb, var(--support) 7%, transparent); }
+    .copied-caused { border-bottom: 3px solid var(--oppose); }
+    .copied-elsewhere { border-bottom: 3px dotted var(--oppose); }
+    .caused { border-bottom: 3px dashed var(--support); }
+    .legend { list-style: none; margin: .5rem 0; padding: 0; font-size: .85rem; }
+    .legend { display: flex; flex-wrap: wrap; gap: .35rem .9rem; color: var(--quiet); }
+    .legend .token { padding: .1rem .35rem; color: var(--ink); }
+    .chosen { display: none; margin-top: 1rem; padding: .25rem 1rem; background: var(--raised); }
+    .chosen:target { display: block; }
+    .query:target { border-top-color: var(--link); }
+    .passages { margin: .5rem 0; padding-left: 1.5rem; }
+    .passages p { margin: .75rem 0 0; }
+    .words { overflow-wrap: anywhere; min-width: 9rem; }
+    mark { background: color-mix(in srgb, var(--support) 36%, transparent); color: inherit; }
     details { margin-top: 1.25rem; }
     summary { cursor: pointer; font-weight: 600; }
     pre { background: var(--raised); padding: .75rem 1rem; overflow-x: auto; font-size: .88rem; }
@@ -165,6 +187,7 @@ extension HTMLReport {
       .strip li { min-width: 4.9rem; font-size: 7.5pt; }
       th, td { padding-top: .1rem; padding-bottom: .1rem; }
       .wide { overflow: visible; }
+      .token, mark { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
       .strip li, tr, .heading, .curves { break-inside: avoid; }
       .charts { grid-template-columns: 1fr 1fr; }
       .many { font-size: 7pt; }

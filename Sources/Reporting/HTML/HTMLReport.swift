@@ -29,6 +29,8 @@ public enum HTMLReport {
         return markup(of: dilution)
       case .inversion(let inversion):
         return markup(of: inversion)
+      case .trace(let trace):
+        return markup(of: trace)
       }
     }
     let page: Markup = """

@@ -119,7 +119,7 @@ extension TerminalReport {
         + (opponents.isEmpty ? [] : [headings("opponents")] + opponents))
   }
 
-  private static func cell(_ number: String) -> TextTable.Cell {
+  static func cell(_ number: String) -> TextTable.Cell {
     .init(number, number.hasPrefix("−") ? .oppose : .support)
   }
 

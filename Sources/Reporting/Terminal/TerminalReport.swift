@@ -45,6 +45,7 @@ public enum TerminalReport {
       case .evaluation(let evaluation): parts.append(lines(of: evaluation, style))
       case .dilution(let dilution): parts.append(lines(of: dilution, style))
       case .inversion(let inversion): parts.append(lines(of: inversion, style))
+      case .trace(let trace): parts.append(lines(of: trace, style))
       }
     }
     parts += [ledgerOverview(report, style), overview(report, style)]

@@ -33,7 +33,7 @@ extension ScoreReport {
   var queryCount: Int {
     let watched = dilutions.reduce(0) { $0 + $1.setting.cells.count * $1.setting.watched }
     let inverted = inversions.reduce(0) { $0 + $1.setting.cells.count }
-    let asked = queries.count + ledgers.count + watched + inverted
+    let asked = queries.count + ledgers.count + traces.count + watched + inverted
     if asked > 0 { return asked }
     return evaluations.map(\.queryCount).max() ?? Set(receipts.map(\.query)).count
   }
