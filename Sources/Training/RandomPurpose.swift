@@ -21,6 +21,10 @@ package enum RandomPurpose: UInt32 {
   case generation = 12
   /// Invented books: each part of a book takes positions of its own.
   case inventedBooks = 13
+  /// Subsets that models are trained on to measure memorisation: as for ``retrainingSubsets``.
+  case memorizationSubsets = 20
+  /// Which labels are replaced by wrong ones, from position 0, and by which, from position N.
+  case flippedLabels = 21
 }
 
 extension RandomStream {
