@@ -20,9 +20,8 @@ struct PalimpsestCommand: ParsableCommand {
     version: "palimpsest \(RunManifest.libraryVersion) (OpenBLAS kernels: \(BLASThreads.coreName))",
     subcommands: [
       DemoCommand.self, TrainCommand.self, ScoreCommand.self, SelfInfluenceCommand.self,
-      LedgerCommand.self, RetrainCommand.self, EvaluateCommand.self, GenerateCommand.self,
-      BooksCommand.self,
-      InspectCommand.self, ListCommand.self,
+      LedgerCommand.self, RetrainCommand.self, EvaluateCommand.self, MemorizationCommand.self,
+      GenerateCommand.self, BooksCommand.self, InspectCommand.self, ListCommand.self,
     ])
 
   static func main() {

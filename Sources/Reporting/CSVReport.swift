@@ -1,5 +1,5 @@
 /// A table for spreadsheets and data frames, of one kind: accounts, or scores, or receipts, or
-/// evaluations, the first of these that the report has.
+/// evaluations, or memorised items, the first of these that the report has.
 ///
 /// RFC 4180 with a header line. Accounts have for each query the measure before training, a row for
 /// each item and each row that is nobody's, and the measure after training; scores a row for each
@@ -8,7 +8,7 @@
 public enum CSVReport {
   static let format = ReportFormat(
     name: "csv", fileExtension: "csv",
-    summary: "a table: accounts of all items, strongest scores, receipts or evaluations",
+    summary: "a table: accounts of all items, strongest scores, receipts, evaluations or memorised items",
     render: render)
 
   static let columns = [
@@ -25,6 +25,9 @@ public enum CSVReport {
     }
     if report.queries.isEmpty, !report.receipts.isEmpty { return table(of: report.receipts) }
     if report.queries.isEmpty, !report.evaluations.isEmpty { return table(of: report.evaluations) }
+    if report.queries.isEmpty, let memorization = report.memorizations.first {
+      return table(of: memorization)
+    }
     return line(columns) + report.queries.flatMap { rows(of: $0, unit: unit) }.joined()
   }
 

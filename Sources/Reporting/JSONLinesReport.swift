@@ -2,8 +2,8 @@ import Formats
 import Influence
 import Training
 
-/// One JSON object on each line for programs: a header, then each query, account, receipt, fit, and
-/// trial and method of an evaluation.
+/// One JSON object on each line for programs: a header, then each query, account, receipt, fit,
+/// trial and method of an evaluation, memorised item and pair of items.
 ///
 /// `kind` tells them apart. Names are in alphabetical order and every object of a kind has the same
 /// ones; what is not known is `null`. Numbers have all their digits.
@@ -53,6 +53,7 @@ public enum JSONLinesReport {
     case .ledger(let ledger): [object(ledger, report)]
     case .receipts(let receipts): receipts.map(object) + receipts.fits.map(object)
     case .evaluation(let evaluation): objects(evaluation)
+    case .memorization(let part): objects(part)
     }
   }
 

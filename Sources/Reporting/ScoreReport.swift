@@ -72,6 +72,8 @@ extension ScoreReport {
     case receipts([Receipt])
     /// How good the scores of some methods are.
     case evaluation(Evaluation)
+    /// How much of each item was memorised.
+    case memorization(Memorization)
   }
 
   /// How scores were computed.

@@ -25,6 +25,8 @@ public enum HTMLReport {
         return markup(of: receipts)
       case .evaluation(let evaluation):
         return markup(of: evaluation)
+      case .memorization(let part):
+        return markup(of: part)
       }
     }
     let page: Markup = """
@@ -86,7 +88,7 @@ public enum HTMLReport {
   private static func overview(_ report: ScoreReport) -> Markup? {
     let queries = report.queries
     guard !queries.isEmpty else {
-      return report.queryCount == 0
+      return report.queryCount == 0 && report.memorizations.isEmpty
         ? "<section><h2>Queries</h2><p>There are no queries.</p></section>" : nil
     }
     let rows = queries.enumerated().map { index, scores -> Markup in

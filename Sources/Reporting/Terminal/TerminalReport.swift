@@ -43,6 +43,7 @@ public enum TerminalReport {
       case .ledger(let ledger): parts.append(lines(of: ledger, report, style))
       case .receipts(let receipts): parts.append(lines(of: receipts, style))
       case .evaluation(let evaluation): parts.append(lines(of: evaluation, style))
+      case .memorization(let part): parts.append(lines(of: part, style))
       }
     }
     parts += [ledgerOverview(report, style), overview(report, style)]
@@ -106,7 +107,8 @@ public enum TerminalReport {
 
   private static func overview(_ report: ScoreReport, _ style: Style) -> [String] {
     guard !report.queries.isEmpty else {
-      return report.queryCount == 0 ? ["There are no queries."] : []
+      return report.queryCount == 0 && report.memorizations.isEmpty
+        ? ["There are no queries."] : []
     }
     let headings = [
       "query", "label", report.measure.rawValue, "contributors", "strongest", "cancelled",

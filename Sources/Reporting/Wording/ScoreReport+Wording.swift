@@ -6,21 +6,28 @@ import Training
 extension ScoreReport {
   /// What was computed, for a table of two columns.
   var setting: [Fact] {
-    [
+    let model = [
+      Fact("model", model), Fact("trained with", "\(loss.rawValue): \(loss.summary)"),
+      Fact("training items", HumanNumber.count(itemCount)),
+    ]
+    if isOfMemorization {
+      return [Fact("method", "\(method.name): \(method.summary)")] + model
+    }
+    return [
       Fact("method", "\(method.name): \(method.summary)"),
       isOfReceipts
         ? Fact("changes", "\(method.unitText); positive where the \(measure.rawValue) rises")
         : Fact("scores", "\(method.unitText); positive supports the output"),
     ] + (ledgers.first?.columns ?? []).map { Fact($0.rawValue, $0.summary) } + [
-      Fact("measure", "\(measure.rawValue): \(measure.summary)"),
-      Fact("model", model), Fact("trained with", "\(loss.rawValue): \(loss.summary)"),
-      Fact("training items", HumanNumber.count(itemCount)),
-      Fact("queries", HumanNumber.count(queryCount)),
-    ]
+      Fact("measure", "\(measure.rawValue): \(measure.summary)")
+    ] + model + [Fact("queries", HumanNumber.count(queryCount))]
   }
 
   /// Whether there is nothing but receipts.
   var isOfReceipts: Bool { queries.isEmpty && ledgers.isEmpty && !receipts.isEmpty }
+
+  /// Whether there is nothing but memorised items.
+  var isOfMemorization: Bool { queries.isEmpty && ledgers.isEmpty && !memorizations.isEmpty }
 
   /// How many outputs the sections are about.
   var queryCount: Int {
@@ -38,6 +45,10 @@ extension ScoreReport {
 
   /// What a positive and a negative number mean for the measure.
   var signSentence: String {
+    if isOfMemorization {
+      return "A memorised item is one that models get right only where they learnt it: the others do "
+        + "not suffice for it."
+    }
     if isOfReceipts {
       return "A positive change raises the query's \(measure.rawValue), a negative one lowers it."
     }

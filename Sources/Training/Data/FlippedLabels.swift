@@ -1,4 +1,4 @@
-public import TensorCore
+import TensorCore
 
 /// Items that were given a wrong label on purpose, and their right ones.
 public struct FlippedLabels: Sendable, Equatable {
