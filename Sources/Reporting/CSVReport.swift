@@ -8,7 +8,7 @@
 public enum CSVReport {
   static let format = ReportFormat(
     name: "csv", fileExtension: "csv",
-    summary: "a table: accounts of all items, strongest scores, receipts, evaluations or memorised items",
+    summary: "a table: accounts of all items, scores, receipts, evaluations or memorisation",
     render: render)
 
   static let columns = [

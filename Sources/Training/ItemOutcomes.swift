@@ -7,8 +7,10 @@ public import TensorCore
 public struct ItemOutcomes<Scalar: TensorScalar>: Sendable {
   /// What came out for N items.
   public struct Values: Sendable, Equatable {
-    /// `[N]`, the share of an item's labels that the model gets right, in 0 … 1: their output is
-    /// larger than that of any other class. 0 for an item without a label.
+    /// `[N]`, the share of an item's labels that the model gets right, in 0 … 1.
+    ///
+    /// A label is right where its output is larger than that of any other class. 0 for an item without
+    /// a label.
     public var accuracy: [Float]
     /// `[N]`, minus the item's own loss: the log-probability of its label, in nats, for a
     /// classifier.
@@ -50,7 +52,9 @@ public struct ItemOutcomes<Scalar: TensorScalar>: Sendable {
       guard let base = parameters.baseAddress else { return }
       var workspaces: [Int: Workspace<Scalar>] = [:]
       for part in parts {
-        guard let plan = plans[part.count], case .labels(let labels) = part.targets else { continue }
+        guard let plan = plans[part.count], case .labels(let labels) = part.targets else {
+          continue
+        }
         let workspace = workspaces[part.count] ?? plan.makeWorkspace()
         workspaces[part.count] = workspace
         workspace.bind(model.layout, of: plan, to: base)

@@ -26,6 +26,8 @@ extension EvaluationMethod {
   /// account, with its sign. NaN where there is none.
   ///
   /// - Parameters:
+  ///   - subsets: The models of a method of memorisation.
+  ///   - tolerance: Largest residual of the integrated column, relative to the gross movement.
   ///   - memory: Bytes to stay within, besides the data; nil for the method's own limit.
   ///   - progress: Told how much of how much is done; what it throws ends the work.
   /// - Throws: ``ScoreError``, ``LedgerError``, `TrainingError` or `FormatError`.
@@ -60,6 +62,9 @@ extension EvaluationMethod {
       rows: [values], refusals: [:], seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 
+  /// The residual of credit that is accepted, as a share of the gross: shares of items are compared,
+  /// and differ by far more.
+  private static var creditTolerance: Double { 1e-2 }
   /// Items whose accounts are held at once: each account has some numbers for every item.
   private static var block: Int { 256 }
 
@@ -70,7 +75,9 @@ extension EvaluationMethod {
   ) throws -> [Double] {
     let items: Dataset<Scalar> = try record.train()
     let blocks = Blocks(items.count, size: block)
-    let options = LedgerOptions(columns: [column], tolerance: tolerance, memory: memory)
+    let options = LedgerOptions(
+      columns: [column], tolerance: column == .credit ? creditTolerance : tolerance,
+      memory: memory)
     var shares: [Double] = []
     for number in 0..<blocks.number {
       let block = blocks[number]

@@ -51,7 +51,8 @@ public struct EvaluationSetting<Scalar: TensorScalar>: Sendable {
   /// A setting from its parts.
   public init(
     run: TrainingRun<Scalar>, queries: Dataset<Scalar>, measure: Measure = .loss,
-    fractions: [Double] = [0.05, 0.5], subsets: Int = 100, seed: UInt64 = 0, mislabeled: [Int]? = nil
+    fractions: [Double] = [0.05, 0.5], subsets: Int = 100, seed: UInt64 = 0,
+    mislabeled: [Int]? = nil
   ) {
     self.run = run
     self.queries = queries

@@ -5,8 +5,9 @@ import Training
 public struct InfluenceRow: Sendable {
   /// The test item.
   public let test: Int
-  /// `[N]`, the influence of each training item i on the test item z,
-  /// Pr[h(x_z) = y_z | i ∈ S] − Pr[h(x_z) = y_z | i ∉ S]: positive where it helps. NaN where all models
+  /// `[N]`, the influence of each training item on the test item, positive where it helps.
+  ///
+  /// That of item i on z is Pr[h(x_z) = y_z | i ∈ S] − Pr[h(x_z) = y_z | i ∉ S]. NaN where all models
   /// learnt the item, or none.
   public let influence: [Double]
   /// `[N]`, the same difference of minus the test item's loss, in nats.
@@ -48,6 +49,13 @@ public struct InfluencePair: Sendable, Equatable {
   public let test: Int
   /// The influence of the one on the other.
   public let influence: EstimatedDifference
+
+  /// A pair.
+  public init(item: Int, test: Int, influence: EstimatedDifference) {
+    self.item = item
+    self.test = test
+    self.influence = influence
+  }
 }
 
 extension SubsetBank {

@@ -76,7 +76,8 @@ struct MemorizationCommand: ParsableCommand {
     }
     if let untilWidth {
       guard untilWidth > 0, untilWidth < 2 else {
-        throw ValidationError("--until-width: found \(untilWidth), expected a length between 0 and 2")
+        throw ValidationError(
+          "--until-width: found \(untilWidth), expected a length between 0 and 2")
       }
     }
     guard top >= 0 else { throw ValidationError("--top: found \(top), expected 0 or more") }
@@ -100,11 +101,18 @@ struct MemorizationCommand: ParsableCommand {
     let pool = compute.makePool()
     if dryRun { return try estimate(record, pool, as: type).print(json: json) }
     let bank = try SubsetBank<Scalar>(record, fraction: fraction, seed: seed, pool: pool)
-    let file = try out.map { try ReportFile(path: $0) }
-    let files = try scores.map {
-      try MemorizationFiles(path: $0, items: bank.plan.items, tests: bank.testItems)
+    func open() throws -> (report: ReportFile?, scores: MemorizationFiles?) {
+      (
+        try out.map { try ReportFile(path: $0) },
+        try scores.map {
+          try MemorizationFiles(path: $0, items: bank.plan.items, tests: bank.testItems)
+        }
+      )
     }
+    // A place that cannot be written is known before the work, and a killed one leaves nothing there.
+    _ = try open()
     let tally = try tally(bank)
+    let (file, files) = try open()
     var pairs = InfluencePairs(most: top)
     try bank.forEachInfluenceRow(tally) { row in
       try Signals.check("repeat the command to go on where it stopped")
@@ -226,9 +234,11 @@ struct MemorizationCommand: ParsableCommand {
     estimate.models = count
     estimate.operations *= Double(count)
     estimate.seconds *= Double(count) / Double(pool.threads)
-    estimate.peakBytes += pool.threads * 12 * run.model.layout.count * MemoryLayout<Scalar>.stride
+    estimate.peakBytes +=
+      pool.threads * 12 * run.model.layout.count * MemoryLayout<Scalar>.stride
       + 2 * min(items * tests * 8, 64 << 20)
-    estimate.outputBytes = count * (8 * (items + tests) + 4)
+    estimate.outputBytes =
+      count * (8 * (items + tests) + 4)
       + (scores == nil ? 0 : 16 * items * tests + 48 * items)
     return estimate
   }

@@ -110,7 +110,9 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Items of a batch. (default: 50)", valueName: "n"))
   var batchSize: Int?
 
-  @Option(help: ArgumentHelp("Seed of all that is drawn: initial parameters, the order of the items.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("Seed of all that is drawn, the initial parameters for one.", valueName: "n")
+  )
   var seed: UInt64 = 0
 
   @Option(
@@ -218,7 +220,8 @@ struct TrainCommand: ParsableCommand {
         throw UsageError("--flip-labels: the loss \(loss.rawValue) has no labels to flip")
       }
       // Labels out of range would be hidden behind wrong ones.
-      try sources.train.items.check(model, loss: loss, name: trainX ?? "training items", targetsName: trainY)
+      try sources.train.items.check(
+        model, loss: loss, name: trainX ?? "training items", targetsName: trainY)
       (sources.train.items, flipped) = try sources.train.items.flippingLabels(
         flipLabels, classes: model.outputShape[-1], seed: seed)
     }

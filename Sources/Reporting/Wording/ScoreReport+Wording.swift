@@ -46,7 +46,8 @@ extension ScoreReport {
   /// What a positive and a negative number mean for the measure.
   var signSentence: String {
     if isOfMemorization {
-      return "A memorised item is one that models get right only where they learnt it: the others do "
+      return
+        "A memorised item is one that models get right only where they learnt it: the others do "
         + "not suffice for it."
     }
     if isOfReceipts {
