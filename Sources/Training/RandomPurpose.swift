@@ -25,6 +25,8 @@ package enum RandomPurpose: UInt32 {
   case memorizationSubsets = 20
   /// Which labels are replaced by wrong ones, from position 0, and by which, from position N.
   case flippedLabels = 21
+  /// Canaries and what they are compared with: draw after draw.
+  case canaries = 22
 }
 
 extension RandomStream {
