@@ -21,7 +21,8 @@ struct PalimpsestCommand: ParsableCommand {
     subcommands: [
       DemoCommand.self, TrainCommand.self, ScoreCommand.self, SelfInfluenceCommand.self,
       LedgerCommand.self, RetrainCommand.self, EvaluateCommand.self, MemorizationCommand.self,
-      GenerateCommand.self, BooksCommand.self, InspectCommand.self, ListCommand.self,
+      ExposureCommand.self, GenerateCommand.self, BooksCommand.self, InspectCommand.self,
+      ListCommand.self,
     ])
 
   static func main() {

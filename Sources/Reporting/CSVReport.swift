@@ -1,5 +1,5 @@
 /// A table for spreadsheets and data frames, of one kind: accounts, or scores, or receipts, or
-/// evaluations, or memorised items, the first of these that the report has.
+/// evaluations, or memorised items, or canaries, the first of these that the report has.
 ///
 /// RFC 4180 with a header line. Accounts have for each query the measure before training, a row for
 /// each item and each row that is nobody's, and the measure after training; scores a row for each
@@ -27,6 +27,9 @@ public enum CSVReport {
     if report.queries.isEmpty, !report.evaluations.isEmpty { return table(of: report.evaluations) }
     if report.queries.isEmpty, let memorization = report.memorizations.first {
       return table(of: memorization)
+    }
+    if report.queries.isEmpty, let exposures = report.exposures.first {
+      return table(of: exposures)
     }
     return line(columns) + report.queries.flatMap { rows(of: $0, unit: unit) }.joined()
   }

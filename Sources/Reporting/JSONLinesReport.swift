@@ -54,6 +54,7 @@ public enum JSONLinesReport {
     case .receipts(let receipts): receipts.map(object) + receipts.fits.map(object)
     case .evaluation(let evaluation): objects(evaluation)
     case .memorization(let part): objects(part)
+    case .exposures(let part): objects(part)
     }
   }
 

@@ -74,6 +74,8 @@ extension ScoreReport {
     case evaluation(Evaluation)
     /// How much of each item was memorised.
     case memorization(Memorization)
+    /// How well planted texts are remembered.
+    case exposures(Exposures)
   }
 
   /// How scores were computed.

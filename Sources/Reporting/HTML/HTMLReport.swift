@@ -27,6 +27,8 @@ public enum HTMLReport {
         return markup(of: evaluation)
       case .memorization(let part):
         return markup(of: part)
+      case .exposures(let part):
+        return markup(of: part)
       }
     }
     let page: Markup = """
@@ -88,7 +90,7 @@ public enum HTMLReport {
   private static func overview(_ report: ScoreReport) -> Markup? {
     let queries = report.queries
     guard !queries.isEmpty else {
-      return report.queryCount == 0 && report.memorizations.isEmpty
+      return report.queryCount == 0 && !report.isOfMemorization
         ? "<section><h2>Queries</h2><p>There are no queries.</p></section>" : nil
     }
     let rows = queries.enumerated().map { index, scores -> Markup in

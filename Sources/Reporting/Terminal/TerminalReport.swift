@@ -44,6 +44,7 @@ public enum TerminalReport {
       case .receipts(let receipts): parts.append(lines(of: receipts, style))
       case .evaluation(let evaluation): parts.append(lines(of: evaluation, style))
       case .memorization(let part): parts.append(lines(of: part, style))
+      case .exposures(let part): parts.append(lines(of: part, style))
       }
     }
     parts += [ledgerOverview(report, style), overview(report, style)]
@@ -107,7 +108,7 @@ public enum TerminalReport {
 
   private static func overview(_ report: ScoreReport, _ style: Style) -> [String] {
     guard !report.queries.isEmpty else {
-      return report.queryCount == 0 && report.memorizations.isEmpty
+      return report.queryCount == 0 && !report.isOfMemorization
         ? ["There are no queries."] : []
     }
     let headings = [

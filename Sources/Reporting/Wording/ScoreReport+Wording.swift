@@ -26,8 +26,10 @@ extension ScoreReport {
   /// Whether there is nothing but receipts.
   var isOfReceipts: Bool { queries.isEmpty && ledgers.isEmpty && !receipts.isEmpty }
 
-  /// Whether there is nothing but memorised items.
-  var isOfMemorization: Bool { queries.isEmpty && ledgers.isEmpty && !memorizations.isEmpty }
+  /// Whether there is nothing but memorised items and texts.
+  var isOfMemorization: Bool {
+    queries.isEmpty && ledgers.isEmpty && !(memorizations.isEmpty && exposures.isEmpty)
+  }
 
   /// How many outputs the sections are about.
   var queryCount: Int {
@@ -45,6 +47,10 @@ extension ScoreReport {
 
   /// What a positive and a negative number mean for the measure.
   var signSentence: String {
+    if !exposures.isEmpty {
+      return "A secret is exposed as far as the model holds it likelier than others that might "
+        + "stand in its place."
+    }
     if isOfMemorization {
       return
         "A memorised item is one that models get right only where they learnt it: the others do "
