@@ -20,8 +20,9 @@ struct PalimpsestCommand: ParsableCommand {
     version: "palimpsest \(RunManifest.libraryVersion) (OpenBLAS kernels: \(BLASThreads.coreName))",
     subcommands: [
       DemoCommand.self, TrainCommand.self, ScoreCommand.self, SelfInfluenceCommand.self,
-      LedgerCommand.self, RetrainCommand.self, EvaluateCommand.self, DilutionCommand.self,
-      GenerateCommand.self, TraceCommand.self, BooksCommand.self, InspectCommand.self,
+      LedgerCommand.self, RetrainCommand.self, EvaluateCommand.self, MemorizationCommand.self,
+      ExposureCommand.self, DilutionCommand.self, GenerateCommand.self, TraceCommand.self,
+      BooksCommand.self, InspectCommand.self,
       ListCommand.self,
     ])
 

@@ -10,6 +10,18 @@ struct ScoreFolder<Scalar: TensorScalar> {
   init(
     path: String, columns: Set<LedgerColumn>, hasClaims: Bool, queries: Int, items: Int
   ) throws {
+    try Self.make(path)
+    func file(_ name: String) throws -> ScoreMatrixWriter<Scalar> {
+      try ScoreMatrixWriter(path: "\(path)/\(name).npy", queries: queries, items: items)
+    }
+    self.columns = try LedgerColumn.allCases.filter(columns.contains).map {
+      ($0, try file($0.rawValue))
+    }
+    pValues = hasClaims ? try file("p-values") : nil
+  }
+
+  /// Makes the folder of numbers where it is missing.
+  static func make(_ path: String) throws {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
@@ -19,13 +31,6 @@ struct ScoreFolder<Scalar: TensorScalar> {
           ? "a file here" : "a place where no folder can be made",
         expected: "a folder, or a place for one", remedy: "choose another with --scores")
     }
-    func file(_ name: String) throws -> ScoreMatrixWriter<Scalar> {
-      try ScoreMatrixWriter(path: "\(path)/\(name).npy", queries: queries, items: items)
-    }
-    self.columns = try LedgerColumn.allCases.filter(columns.contains).map {
-      ($0, try file($0.rawValue))
-    }
-    pValues = hasClaims ? try file("p-values") : nil
   }
 
   /// Writes each column `[Q, N]`, positive for support, and the p-values; NaN where a column is

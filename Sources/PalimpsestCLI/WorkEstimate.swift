@@ -8,6 +8,8 @@ struct WorkEstimate {
   var queries: Int?
   /// Of a run.
   var steps: Int?
+  /// Trained on subsets.
+  var models: Int?
   var parameters: Int
   /// Floating-point operations.
   var operations: Double
@@ -40,6 +42,7 @@ struct WorkEstimate {
     let size = [
       count("items", "training items", items), queries.map { count("queries", "queries", $0) },
       count("parameters", "parameters", parameters), steps.map { count("steps", "steps", $0) },
+      models.map { count("models", "models", $0) },
     ].compactMap { $0 }
     let operationsText = "\(HumanNumber.significant(operations / 1e9)) GFLOP"
     let secondsText = "\(HumanNumber.significant(seconds, digits: 2)) s"

@@ -1,5 +1,6 @@
 /// A table for spreadsheets and data frames, of one kind: accounts, or scores, or receipts, or
-/// evaluations, or families of runs with inverted gradients, the first of these that the report has.
+/// evaluations, or memorised items, or canaries, or families of runs with inverted gradients, or
+/// traces, the first of these that the report has.
 ///
 /// RFC 4180 with a header line. Accounts have for each query the measure before training, a row for
 /// each item and each row that is nobody's, and the measure after training; scores a row for each
@@ -8,7 +9,7 @@
 public enum CSVReport {
   static let format = ReportFormat(
     name: "csv", fileExtension: "csv",
-    summary: "a table: accounts, strongest scores, receipts, evaluations or curves",
+    summary: "a table: accounts, scores, receipts, evaluations, memorisation or curves",
     render: render)
 
   static let columns = [
@@ -25,6 +26,12 @@ public enum CSVReport {
     }
     if report.queries.isEmpty, !report.receipts.isEmpty { return table(of: report.receipts) }
     if report.queries.isEmpty, !report.evaluations.isEmpty { return table(of: report.evaluations) }
+    if report.queries.isEmpty, let memorization = report.memorizations.first {
+      return table(of: memorization)
+    }
+    if report.queries.isEmpty, let exposures = report.exposures.first {
+      return table(of: exposures)
+    }
     if report.isOfDilution { return dilutionTable(report) }
     if report.queries.isEmpty, !report.traces.isEmpty { return table(of: report.traces) }
     return line(columns) + report.queries.flatMap { rows(of: $0, unit: unit) }.joined()

@@ -2,8 +2,9 @@ import Formats
 import Influence
 import Training
 
-/// One JSON object on each line for programs: a header, then each query, account, receipt, fit, and
-/// trial and method of an evaluation, place and exponent of a family of runs, and size of inverted gradients.
+/// One JSON object on each line for programs: a header, then each query, account, receipt, fit,
+/// trial and method of an evaluation, memorised item and pair of items, canary, place and exponent of
+/// a family of runs, size of inverted gradients, and what a trace found.
 ///
 /// `kind` tells them apart. Names are in alphabetical order and every object of a kind has the same
 /// ones; what is not known is `null`. Numbers have all their digits.
@@ -56,6 +57,8 @@ public enum JSONLinesReport {
     case .dilution(let dilution): objects(dilution)
     case .inversion(let inversion): objects(inversion)
     case .trace(let trace): objects(trace)
+    case .memorization(let part): objects(part)
+    case .exposures(let part): objects(part)
     }
   }
 

@@ -7,7 +7,11 @@ extension ScoreReport {
     public var metric: String
     /// One line about it.
     public var summary: String
-    /// Q, the number of queries.
+    /// What its figures say, without a full stop.
+    public var meaning: String
+    /// What its figures are counted over, `queries` or `items`.
+    public var counted: String
+    /// The number of these.
     public var queryCount: Int
     /// What was tried, each with the time that it took.
     public var trials: [Trial]
@@ -55,10 +59,13 @@ extension ScoreReport {
 
     /// What came out by one metric.
     public init(
-      metric: String, summary: String, queryCount: Int, trials: [Trial], methods: [Method]
+      metric: String, summary: String, meaning: String = "Mean over the queries",
+      counted: String = "queries", queryCount: Int, trials: [Trial], methods: [Method]
     ) {
       self.metric = metric
       self.summary = summary
+      self.meaning = meaning
+      self.counted = counted
       self.queryCount = queryCount
       self.trials = trials
       self.methods = methods
@@ -75,7 +82,7 @@ extension ScoreReport {
 
 extension ScoreReport.Evaluation {
   /// The headings of the table after the method.
-  var headings: [String] { trials.map(\.name) + ["queries", "seconds"] }
+  var headings: [String] { trials.map(\.name) + [counted, "seconds"] }
 
   /// The cells of a method after its name.
   func cells(_ method: Method) -> [String] {
@@ -89,13 +96,13 @@ extension ScoreReport.Evaluation {
 
   /// What the table says, and how long the trials took.
   var legend: String {
-    let times = trials.map {
+    let times = trials.filter { $0.retrainings > 0 }.map {
       "\($0.name): \(HumanNumber.count($0.retrainings)) retrainings in "
         + "\(HumanNumber.significant($0.seconds, digits: 2)) s"
     }
     let hasIntervals = methods.contains { $0.figures.contains { $0.interval != nil } }
     let what =
-      "Mean over the queries"
+      meaning
       + (hasIntervals ? ", and where it would lie with other draws in 95 % of the cases" : "")
     return ([what] + times).joined(separator: ". ") + "."
   }

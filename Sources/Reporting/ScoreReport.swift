@@ -78,6 +78,10 @@ extension ScoreReport {
     case inversion(Inversion)
     /// An output of a text model with the passages behind it.
     case trace(TracedText)
+    /// How much of each item was memorised.
+    case memorization(Memorization)
+    /// How well planted texts are remembered.
+    case exposures(Exposures)
   }
 
   /// How scores were computed.

@@ -28,6 +28,12 @@ package enum RandomPurpose: UInt32 {
   case inversion = 31
   /// Passages left out to compare with: control c takes positions from c · N.
   case controlRemovals = 40
+  /// Subsets that models are trained on to measure memorisation: as for ``retrainingSubsets``.
+  case memorizationSubsets = 20
+  /// Which labels are replaced by wrong ones, from position 0, and by which, from position N.
+  case flippedLabels = 21
+  /// Canaries and what they are compared with: draw after draw.
+  case canaries = 22
 }
 
 extension RandomStream {

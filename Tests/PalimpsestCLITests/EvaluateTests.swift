@@ -96,7 +96,10 @@ struct EvaluateTests {
   func unknown() async throws {
     let room = try await Room.withRun()
     for (options, words) in [
-      (["--metrics", "loo"], "found \"loo\", expected some of lds"),
+      (["--metrics", "loo"], "found \"loo\", expected some of lds,mislabel"),
+      (["--metrics", "mislabel"], "which labels are wrong? run does not say"),
+      (["--mislabeled", "y.npy"], "--mislabeled goes with --metrics mislabel"),
+      (["--methods", "memorization"], "memorization scores training items and no other outputs"),
       (["--methods", "credit,tracing"], "found \"tracing\", expected some of credit,marginal,"),
       (["--methods", "credit,credit"], "found credit twice"),
       (["--removed", "0.5,1"], "found \"1\", expected shares between 0 and 1"),

@@ -10,8 +10,8 @@ struct HelpTests {
   @Test(
     "every command explains itself with an example that fits in a terminal",
     arguments: [
-      "demo", "train", "score", "self-influence", "ledger", "retrain", "evaluate", "dilution",
-      "generate", "books", "inspect", "list",
+      "demo", "train", "score", "self-influence", "ledger", "retrain", "evaluate",
+      "memorization", "exposure", "dilution", "generate", "trace", "books", "inspect", "list",
     ])
   func example(_ command: String) async throws {
     let help = try await room.done(command, "--help").output
@@ -26,8 +26,8 @@ struct HelpTests {
   func overview() async throws {
     let help = try await room.done("--help").output
     for word in [
-      "demo", "train", "score", "self-influence", "ledger", "retrain", "evaluate", "dilution",
-      "generate", "books", "inspect", "list",
+      "demo", "train", "score", "self-influence", "ledger", "retrain", "evaluate",
+      "memorization", "exposure", "dilution", "generate", "trace", "books", "inspect", "list",
       "EXIT STATUS",
     ] {
       #expect(help.contains(word))

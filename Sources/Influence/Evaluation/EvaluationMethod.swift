@@ -1,16 +1,20 @@
 public import TensorCore
 public import Training
 
-/// A method whose scores can be evaluated: a column of the ledger, or an estimator.
+/// A method whose scores can be evaluated: a column of the ledger, an estimator, or memorisation as
+/// models trained on subsets show it.
 public enum EvaluationMethod: Sendable {
   /// A column of the ledger.
   case column(LedgerColumn)
   /// A method of ``EstimatorRegistry``.
   case estimator(any Estimator.Type)
+  /// The memorisation of items; it has no scores for other outputs.
+  case memorization(MemorizationKind)
 
   /// All methods, the columns first.
   public static var all: [EvaluationMethod] {
     LedgerColumn.allCases.map { .column($0) } + EstimatorRegistry.all.map { .estimator($0) }
+      + MemorizationKind.allCases.map { .memorization($0) }
   }
 
   /// The name on the command line.
@@ -18,6 +22,7 @@ public enum EvaluationMethod: Sendable {
     switch self {
     case .column(let column): column.rawValue
     case .estimator(let estimator): estimator.name
+    case .memorization(let kind): kind.rawValue
     }
   }
 
@@ -61,6 +66,8 @@ public enum EvaluationMethod: Sendable {
         checkpoints: try record.weightedCheckpoints(trajectory: estimator.usesTrajectory))
       let engine = try ScoreEngine(estimator.problem(setting), pool: pool, memory: memory)
       scores = Scores(rows: try Self.rows(engine, progress: progress), refusals: [:], seconds: 0)
+    case .memorization:
+      throw ScoreError.mismatch("\(name) scores training items, not other outputs")
     }
     scores.seconds = (ContinuousClock.now - start) / .seconds(1)
     return scores

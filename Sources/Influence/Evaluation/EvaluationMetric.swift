@@ -9,6 +9,10 @@ public protocol EvaluationMetric: Sendable {
   static var name: String { get }
   /// One line for listings.
   static var summary: String { get }
+  /// What a figure of it says, without a full stop.
+  static var legend: String { get }
+  /// Whose scores it judges.
+  static var subject: EvaluationSubject { get }
 
   /// Finds out what is true, once for all methods.
   ///
@@ -17,6 +21,14 @@ public protocol EvaluationMetric: Sendable {
     _ setting: EvaluationSetting<Scalar>, pool: WorkerPool,
     progress: (_ done: Int, _ total: Int) throws -> Void
   ) throws -> [EvaluationTrial]
+}
+
+/// Whose scores a metric judges.
+public enum EvaluationSubject: Sendable {
+  /// Those of all items for some outputs, `[Q][N]`.
+  case outputs
+  /// That of each training item for its own output, `[1][N]`.
+  case items
 }
 
 /// What every metric starts from.
@@ -33,11 +45,14 @@ public struct EvaluationSetting<Scalar: TensorScalar>: Sendable {
   public var subsets: Int
   /// The seed of all that is drawn.
   public var seed: UInt64
+  /// The training items whose labels are known to be wrong; nil where that is not known.
+  public var mislabeled: [Int]?
 
   /// A setting from its parts.
   public init(
     run: TrainingRun<Scalar>, queries: Dataset<Scalar>, measure: Measure = .loss,
-    fractions: [Double] = [0.05, 0.5], subsets: Int = 100, seed: UInt64 = 0
+    fractions: [Double] = [0.05, 0.5], subsets: Int = 100, seed: UInt64 = 0,
+    mislabeled: [Int]? = nil
   ) {
     self.run = run
     self.queries = queries
@@ -45,6 +60,7 @@ public struct EvaluationSetting<Scalar: TensorScalar>: Sendable {
     self.fractions = fractions
     self.subsets = subsets
     self.seed = seed
+    self.mislabeled = mislabeled
   }
 }
 
@@ -56,7 +72,8 @@ public struct EvaluationTrial: Sendable {
   public let retrainings: Int
   /// The time it took.
   public let seconds: Double
-  /// Compares scores `[Q][N]`, positive for support, with what came out.
+  /// Compares scores `[Q][N]`, positive for support, with what came out; a metric of items has one
+  /// row.
   ///
   /// A query whose scores are NaN does not count.
   public let judge: @Sendable (_ scores: [[Double]]) -> EvaluationFigure
@@ -68,7 +85,7 @@ public struct EvaluationFigure: Sendable, Equatable {
   public var mean: Double?
   /// Where the mean would lie if the trial were made again, in 95 % of the cases.
   public var interval: ClosedRange<Double>?
-  /// The number of queries that count.
+  /// The number of queries that count, or of items.
   public var queries: Int
 
   /// A figure.
@@ -83,7 +100,7 @@ public struct EvaluationFigure: Sendable, Equatable {
 public enum EvaluationRegistry {
   /// A new metric adds one line here.
   public static let all: [any EvaluationMetric.Type] = [
-    LinearDatamodelingMetric.self
+    LinearDatamodelingMetric.self, MislabelMetric.self,
   ]
 
   /// The metric of a name.

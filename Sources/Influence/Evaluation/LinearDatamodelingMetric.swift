@@ -10,6 +10,10 @@ public enum LinearDatamodelingMetric: EvaluationMetric {
   public static let name = "lds"
   /// One line for listings.
   public static let summary = "rank correlation of scores with retraining without random items"
+  /// What a figure of it says.
+  public static let legend = "Mean over the queries"
+  /// It judges the scores of outputs.
+  public static let subject = EvaluationSubject.outputs
 
   /// Retrains without random subsets of the items, for each share that is left out.
   ///

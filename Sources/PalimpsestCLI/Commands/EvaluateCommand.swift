@@ -10,12 +10,14 @@ struct EvaluateCommand: ParsableCommand {
     discussion: """
       The metric lds leaves out random items, trains again, and compares what comes \
       out for each query with the sums of the scores: 1 is a perfect ranking of the \
-      retrainings, and scores that know nothing are near 0. The exit status is 1 \
-      where a method that was named refuses a query.
+      retrainings, and scores that know nothing are near 0. The metric mislabel asks \
+      whether the scores of items for themselves find those with wrong labels. The \
+      exit status is 1 where a method that was named refuses a query.
 
       EXAMPLES:
         palimpsest evaluate run --query 'test:0..<50'
         palimpsest evaluate run --methods marginal,tracin --removed 0.1 --subsets 50
+        palimpsest evaluate run --metrics mislabel
       """)
 
   @Argument(help: ArgumentHelp("Folder of a run record.", valueName: "run"))
@@ -31,7 +33,7 @@ struct EvaluateCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Columns of the ledger and methods of `palimpsest list methods`. (default: credit,marginal,integrated,tracin)",
+      "Columns of the ledger and methods of `palimpsest list methods`. (default: credit,marginal,integrated,tracin; for mislabel tracin,credit,memorization,counterfactual)",
       valueName: "names"), transform: Self.readMethods)
   var methods: [EvaluationMethod]?
 
@@ -41,8 +43,17 @@ struct EvaluateCommand: ParsableCommand {
     transform: Self.readFractions)
   var removed: [Double]?
 
-  @Option(help: ArgumentHelp("Retrainings for each share.", valueName: "n"))
-  var subsets = 100
+  @Option(
+    help: ArgumentHelp(
+      "Retrainings for each share, and on subsets for memorization. (default: 100; for mislabel 500)",
+      valueName: "n"))
+  var subsets: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Rows of the training items with wrong labels; those of train --flip-labels where absent.",
+      valueName: "file"))
+  var mislabeled: String?
 
   @Option(help: ArgumentHelp("Seed of the items that are left out.", valueName: "n"))
   var seed: UInt64 = 0
@@ -65,8 +76,20 @@ struct EvaluateCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
-    guard (2...1_000_000).contains(subsets) else {
-      throw ValidationError("--subsets: found \(subsets), expected 2 to 1000000")
+    if let subsets {
+      guard (2...1_000_000).contains(subsets) else {
+        throw ValidationError("--subsets: found \(subsets), expected 2 to 1000000")
+      }
+    }
+    if mislabeled != nil, !metrics.contains(where: { $0.subject == .items }) {
+      throw ValidationError("--mislabeled goes with --metrics mislabel")
+    }
+    if metrics.contains(where: { $0.subject == .outputs }) {
+      for case .memorization(let kind) in methods ?? [] {
+        throw ValidationError(
+          "--methods: \(kind.rawValue) scores training items and no other outputs: it goes with "
+            + "--metrics mislabel alone")
+      }
     }
     guard tolerance > 0, tolerance.isFinite else {
       throw ValidationError("--tolerance: found \(tolerance), expected a number above 0")
@@ -107,19 +130,34 @@ struct EvaluateCommand: ParsableCommand {
 
   private func run<Scalar: TensorScalar>(_ record: RunRecord, as type: Scalar.Type) throws {
     let run: TrainingRun<Scalar> = try record.run()
-    let queries = try query.read(
-      record.model, loss: run.loss, train: run.train.items, record: record, hasPictures: false)
+    let subjects = Set(metrics.map { $0.subject })
+    let queries =
+      try subjects.contains(.outputs)
+      ? query.read(
+        record.model, loss: run.loss, train: run.train.items, record: record, hasPictures: false)
+      : QueryOptions.Queries(data: run.train.items[[]], items: [])
     let setting = EvaluationSetting(
       run: run, queries: queries.data, measure: query.measure,
-      fractions: try fractions(of: run.train.items.count), subsets: subsets, seed: seed)
+      fractions: try fractions(of: run.train.items.count), subsets: subsets ?? 100, seed: seed,
+      mislabeled: try subjects.contains(.items) ? wrongLabels(run) : nil)
     let file = try out.map { try ReportFile(path: $0) }
     let pool = compute.makePool()
     // First what a limit of memory may refuse.
-    let scores = try wanted.map { method in
-      try Self.withProgress(method.name, "passes") {
-        try method.scores(
-          record, queries: queries.data, measure: query.measure, tolerance: tolerance, pool: pool,
-          memory: compute.memory?.bytes, progress: $0)
+    var scores: [EvaluationSubject: [EvaluationMethod.Scores]] = [:]
+    for subject in [EvaluationSubject.outputs, .items] where subjects.contains(subject) {
+      scores[subject] = try wanted(subject).map { method in
+        try Self.withProgress(method.name, "passes") {
+          switch subject {
+          case .outputs:
+            try method.scores(
+              record, queries: queries.data, measure: query.measure, tolerance: tolerance,
+              pool: pool, memory: compute.memory?.bytes, progress: $0)
+          case .items:
+            try method.itemScores(
+              record, subsets: .init(count: subsets ?? 500, seed: seed), tolerance: tolerance,
+              pool: pool, memory: compute.memory?.bytes, as: Scalar.self, progress: $0)
+          }
+        }
       }
     }
     let trials = try metrics.map { metric in
@@ -128,7 +166,9 @@ struct EvaluateCommand: ParsableCommand {
       }
     }
     let evaluations = zip(metrics, trials).map { metric, trials in
-      evaluation(metric, trials, scores, queries.items.map(\.id))
+      evaluation(
+        metric, trials, scores[metric.subject] ?? [], queries.items.map(\.id),
+        items: run.train.items.count)
     }
     let report = report(record, run, evaluations)
     try file?.write(report)
@@ -140,8 +180,27 @@ struct EvaluateCommand: ParsableCommand {
     try judge(evaluations)
   }
 
-  private var wanted: [EvaluationMethod] {
-    methods ?? LedgerColumn.allCases.map { .column($0) } + [.estimator(TracIn.self)]
+  private func wanted(_ subject: EvaluationSubject) -> [EvaluationMethod] {
+    switch subject {
+    case .outputs:
+      methods ?? LedgerColumn.allCases.map { .column($0) } + [.estimator(TracIn.self)]
+    case .items:
+      methods ?? [.estimator(TracIn.self), .column(.credit)]
+        + MemorizationKind.allCases.map { .memorization($0) }
+    }
+  }
+
+  /// The training items whose labels are known to be wrong.
+  private func wrongLabels<Scalar: TensorScalar>(_ run: TrainingRun<Scalar>) throws -> [Int] {
+    guard let mislabeled else {
+      guard let flipped = run.flippedLabels else {
+        throw UsageError(
+          "which labels are wrong? \(FormatError.printable(folder)) does not say: expected "
+            + "--mislabeled FILE, or a run of train --flip-labels")
+      }
+      return flipped.items
+    }
+    return try ItemNumbers.read(path: mislabeled, items: run.train.items.count)
   }
 
   /// The shares that are left out, each of which must take some items and leave some.
@@ -172,25 +231,29 @@ struct EvaluateCommand: ParsableCommand {
 
   private func evaluation(
     _ metric: any EvaluationMetric.Type, _ trials: [EvaluationTrial],
-    _ scores: [EvaluationMethod.Scores], _ ids: [String]
+    _ scores: [EvaluationMethod.Scores], _ ids: [String], items: Int
   ) -> ScoreReport.Evaluation {
     ScoreReport.Evaluation(
-      metric: metric.name, summary: metric.summary, queryCount: ids.count,
+      metric: metric.name, summary: metric.summary, meaning: metric.legend,
+      counted: metric.subject == .items ? "items" : "queries",
+      queryCount: metric.subject == .items ? items : ids.count,
       trials: trials.map {
         .init(name: $0.name, retrainings: $0.retrainings, seconds: $0.seconds)
       },
-      methods: zip(wanted, scores).map { method, scores in
+      methods: zip(wanted(metric.subject), scores).map { method, scores in
         .init(
-          name: method.name, figures: trials.map { figure($0.judge(scores.rows)) },
+          name: method.name, figures: trials.map { figure($0.judge(scores.rows), of: $0) },
           refusals: scores.refusals.sorted { $0.key < $1.key }.map { .init(ids[$0.key], $0.value) },
           seconds: scores.seconds)
       })
   }
 
   /// A figure, without its interval where too few retrainings were drawn again for one.
-  private func figure(_ figure: EvaluationFigure) -> EvaluationFigure {
+  private func figure(
+    _ figure: EvaluationFigure, of trial: EvaluationTrial
+  ) -> EvaluationFigure {
     var figure = figure
-    if subsets < Self.fewestForInterval { figure.interval = nil }
+    if (1..<Self.fewestForInterval).contains(trial.retrainings) { figure.interval = nil }
     return figure
   }
 
@@ -199,10 +262,14 @@ struct EvaluateCommand: ParsableCommand {
   private func report<Scalar: TensorScalar>(
     _ record: RunRecord, _ run: TrainingRun<Scalar>, _ evaluations: [ScoreReport.Evaluation]
   ) -> ScoreReport {
-    ScoreReport(
-      title: "How good the scores of \(wanted.count) methods are",
+    var names: [String] = []
+    for name in evaluations.flatMap({ $0.methods.map(\.name) }) where !names.contains(name) {
+      names.append(name)
+    }
+    return ScoreReport(
+      title: "How good the scores of \(names.count) methods are",
       method: .init(
-        name: "evaluate", summary: wanted.map(\.name).joined(separator: ", "),
+        name: "evaluate", summary: names.joined(separator: ", "),
         unit: query.measure.unit(run.loss)),
       measure: query.measure, loss: run.loss, model: record.model.specification,
       itemCount: run.train.items.count, sections: evaluations.map { .evaluation($0) },

@@ -46,6 +46,12 @@ struct TrainCommand: ParsableCommand {
       valueName: "file"))
   var trainGroups: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Give this share of the training items a wrong label; the run records which.",
+      valueName: "share"))
+  var flipLabels: Double?
+
   @Option(help: ArgumentHelp("Inputs of held-out items.", valueName: "file"))
   var testX: String?
 
@@ -104,7 +110,9 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Items of a batch. (default: 50)", valueName: "n"))
   var batchSize: Int?
 
-  @Option(help: ArgumentHelp("Seed of the initial parameters and of the order.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("Seed of all that is drawn, the initial parameters for one.", valueName: "n")
+  )
   var seed: UInt64 = 0
 
   @Option(
@@ -206,6 +214,17 @@ struct TrainCommand: ParsableCommand {
         groups: try trainGroups.map { try ItemNames.read(path: $0, items: count) }
           ?? sources.train.items.groups)
     }
+    var flipped: FlippedLabels?
+    if let flipLabels {
+      guard loss.takesLabels else {
+        throw UsageError("--flip-labels: the loss \(loss.rawValue) has no labels to flip")
+      }
+      // Labels out of range would be hidden behind wrong ones.
+      try sources.train.items.check(
+        model, loss: loss, name: trainX ?? "training items", targetsName: trainY)
+      (sources.train.items, flipped) = try sources.train.items.flippingLabels(
+        flipLabels, classes: model.outputShape[-1], seed: seed)
+    }
     if batches != nil, epochs != nil || batchSize != nil {
       throw UsageError(
         "--batches says how many steps and items there are; leave out --epochs and "
@@ -218,6 +237,7 @@ struct TrainCommand: ParsableCommand {
       batches: try batches.map { try Batches(path: $0, items: sources.train.items.count) },
       checkpointEvery: checkpointEvery, seed: seed)
     run.text = text?.0
+    run.flippedLabels = flipped
     if let `init` { run.initialParameters = try initialParameters(`init`, model) }
     if let weights {
       run.itemWeights = try ItemWeights.read(path: weights, items: run.train.items.count)

@@ -116,6 +116,11 @@ extension HTMLReport {
     .readings li { align-items: center; }
     .readings .nothing { width: 4.5rem; height: 4.5rem; display: grid; place-items: center; }
     .readings .nothing { border: 1px dashed var(--line); border-radius: 3px; }
+    figure { margin: 1.25rem 0 0; }
+    .scatter { display: block; width: 100%; max-width: 34rem; }
+    .scatter circle { fill: var(--support); fill-opacity: .45; }
+    .scatter path { stroke: var(--quiet); stroke-width: 1px; }
+    .scatter text { fill: var(--quiet); font-size: 10px; }
     img { image-rendering: pixelated; border: 1px solid var(--line); border-radius: 3px; }
     img { object-fit: contain; background: #fff; flex: none; }
     img.small { width: 2rem; height: 2rem; display: block; }

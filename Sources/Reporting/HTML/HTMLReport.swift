@@ -31,6 +31,10 @@ public enum HTMLReport {
         return markup(of: inversion)
       case .trace(let trace):
         return markup(of: trace)
+      case .memorization(let part):
+        return markup(of: part)
+      case .exposures(let part):
+        return markup(of: part)
       }
     }
     let page: Markup = """
@@ -92,7 +96,7 @@ public enum HTMLReport {
   private static func overview(_ report: ScoreReport) -> Markup? {
     let queries = report.queries
     guard !queries.isEmpty else {
-      return report.queryCount == 0
+      return report.queryCount == 0 && !report.isOfMemorization
         ? "<section><h2>Queries</h2><p>There are no queries.</p></section>" : nil
     }
     let rows = queries.enumerated().map { index, scores -> Markup in

@@ -46,6 +46,8 @@ public enum TerminalReport {
       case .dilution(let dilution): parts.append(lines(of: dilution, style))
       case .inversion(let inversion): parts.append(lines(of: inversion, style))
       case .trace(let trace): parts.append(lines(of: trace, style))
+      case .memorization(let part): parts.append(lines(of: part, style))
+      case .exposures(let part): parts.append(lines(of: part, style))
       }
     }
     parts += [ledgerOverview(report, style), overview(report, style)]
@@ -109,7 +111,8 @@ public enum TerminalReport {
 
   private static func overview(_ report: ScoreReport, _ style: Style) -> [String] {
     guard !report.queries.isEmpty else {
-      return report.queryCount == 0 ? ["There are no queries."] : []
+      return report.queryCount == 0 && !report.isOfMemorization
+        ? ["There are no queries."] : []
     }
     let headings = [
       "query", "label", report.measure.rawValue, "contributors", "strongest", "cancelled",

@@ -6,7 +6,14 @@ import Training
 extension ScoreReport {
   /// What was computed, for a table of two columns.
   var setting: [Fact] {
-    [
+    let model = [
+      Fact("model", model), Fact("trained with", "\(loss.rawValue): \(loss.summary)"),
+      Fact("training items", dilutions.first?.itemText ?? HumanNumber.count(itemCount)),
+    ]
+    if isOfMemorization {
+      return [Fact("method", "\(method.name): \(method.summary)")] + model
+    }
+    return [
       Fact("method", "\(method.name): \(method.summary)"),
       isOfReceipts
         ? Fact("changes", "\(method.unitText); positive where the \(measure.rawValue) rises")
@@ -14,11 +21,8 @@ extension ScoreReport {
           ? Fact("effects", "\(method.unitText); positive where the item supported its own output")
           : Fact("scores", "\(method.unitText); positive supports the output"),
     ] + (ledgers.first?.columns ?? []).map { Fact($0.rawValue, $0.summary) } + [
-      Fact("measure", "\(measure.rawValue): \(measure.summary)"),
-      Fact("model", model), Fact("trained with", "\(loss.rawValue): \(loss.summary)"),
-      Fact("training items", dilutions.first?.itemText ?? HumanNumber.count(itemCount)),
-      Fact("queries", HumanNumber.count(queryCount)),
-    ]
+      Fact("measure", "\(measure.rawValue): \(measure.summary)")
+    ] + model + [Fact("queries", HumanNumber.count(queryCount))]
   }
 
   /// Whether there is nothing but receipts.
@@ -27,6 +31,11 @@ extension ScoreReport {
   /// Whether there is nothing but families of runs and inverted gradients.
   var isOfDilution: Bool {
     queries.isEmpty && ledgers.isEmpty && !(dilutions.isEmpty && inversions.isEmpty)
+  }
+
+  /// Whether there is nothing but memorised items and texts.
+  var isOfMemorization: Bool {
+    queries.isEmpty && ledgers.isEmpty && !(memorizations.isEmpty && exposures.isEmpty)
   }
 
   /// How many outputs the sections are about.
@@ -47,6 +56,15 @@ extension ScoreReport {
 
   /// What a positive and a negative number mean for the measure.
   var signSentence: String {
+    if !exposures.isEmpty {
+      return "A secret is exposed as far as the model holds it likelier than others that might "
+        + "stand in its place."
+    }
+    if isOfMemorization {
+      return
+        "A memorised item is one that models get right only where they learnt it: the others do "
+        + "not suffice for it."
+    }
     if isOfReceipts {
       return "A positive change raises the query's \(measure.rawValue), a negative one lowers it."
     }

@@ -29,6 +29,9 @@ extension RunManifest {
     train = try Data(datasets.object("train"))
     test = datasets.has("test") ? try Data(datasets.object("test")) : nil
     text = fields.has("text") ? try Text(fields.object("text")) : nil
+    flippedLabels =
+      fields.has("flippedLabels")
+      ? try FlippedLabels(fields.object("flippedLabels"), items: train.count) : nil
     weights = fields.has("weights") ? try DataFile(fields.object("weights")) : nil
     learningRates = try fields.array("steps", of: "the learning rate of each step, from 0") {
       $0.double.flatMap { $0 >= 0 ? $0 : nil }
@@ -56,6 +59,24 @@ extension RunManifest.DataFile {
       throw fields.fault("shape", expected: "whole numbers from 0")
     }
     shape = Shape(extents)
+  }
+}
+
+extension FlippedLabels {
+  fileprivate init(_ fields: ManifestFields, items count: Int) throws(FormatError) {
+    let items = try fields.array("items", of: "rows of the training set") {
+      $0.integer(Int.self).flatMap { (0..<count).contains($0) ? $0 : nil }
+    }
+    let labels = try fields.array("labels", of: "labels, from 0") {
+      $0.integer(Int32.self).flatMap { $0 >= 0 ? $0 : nil }
+    }
+    guard zip(items, items.dropFirst()).allSatisfy({ $0 < $1 }) else {
+      throw fields.fault("items", expected: "ascending rows of the training set")
+    }
+    guard labels.count == items.count else {
+      throw fields.fault("labels", expected: "\(items.count) labels, one for each item")
+    }
+    self.init(items: items, labels: labels)
   }
 }
 

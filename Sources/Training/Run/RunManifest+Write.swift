@@ -17,6 +17,7 @@ extension RunManifest {
     if let test { parts.append(.init("test", test.json)) }
     members.append(.init("datasets", .object(parts)))
     if let text { members.append(.init("text", text.json)) }
+    if let flippedLabels { members.append(.init("flippedLabels", flippedLabels.json)) }
     if let weights { members.append(.init("weights", weights.json)) }
     if let checkpoints {
       members.append(.init("checkpoints", .array(checkpoints.map { .number($0) })))
@@ -47,6 +48,15 @@ extension RunManifest.DataFile {
     ]
     if let shape { members.append(.init("shape", .array(shape.extents.map { .number($0) }))) }
     return .object(members)
+  }
+}
+
+extension FlippedLabels {
+  fileprivate var json: JSONValue {
+    .object([
+      .init("items", .array(items.map { .number($0) })),
+      .init("labels", .array(labels.map { .number($0) })),
+    ])
   }
 }
 

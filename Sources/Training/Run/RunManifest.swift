@@ -4,8 +4,8 @@ public import TensorCore
 /// What `run.json` says about a run.
 ///
 /// Keys: `format`, `version`, `model`, `loss`, `precision`, `optimizer`, `seed`, `datasets`,
-/// `text`, `weights`, `steps`, `checkpoints`, `environment`. A record from elsewhere needs `format`,
-/// `version`, `model`, `loss`, `optimizer`, `datasets` and `steps`. Other keys
+/// `text`, `flippedLabels`, `weights`, `steps`, `checkpoints`, `environment`. A record from elsewhere
+/// needs `format`, `version`, `model`, `loss`, `optimizer`, `datasets` and `steps`. Other keys
 /// are passed over; they stay in the file, which is never written again.
 public struct RunManifest: Equatable, Sendable {
   /// A precision that a run computes in.
@@ -62,6 +62,8 @@ public struct RunManifest: Equatable, Sendable {
   public var test: Data?
   /// The corpus that the items were cut from; nil where they are no text.
   public var text: Text?
+  /// Training items whose labels are wrong on purpose, with their right ones; nil for none.
+  public var flippedLabels: FlippedLabels?
   /// A weight for each training item `[N]`; ones where nil.
   public var weights: DataFile?
   /// The learning rate of each of the S steps.

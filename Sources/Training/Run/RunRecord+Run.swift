@@ -24,6 +24,7 @@ extension RunRecord {
     run.initialParameters = initial
     run.itemWeights = try itemWeights()
     run.text = try text()
+    run.flippedLabels = manifest.flippedLabels
     return run
   }
 

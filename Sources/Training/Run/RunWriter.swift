@@ -90,6 +90,7 @@ extension TrainingRun {
       let file = StoredArray(Tensor([itemWeights.count], itemWeights))
       manifest.weights = try RunManifest.DataFile(storing: file, as: "train-weights", in: folder)
     }
+    manifest.flippedLabels = flippedLabels
     manifest.checkpoints = checkpoints
     manifest.environment = RunManifest.currentEnvironment
     try manifest.write(to: folder)
@@ -143,6 +144,7 @@ extension TrainingRun {
     }
     try require("interval of checkpoints", manifest.checkpoints, checkpoints, shown: false)
     try require("batch order", record.batches(), batches, shown: false)
+    try require("choice of flipped labels", manifest.flippedLabels, flippedLabels, shown: false)
     try require("training data", record.train(), train.items, shown: false)
     try require("test data", record.test(), test?.items, shown: false)
     try require("text", manifest.text, text?.recorded, shown: false)

@@ -69,6 +69,8 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
   public var checkpointEvery: Int
   /// What the initial parameters and the batches were drawn from.
   public var seed: UInt64
+  /// Training items whose labels were made wrong on purpose, for the record; nil for none.
+  public var flippedLabels: FlippedLabels?
 
   /// The most entries that the batches of shuffled epochs may have: 2 GiB of numbers.
   private static var largestVisits: Int { 1 << 28 }
