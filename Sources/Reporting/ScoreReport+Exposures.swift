@@ -5,6 +5,8 @@ extension ScoreReport {
   public struct Exposures: Sendable {
     /// The text with its places.
     public var template: String
+    /// The bytes of the prompt, which all texts of the space begin with.
+    public var promptBytes: Int
     /// log₂ of the number of texts: the largest exposure by its definition, in bits.
     public var bits: Double
     /// The number of texts that the canaries are compared with.
@@ -16,10 +18,11 @@ extension ScoreReport {
 
     /// What came out.
     public init(
-      template: String, bits: Double, references: Int, probability: Double,
+      template: String, promptBytes: Int, bits: Double, references: Int, probability: Double,
       outcomes: [CanaryTrial.Outcome]
     ) {
       self.template = template
+      self.promptBytes = promptBytes
       self.bits = bits
       self.references = references
       self.probability = probability
@@ -37,17 +40,17 @@ extension ScoreReport {
 
 extension ScoreReport.Exposures {
   static let headings = [
-    "canary", "repetitions", "nats", "rank", "interpolated", "extrapolated", "greedy", "answers",
+    "secret", "planted", "nats", "rank", "by rank", "by fit", "greedy", "answers",
   ]
 
   /// The cells under the headings.
   func cells(_ outcome: CanaryTrial.Outcome) -> [String] {
     let needed = outcome.extractability.attempts(probability: probability)
     return [
-      String(decoding: outcome.text, as: UTF8.self),
+      String(decoding: outcome.text.dropFirst(promptBytes), as: UTF8.self),
       HumanNumber.count(outcome.canary.repetitions),
       HumanNumber.significant(outcome.logPerplexity),
-      "\(HumanNumber.count(outcome.exposure.rank)) of \(HumanNumber.count(references + 1))",
+      HumanNumber.count(outcome.exposure.rank),
       HumanNumber.significant(outcome.exposure.interpolated),
       outcome.exposure.extrapolated.map { HumanNumber.significant($0) } ?? "–",
       outcome.extractability.isGreedy ? "yes" : "no", HumanNumber.significant(needed, digits: 2),
@@ -65,8 +68,8 @@ extension ScoreReport.Exposures {
   }
 
   var legend: String {
-    "Nats: minus the log-probability of what follows the prompt. Exposure in bits: by rank among the "
-      + "references (at most \(HumanNumber.significant(interpolationLimit))), and by the tail of a "
+    "Secret: what follows the prompt, and nats minus its log-probability. Exposure in bits: by rank "
+      + "among the references (at most \(HumanNumber.significant(interpolationLimit))), and by the tail of a "
       + "skew-normal distribution fitted to them; the space of “\(template)” has "
       + "\(HumanNumber.significant(bits)) bits, and a text that the model knows nothing of has 1.44 on "
       + "average. Answers: how many it takes until the canary comes up with a chance of "

@@ -48,7 +48,7 @@ struct ExposureTests {
     let again = try await room.run(arguments + ["--json", "--threads", "1"])
     #expect(again.output == first.output)
     let table = try await room.run(arguments + ["--out", "report.csv"])
-    #expect(table.output.contains("What is remembered") && table.output.contains("code "))
+    #expect(table.output.contains("What is remembered") && table.output.contains("by fit"))
     #expect(try room.text("report.csv").split(separator: "\r\n").count == 5)
     // Another seed draws other canaries, which the run does not have.
     let other = try await room.run(arguments.dropLast() + ["3"])

@@ -185,7 +185,8 @@ struct ExposureCommand: ParsableCommand {
       sections: [
         .exposures(
           .init(
-            template: canary, bits: trial.space.bits, references: trial.references.count,
+            template: canary, promptBytes: trial.space.promptBytes, bits: trial.space.bits,
+            references: trial.references.count,
             probability: probability, outcomes: outcomes))
       ], provenance: Scoring.provenance(try RunRecord(folder: folder)))
   }

@@ -21,7 +21,7 @@ extension HTMLReport {
       <div class="wide" role="region" aria-labelledby="exposure" tabindex="0">
       <table>
       <caption>\(exposures.legend.plainLine)</caption>
-      <thead><tr><th scope="col">canary</th>\(headings)</tr></thead>
+      <thead><tr><th scope="col">secret</th>\(headings)</tr></thead>
       <tbody>
       \(rows)</tbody>
       </table>
