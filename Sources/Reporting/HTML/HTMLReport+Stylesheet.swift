@@ -121,7 +121,7 @@ extension HTMLReport {
     .legend { display: flex; flex-wrap: wrap; gap: .35rem .9rem; color: var(--quiet); }
     .legend .token { padding: .1rem .35rem; color: var(--ink); }
     .chosen { display: none; margin-top: 1rem; padding: .25rem 1rem; background: var(--raised); }
-    .chosen:target { display: block; }
+    .chosen:target { display: block; scroll-margin-top: 50vh; }
     .query:target { border-top-color: var(--link); }
     .passages { margin: .5rem 0; padding-left: 1.5rem; }
     .passages p { margin: .75rem 0 0; }
