@@ -85,7 +85,7 @@ struct TraceTests {
       (["run"], 64, ["which output", "--text", "--prompt"]),
       (["run", "--text", ""], 64, ["--text", "empty"]),
       (["run", "--text", "a"], 64, ["a single token", "a prompt before it"]),
-      (["run", "--text", "the zrey"], 65, ["--text", "byte 4", "\"z\"", "characters"]),
+      (["run", "--text", "the zrey"], 65, ["--text", "byte 4", "U+007A", "characters"]),
       (["run", "--prompt", "Ω", "--text", "the"], 65, ["--prompt", "byte 0"]),
       (["run", "--text", "the", "--length", "5"], 64, ["--length"]),
       (["run", "--text", "the", "--per", "word"], 64, ["--per", "word"]),

@@ -125,6 +125,9 @@ extension HTMLReport {
     .query:target { border-top-color: var(--link); }
     .passages { margin: .5rem 0; padding-left: 1.5rem; }
     .passages p { margin: .75rem 0 0; }
+    .outcomes .chart { width: 10%; min-width: 4rem; }
+    .outcomes tbody th { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
+    .outcomes td.number { padding-right: .4rem; }
     .words { overflow-wrap: anywhere; min-width: 9rem; }
     mark { background: color-mix(in srgb, var(--support) 36%, transparent); color: inherit; }
     details { margin-top: 1.25rem; }
