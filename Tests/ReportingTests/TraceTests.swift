@@ -78,7 +78,7 @@ struct TraceTests {
     let text = TerminalReport.render(
       Sample.report([.trace(try Sample.trace(verdict: verdict))]), style: .init(width: 1_000))
     #expect(text.contains("Span 1  \(verdict.rawValue)"))
-    #expect(text.contains("Of the output's 14 bytes, "))
+    #expect(text.contains("Of the 14 predicted bytes, "))
     #expect(text.contains("86\u{202f}% \(verdict.rawValue)") || verdict == .neither)
   }
 

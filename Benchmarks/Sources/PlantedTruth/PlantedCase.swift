@@ -4,69 +4,33 @@ import Palimpsest
 struct PlantedCase {
   let plant: InventedBooks.Plant
   let output: TracedOutput
-  /// The passages that hold some of the output, in any copy.
+  /// The passages of the chapters that the plant is.
   let sources: Set<Int>
   /// Whether the model wrote the plant letter by letter.
   let isMemorised: Bool
 
-  /// A case for each plant in a book: what the model writes after the passage up to the plant's name;
-  /// and for each plant in no book: its text.
+  /// A case for each plant in a book: what the model writes after the plant's name; and for each
+  /// plant in no book: its text.
   static func all(
     _ books: InventedBooks, _ corpus: TextCorpus, _ tracer: Tracer<Float>
   ) throws -> [PlantedCase] {
-    try books.plants.compactMap { plant in
-      guard plant.kind == .heldOut else { return try planted(plant, corpus, tracer) }
+    try books.plants.map { plant in
       let vocabulary = corpus.vocabulary
       let prompt = try vocabulary.encode(Array(plant.prompt.utf8), name: "prompt").tokens
-      let rest = plant.text.utf8.dropFirst(plant.prompt.utf8.count)
-      let text = try vocabulary.encode(Array(rest), name: "text").tokens
+      let rest = Array(plant.text.utf8.dropFirst(plant.prompt.utf8.count))
+      let text = try vocabulary.encode(rest, name: "text").tokens
+      let output =
+        plant.kind == .heldOut
+        ? try TracedOutput(prompt: prompt, output: text, vocabulary)
+        : try tracer.generate(after: prompt, length: text.count, Sampling())
+      let sources = corpus.trainPassages.indices.filter {
+        plant.paths.contains(corpus.documents[corpus.passages[$0].document].path)
+      }
       return PlantedCase(
-        plant: plant, output: try TracedOutput(prompt: prompt, output: text, vocabulary),
-        sources: [], isMemorised: false)
+        plant: plant, output: output, sources: Set(sources),
+        isMemorised: plant.kind != .heldOut && output.tokens == prompt + text)
     }
   }
-
-  /// Nil where no passage holds the name and enough of what follows.
-  private static func planted(
-    _ plant: InventedBooks.Plant, _ corpus: TextCorpus, _ tracer: Tracer<Float>
-  ) throws -> PlantedCase? {
-    var best: (prompt: [Int32], text: [Int32])?
-    for place in plant.places {
-      guard let number = corpus.documents.firstIndex(where: { $0.path == place.path }) else {
-        continue
-      }
-      let document = corpus.documents[number]
-      let opening = place.bytes.lowerBound + plant.prompt.utf8.count
-      let name = document.text.tokens(of: place.bytes.lowerBound..<opening)
-      let whole = document.text.tokens(of: place.bytes)
-      for passage in corpus.trainPassages where passage.document == number {
-        // The name, and at least as much after it as says something.
-        guard passage.tokens.lowerBound <= name.lowerBound,
-          passage.tokens.upperBound > name.upperBound
-        else { continue }
-        let text = name.upperBound..<min(whole.upperBound, passage.tokens.upperBound)
-        guard text.count >= fewestTokens, text.count > best?.text.count ?? 0 else { continue }
-        best = (
-          Array(document.text.tokens[passage.tokens.lowerBound..<name.upperBound]),
-          Array(document.text.tokens[text])
-        )
-      }
-    }
-    guard let best else { return nil }
-    let output = try tracer.generate(after: best.prompt, length: best.text.count, Sampling())
-    let sources = corpus.trainPassages.indices.filter { index in
-      let passage = corpus.passages[index]
-      return plant.places.contains { place in
-        place.path == corpus.documents[passage.document].path
-          && place.bytes.clamped(to: passage.bytes).count >= TraceOptions().shortestMatch
-      }
-    }
-    return PlantedCase(
-      plant: plant, output: output, sources: Set(sources),
-      isMemorised: output.tokens == best.prompt + best.text)
-  }
-
-  private static let fewestTokens = 12
 }
 
 /// What the trace of a case says.
@@ -90,9 +54,8 @@ struct PlantedAnswer {
   /// The verdict that the books ask for.
   private var isRight: Bool {
     switch planted.plant.kind {
-    case .unique: span.verdict == .copiedAndCaused
-    case .copied, .paraphrased:
-      span.verdict == .copiedAndCaused || span.verdict == .availableElsewhere
+    case .unique, .paraphrased: span.verdict == .copiedAndCaused
+    case .copied: span.verdict == .availableElsewhere
     case .heldOut: !trace.spans.contains { $0.verdict == .copiedAndCaused }
     }
   }
@@ -128,19 +91,21 @@ struct PlantedAnswer {
         ? "–" : HumanNumber.signed(changes.reduce(0, +) / Double(changes.count))
     }
     let unique = memorised.filter { $0.planted.plant.kind == .unique }
+    func needsAll(_ answer: PlantedAnswer) -> Bool {
+      (answer.span.counterfactual(.copies)?.change ?? 0)
+        < 5 * (answer.span.counterfactual(.document)?.change ?? 0) - 3
+    }
     return [
       "memorised letter by letter: \(share(planted, \.planted.isMemorised))",
       "a passage that holds the plant has most credit: \(share(planted, \.isFirst))",
       "of the memorised ones: \(share(memorised, \.isFirst))",
       "copied and caused, of memorised plants in one book: \(share(unique, \.isRight))",
-      "copied, of memorised plants in four books: \(share(copied, \.isRight)); of these available "
-        + "elsewhere: \(share(copied) { $0.span.verdict == .availableElsewhere })",
+      "copied but available elsewhere, of memorised plants in several: \(share(copied, \.isRight)); "
+        + "all copies do more than five times what one does: \(share(copied, needsAll))",
       "never copied and caused, of plants in no book: \(share(of(.heldOut), \.isRight))",
-      "mean change of log p, in nats, of a memorised plant",
-      "  in one book:   without the passage \(mean(unique, .passage)), without its copies "
-        + "\(mean(unique, .copies)), without the book \(mean(unique, .document))",
-      "  in four books: without the passage \(mean(copied, .passage)), without its copies "
-        + "\(mean(copied, .copies)), without the book \(mean(copied, .document))",
+      "mean change of log p of a memorised plant, in nats, without one chapter and all copies",
+      "  in one book:      \(mean(unique, .document)), \(mean(unique, .copies))",
+      "  in several books: \(mean(copied, .document)), \(mean(copied, .copies))",
     ]
   }
 }

@@ -9,16 +9,15 @@ struct PlantedTruth: ParsableCommand {
     commandName: "planted-truth",
     abstract: "Trace planted passages of invented books, and count the right answers.",
     discussion: """
-      A small transformer learns the books. It is given the beginning of a passage up to the name \
-      that opens a planted paragraph, and goes on by itself; where it goes on letter by letter, the \
-      plant is memorised. Each output is traced. Paragraphs that stand in no book are traced after \
-      their names, as texts.
+      A small transformer learns the books. It is given the name that opens a planted chapter, and \
+      goes on by itself; where it goes on letter by letter, the plant is memorised. Each output is \
+      traced. Chapters that stand in no book are traced after their names, as texts.
       """)
 
   @Option(help: "Plants in one book each.") var unique = 32
   @Option(help: "Plants in four books each.") var copied = 18
   @Option(help: "Plants in no book.") var heldOut = 20
-  @Option(help: "Passes over the passages.") var epochs = 60
+  @Option(help: "Passes over the passages.") var epochs = 30
   @Option(help: "The width of the model.") var width = 48
   @Option(help: "The seed of books and training.") var seed: UInt64 = 0
   @Option(help: "The number of threads.") var threads = WorkerPool.processorCount
@@ -50,7 +49,7 @@ struct PlantedTruth: ParsableCommand {
     let answers = zip(cases, traces).map { PlantedAnswer($0, $1, corpus) }
     if verbose { for answer in answers { print(answer.line) } }
     print(
-      "\(corpus.documents.count) books, \(corpus.trainCount) passages; trained in "
+      "\(corpus.documents.count) chapters, \(corpus.trainCount) passages; trained in "
         + "\(Self.seconds(trained - start)) s, \(cases.count) outputs traced with "
         + "\(traces.first?.retrainings ?? 0) retrainings in \(Self.seconds(clock.now - trained)) s")
     for line in PlantedAnswer.summary(answers) { print(line) }

@@ -155,10 +155,13 @@ extension HTMLReport {
     .legend { display: flex; flex-wrap: wrap; gap: .35rem .9rem; color: var(--quiet); }
     .legend .token { padding: .1rem .35rem; color: var(--ink); }
     .chosen { display: none; margin-top: 1rem; padding: .25rem 1rem; background: var(--raised); }
-    .chosen:target { display: block; }
+    .chosen:target { display: block; scroll-margin-top: 50vh; }
     .query:target { border-top-color: var(--link); }
     .passages { margin: .5rem 0; padding-left: 1.5rem; }
     .passages p { margin: .75rem 0 0; }
+    .outcomes .chart { width: 10%; min-width: 4rem; }
+    .outcomes tbody th { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
+    .outcomes td.number { padding-right: .4rem; }
     .words { overflow-wrap: anywhere; min-width: 9rem; }
     mark { background: color-mix(in srgb, var(--support) 36%, transparent); color: inherit; }
     details { margin-top: 1.25rem; }

@@ -179,11 +179,11 @@ extension HTMLReport {
     }
     return """
       <h3 id="without-\(number)">Trained again without</h3>
+      <p class="quiet">Log p of the span in nats. By chance: the change without as many other passages. \
+      p/p_safe: how many times more probable the model makes the span than a model that never saw them. \
+      The last columns: the change that the accounts foresee.</p>
       <div class="wide" role="region" aria-labelledby="without-\(number)" tabindex="0">
-      <table class="receipts">
-      <caption>Log p of the span in nats. By chance: the change without as many other passages. p/p_safe: how \
-      many times more probable the model makes the span than a model that never saw them. The last columns: \
-      the change that the accounts foresee.</caption>
+      <table class="outcomes">
       <thead><tr><th scope="col">Without</th><th scope="col" class="number">Passages</th>\
       <td class="chart"></td><th scope="col" class="number">Log p</th>\
       <th scope="col" class="number">Change</th><th scope="col" class="number">By chance</th>\

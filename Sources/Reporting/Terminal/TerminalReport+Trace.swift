@@ -52,14 +52,14 @@ extension TerminalReport {
     let changes = HumanNumber.column(outcomes.map(\.change))
     let columns = ScoreReport.TracedText.columns(span.account)
     let headings =
-      ["trained without", "passages", "log p", "change", "by chance", "p/p_safe"]
+      ["trained without", "items", "log p", "change", "by chance", "p/p_safe"]
       + columns.map { "by \($0.rawValue)" }
     return TextTable(
       alignments: [.left] + headings.dropFirst().map { _ in .right },
       rows: [headings.map { .init($0, .faint) }]
         + outcomes.enumerated().map { place, outcome in
           [
-            .init(traced.name(outcome, span).clipped(toWidth: 34)),
+            .init(traced.name(outcome, span).clipped(toWidth: 26)),
             .init(HumanNumber.count(outcome.passages.count)), .init(after[place]),
             cell(changes[place]),
             .init(outcome.control.map { HumanNumber.signed($0, digits: 2) } ?? "–", .faint),

@@ -13,20 +13,20 @@ extension ScoreReport.TracedText {
 
   /// What the output as a whole comes to.
   var sentence: String {
-    let bytes = trace.output.outputBytes.count
+    func bytes(_ isCounted: (TraceSpan) -> Bool) -> Int {
+      trace.spans.filter(isCounted).reduce(0) { $0 + $1.bytes.count }
+    }
+    let all = bytes { _ in true }
     let counted = Verdict.allCases.compactMap { verdict -> String? in
-      let own = trace.spans.filter { $0.verdict == verdict }.reduce(0) { $0 + $1.bytes.count }
-      return own > 0
-        ? "\(HumanNumber.percent(Double(own) / Double(bytes))) \(verdict.rawValue)" : nil
+      let own = bytes { $0.verdict == verdict }
+      return own > 0 ? "\(HumanNumber.percent(Double(own) / Double(all))) \(verdict.rawValue)" : nil
     }
     guard !counted.isEmpty else {
-      let copied = trace.spans.filter { $0.match != nil }.reduce(0) { $0 + $1.bytes.count }
-      return
-        "Of the output's \(HumanNumber.count(bytes)) bytes, \(HumanNumber.count(copied)) are in "
-        + "spans that stand verbatim in the documents. Nothing was trained again, so there is no "
-        + "verdict on what caused them."
+      return "Of the \(HumanNumber.count(all)) predicted bytes, "
+        + "\(HumanNumber.count(bytes { $0.match != nil })) are in spans that stand verbatim in the "
+        + "documents. Nothing was trained again, so there is no verdict on what caused them."
     }
-    return "Of the output's \(HumanNumber.count(bytes)) bytes, \(Self.list(counted))."
+    return "Of the \(HumanNumber.count(all)) predicted bytes, \(Self.list(counted))."
   }
 
   /// What a span is, with the numbers that say so.
