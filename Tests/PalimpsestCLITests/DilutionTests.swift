@@ -8,7 +8,7 @@ struct DilutionTests {
   private static let small = [
     "dilution", "--train-x", "x.npy", "--train-y", "y.npy", "--items", "10,20,40", "--copies",
     "1,2",
-    "--epochs", "4", "--widths", "3", "--at", "items=20,epochs=4,width=3", "--seeds", "2",
+    "--epochs", "4", "--widths", "3", "--at", "items=20", "--seeds", "2",
     "--watched", "2", "--batch-size", "5", "--inputs", "1,2", "--inversion-width", "8",
   ]
 
@@ -71,7 +71,7 @@ struct DilutionTests {
 
   /// A study that lasts a second or so.
   private static let long =
-    small + ["--epochs", "60,120", "--at", "items=20,epochs=60,width=3", "--out", "study"]
+    small + ["--epochs", "60,120", "--at", "items=20,epochs=60", "--out", "study"]
 
   @Test("killed at any moment, it goes on to the same bytes, for any number of threads")
   func kills() async throws {

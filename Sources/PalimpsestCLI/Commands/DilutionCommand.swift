@@ -51,7 +51,7 @@ struct DilutionCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where the others stand while one varies; what is not named stands as it does here.",
+      "Where the others stand while one varies, unless their list has a single value.",
       valueName: "name=n"))
   var at = StandingPoint.standard
 
@@ -130,6 +130,10 @@ struct DilutionCommand: ParsableCommand {
         .items: items.counts, .copies: copies.counts, .epochs: epochs.counts,
         .width: widths.counts,
       ])
+    // What has a single value stands there.
+    for (axis, values) in setting.values where values.count == 1 {
+      setting.base[axis] = values[0]
+    }
     setting.seeds = seeds
     setting.watched = watched
     setting.learningRate = lr
