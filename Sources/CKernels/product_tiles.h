@@ -46,7 +46,8 @@ INLINE PRODUCT_TARGET void LEVEL(stripe)(const int width, ptrdiff_t rows, ptrdif
   ptrdiff_t stride = isWhole ? ldc : TILE_COLUMNS;
   if (!isWhole && beta != 0)
     for (ptrdiff_t i = 0; i < rows; i++)
-      for (ptrdiff_t j = 0; j < columns; j++) edge[i * TILE_COLUMNS + j] = c[i * ldc + j];
+      for (ptrdiff_t j = 0; j < TILE_COLUMNS; j++)
+        edge[i * TILE_COLUMNS + j] = j < columns ? c[i * ldc + j] : 0;
   switch (rows) {
 #define TILE(count)                                                                                \
   LEVEL(tile)(count, width, k, alpha, a, row, column, b, ldb, beta, target, stride);               \

@@ -97,6 +97,15 @@ import Training
     #expect(difference < 1e-12, "\(name) by \(path): \(difference)")
   }
 
+  /// Batches of two in blocks of six, which neither divides the items.
+  @Test(arguments: problems.map(\.0), ["", "ghost", "materialized", "contraction"])
+  func blocksOfSeveralBatchesHaveTheSameScores(_ name: String, _ path: String) throws {
+    let problem = try #require(Self.problems.first { $0.0 == name }).1.make(Double.self)
+    let engine = try ScoreEngine(
+      problem, pool: pool, memory: nil, path: path, batch: 2, blockSize: 6)
+    #expect(relativeDifference(try engine.scores(), naiveScores(problem)) < 1e-12)
+  }
+
   @Test(arguments: problems.map(\.0))
   func float32StaysCloseToFloat64(_ name: String) throws {
     let small = try #require(Self.problems.first { $0.0 == name }).1

@@ -70,7 +70,7 @@ class NetworkGradients {
     let problem = try network.problem(arrays)
     items = problem.items
     parameters = AlignedBuffer(copying: problem.checkpoints[0].parameters)
-    batch = network.batch
+    batch = min(network.batch, items.count / Self.batches)
     gradient = BatchGradient(
       TrainingProgram(
         problem.model, loss: problem.loss, optimizer: OptimizerSettings(SGD.self),

@@ -233,7 +233,7 @@ public struct MatMul: Primitive {
 
 /// A large product cut along the columns or the rows of its result into tiles that threads can share.
 ///
-/// The cut depends on the extents alone, and each element is summed over k in one piece.
+/// The cut depends on the extents alone, and each element is summed over k in one tile.
 struct MatMulTiles: Sendable {
   let m: Int
   let n: Int

@@ -64,6 +64,11 @@ struct FactorPlan<Scalar: TensorScalar>: Sendable {
     while size < 256, size * perItem < sample.layout.count, 2 * size * perItem <= 1 << 24 {
       size *= 2
     }
+    // The gradients that are formed are kept for the whole batch.
+    let formed = FactorTerm.terms(sample.uses, layers: .all).reduce(0) {
+      $0 + ($1.rankOne == nil ? $1.gradientCount : 0)
+    }
+    while size > 1, size * formed > 1 << 25 { size /= 2 }
     return min(size, max((count + 15) / 16 * 16, 16))
   }
 }

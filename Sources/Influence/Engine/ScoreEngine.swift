@@ -5,7 +5,8 @@ import Training
 
 /// Computes the scores of a ``ScoreProblem``: the matrix, the strongest items, the diagonal.
 ///
-/// Items go through the network in blocks of fixed size, each worker taking blocks; a block's scores
+/// Items go through the network in batches and are scored in blocks of batches, of fixed sizes, each
+/// worker taking blocks; a block's scores
 /// against all queries are products of small factors. Neither the number of
 /// threads nor the memory allowed changes a bit of the result.
 public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
@@ -34,9 +35,10 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
     try self.init(problem, pool: pool, memory: memory, path: nil)
   }
 
-  /// The same with one path forced on every term that allows it, for tests.
+  /// The same with one path forced on every term that allows it, or with other sizes, for tests.
   package init(
-    _ problem: ScoreProblem<Scalar>, pool: WorkerPool, memory: Int?, path: String?
+    _ problem: ScoreProblem<Scalar>, pool: WorkerPool, memory: Int?, path: String?,
+    batch: Int? = nil, blockSize: Int? = nil
   ) throws {
     try problem.validate()
     self.problem = problem
@@ -51,7 +53,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
       batch: Self.sampleBatch)
     itemPlan = try FactorPlan(
       problem.model, loss: problem.loss, measure: .loss, negated: false, layers: problem.layers,
-      batch: FactorPlan<Scalar>.batch(problem.items.count, few),
+      batch: batch ?? FactorPlan<Scalar>.batch(problem.items.count, few),
       hasSparseInputs: density < SparseRows<Scalar>.worthwhileDensity)
     queryPlan = try FactorPlan(
       problem.model, loss: problem.loss, measure: problem.measure,
@@ -77,14 +79,15 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
     paths = zip(itemPlan.terms, cheapest).map { term, path in
       formsGradients && path == .ghost && term.rankOne?.activation == nil ? .materialized : path
     }
-    blockSize = PairwiseWorker.block(itemPlan, paths, items: problem.items.count)
+    self.blockSize =
+      blockSize ?? PairwiseWorker.block(itemPlan, paths, items: problem.items.count)
     transposesQueryInputs =
       itemPlan.hasSparseInputs
       && zip(itemPlan.terms, paths).contains { [itemPlan] in
         $1 == .ghost && itemPlan.meetsInputs($0)
       }
     estimate = try ScoreEstimate(
-      problem, itemPlan, queries: queryPlan, paths: paths, blockSize: blockSize,
+      problem, itemPlan, queries: queryPlan, paths: paths, blockSize: self.blockSize,
       threads: pool.threads,
       memory: memory, cost: cost, transposesQueryInputs: transposesQueryInputs)
     log(density: density)

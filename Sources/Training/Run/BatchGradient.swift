@@ -12,11 +12,11 @@ public final class BatchGradient<Scalar: TensorScalar> {
   public let gradient: AlignedBuffer<Scalar>
   private let program: TrainingProgram<Scalar>
   private let batch: BatchMemory<Scalar>
-  /// `[B]`.
+  /// `[B]`, filled up to whole chunks.
   private let losses: AlignedBuffer<Scalar>
   /// `[chunks, P]`; empty where the batch is one chunk.
   private let parts: AlignedBuffer<Scalar>
-  /// One for each thread.
+  /// One for each thread, or one for each chunk where those are fewer.
   private let workspaces: [Workspace<Scalar>]
   private let blocks: Blocks
 
@@ -59,7 +59,11 @@ public final class BatchGradient<Scalar: TensorScalar> {
   ///   - weights: `[N]`; nil for ones.
   public func load(
     _ rows: ArraySlice<Int>, of data: Dataset<Scalar>, weights: AlignedBuffer<Scalar>? = nil
-  ) { batch.load(rows, of: data, weights: weights) }
+  ) {
+    precondition(
+      rows.count <= program.batchSize, "\(rows.count) rows for a batch of \(program.batchSize)")
+    batch.load(rows, of: data, weights: weights)
+  }
 
   /// Computes the losses and the gradient of their weighted mean.
   ///
@@ -68,8 +72,10 @@ public final class BatchGradient<Scalar: TensorScalar> {
     let (chunks, count) = (program.chunks, gradient.count)
     guard chunks.number > 1 else { return run(workspaces[0], 0, pool) }
     let runChunk = { [self] (chunk: Int, worker: Int) in
-      bind(workspaces[worker], chunk, to: parts.base + chunk * count)
-      run(workspaces[worker], chunk, nil)
+      // Any thread of the pool may take a chunk, also where there are more threads than chunks.
+      let own = workspaces[workspaces.count == chunks.number ? chunk : worker]
+      bind(own, chunk, to: parts.base + chunk * count)
+      run(own, chunk, nil)
     }
     let sumBlock = { [self] (block: Int, _: Int) in
       let (start, length) = (blocks[block].lowerBound, blocks[block].count)

@@ -30,7 +30,7 @@ public final class Trainer<Scalar: TensorScalar> {
   ///   - program: The compiled step.
   ///   - data: N items that passed ``Dataset/check(_:loss:name:targetsName:)`` for the program's model and loss.
   ///   - parameters: `[P]`.
-  ///   - pool: Threads that large products and updates share; nil for none.
+  ///   - pool: Threads that chunks of the batch, large products and updates share; nil for none.
   public init(
     _ program: TrainingProgram<Scalar>, data: Dataset<Scalar>, parameters: [Scalar],
     pool: WorkerPool? = nil

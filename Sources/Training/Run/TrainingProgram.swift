@@ -23,14 +23,23 @@ public struct TrainingProgram<Scalar: TensorScalar>: Sendable {
 
   /// Compiles the step for batches of B entries.
   public init(_ model: any Model, loss: Loss, optimizer: OptimizerSettings, batchSize: Int) {
+    self.init(model, loss: loss, optimizer: optimizer, batchSize: batchSize, chunkSize: nil)
+  }
+
+  /// The same with chunks of a given size, for tests.
+  package init(
+    _ model: any Model, loss: Loss, optimizer: OptimizerSettings, batchSize: Int, chunkSize: Int?
+  ) {
     precondition(batchSize > 0, "a batch of \(batchSize) entries")
     self.model = model
     self.loss = loss
     self.optimizer = optimizer
     self.batchSize = batchSize
     let whole = Self.plan(model, loss: loss, batch: batchSize)
-    let size = Self.chunkSize(
-      batchSize, perItem: whole.workspaceCount / batchSize, parameters: model.layout.count)
+    let size =
+      chunkSize
+      ?? Self.chunkSize(
+        batchSize, perItem: whole.workspaceCount / batchSize, parameters: model.layout.count)
     plan = size < batchSize ? Self.plan(model, loss: loss, batch: size) : whole
     chunks = Blocks(batchSize, size: size)
   }
@@ -52,6 +61,8 @@ public struct TrainingProgram<Scalar: TensorScalar>: Sendable {
     {
       size *= 2
     }
-    return min(size, batch)
+    // As many chunks, as equal as they can be.
+    let chunks = (batch + size - 1) / size
+    return (batch + chunks - 1) / chunks
   }
 }
