@@ -2,7 +2,7 @@
 public struct SeedMean: Sendable, Equatable {
   /// The mean.
   public let mean: Double
-  /// Student's interval of 95 %; nil for one seed.
+  /// Student's interval of 95 %; nil for one seed, and where numbers are too large for one.
   public let interval: ClosedRange<Double>?
 
   /// From one number of each seed.
@@ -20,7 +20,7 @@ public struct SeedMean: Sendable, Equatable {
     let reach =
       StudentT.bound(confidence: 0.95, degrees: values.count - 1)
       * (squares / (count - 1) / count).squareRoot()
-    interval = mean - reach...mean + reach
+    interval = reach.isFinite && mean.isFinite ? mean - reach...mean + reach : nil
   }
 }
 

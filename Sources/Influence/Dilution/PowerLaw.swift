@@ -68,7 +68,7 @@ public struct PowerLaw: Sendable, Equatable {
     let squares = without.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     let error = (squares * Double(count - 1) / Double(count)).squareRoot()
     let reach = StudentT.bound(confidence: confidence, degrees: count - 1) * error
-    interval = line.slope - reach...line.slope + reach
+    interval = reach.isFinite ? line.slope - reach...line.slope + reach : nil
   }
 
   /// The least-squares line through logarithms.

@@ -47,11 +47,13 @@ public struct EstimatedDifference: Sendable, Equatable {
 
   /// The difference of two means, with the normal approximation of Welch's interval.
   ///
-  /// - Returns: Nil where a sample has fewer than two numbers: it says nothing of its spread.
+  /// - Returns: Nil where a sample has fewer than two numbers, which say nothing of their spread, or
+  ///   numbers that are not finite.
   init?(means first: SampleMoments, _ second: SampleMoments) {
     guard let a = first.variance, let b = second.variance else { return nil }
     value = first.mean - second.mean
     let error = (a / Double(first.count) + b / Double(second.count)).squareRoot()
+    guard value.isFinite, error.isFinite else { return nil }
     interval = value - Self.quantile * error...value + Self.quantile * error
   }
 

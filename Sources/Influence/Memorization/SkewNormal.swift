@@ -53,6 +53,8 @@ public struct SkewNormal: Sendable, Equatable {
   /// The density is integrated from x downwards, relative to its largest value there: its logarithm
   /// is concave, so it falls ever faster.
   public func logCumulative(_ x: Double) -> Double {
+    precondition(!x.isNaN, "the distribution at no number")
+    if x == .infinity { return 0 }
     let z = (x - location) / scale
     // How far down there is anything to integrate.
     var largest = logStandardDensity(z)

@@ -7,12 +7,13 @@ public enum Verdict: String, CaseIterable, Sendable {
   /// It is copied, and without the one document that it is traced to the model would hardly write it.
   case copiedAndCaused = "copied and caused"
   /// It is copied, but the model writes it without that document too: from other copies, from texts
-  /// like it, or because it is easy to guess.
+  /// like it, or because it is easy to guess. Also where retraining without the document and without
+  /// all copies do not agree, or where the source has no credit.
   case availableElsewhere = "copied but available elsewhere"
-  /// It stands nowhere verbatim, yet without the passage that has most credit, and all passages like
+  /// It is not copied, yet without the passage that has most credit, and all passages like
   /// it, the model would hardly write it: a paraphrase, a mixture, a style.
   case causedNotCopied = "caused but not copied"
-  /// It stands nowhere verbatim, and nothing that was left out makes it less probable.
+  /// It is not copied, and without the source and its copies it does not lose enough probability.
   case neither
 }
 

@@ -218,7 +218,9 @@ extension DilutionCommand {
     _ setting: InversionSetting, _ outcomes: [InversionOutcome], _ data: Dataset<Scalar>
   ) -> [ScoreReport.Inversion.Picture] {
     zip(setting.cells, outcomes).flatMap { cell, outcome in
-      outcome.pictures.filter { $0.item < data.count && Scoring.image($0.item, data) != nil }.map {
+      outcome.pictures.filter {
+        (0..<data.count).contains($0.item) && Scoring.image($0.item, data) != nil
+      }.map {
         func image(_ pixels: [Double]?) -> PixelImage? {
           pixels.map {
             let side = Int(Double($0.count).squareRoot())

@@ -105,6 +105,11 @@ struct ExposureCommand: ParsableCommand {
     guard repetitions.count <= 100 else {
       throw ValidationError("--repetitions: found \(repetitions.count) kinds, expected at most 100")
     }
+    let planted = repetitions.reduce(0) { $0 + $1 * canaries }
+    guard planted <= 100_000 else {
+      throw ValidationError(
+        "--repetitions: \(planted) planted texts in all, expected at most 100000")
+    }
     guard probability > 0, probability < 1 else {
       throw ValidationError("--probability: found \(probability), expected between 0 and 1")
     }

@@ -109,7 +109,10 @@ struct GenerateCommand: ParsableCommand {
         .init("token", .number(token.token)),
         .init("text", .string(String(decoding: bytes, as: UTF8.self))),
         .init("bytes", .array(bytes.map { .number($0) })),
-        .init("logProbability", .number(token.logProbability)),
+        // A checkpoint of huge numbers gives none.
+        .init(
+          "logProbability",
+          token.logProbability.isFinite ? .number(token.logProbability) : .null),
       ])
     }
     return .object([

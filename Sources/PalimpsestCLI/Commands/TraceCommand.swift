@@ -20,7 +20,7 @@ struct TraceCommand: ParsableCommand {
       would hardly write it;
         copied but available elsewhere: it stands there verbatim, but the model writes it without \
       that document too;
-        caused but not copied: no verbatim match, but without a passage and those like it the model \
+        caused but not copied: not copied, but without a passage and those like it the model \
       would hardly write it;
         neither.
 

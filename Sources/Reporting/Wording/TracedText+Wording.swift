@@ -23,7 +23,7 @@ extension ScoreReport.TracedText {
     }
     guard !counted.isEmpty else {
       return "Of the \(HumanNumber.count(all)) predicted bytes, "
-        + "\(HumanNumber.count(bytes { $0.match != nil })) are in spans that stand verbatim in the "
+        + "\(HumanNumber.count(bytes { $0.match != nil })) are in spans with a verbatim match in the "
         + "documents. Nothing was trained again, so there is no verdict on what caused them."
     }
     return "Of the \(HumanNumber.count(all)) predicted bytes, \(Self.list(counted))."
@@ -69,6 +69,11 @@ extension ScoreReport.TracedText {
       return "Without \(path) it \(Self.move(document))\(Self.control(document)).\(others)"
     case .availableElsewhere:
       let alone = "Without \(path) alone it \(Self.move(document))"
+      if isCaused(document) {
+        return "\(alone)\(Self.control(document)), and without \(all) it \(Self.move(copies))"
+          + "\(Self.control(copies)): the two do not agree, or the source has no credit, so it does "
+          + "not count as caused."
+      }
       if isMany, isCaused(copies) {
         return
           "\(alone)\(isBlurred(document) ? Self.control(document) : ""): other copies carry it. "
@@ -164,7 +169,7 @@ extension ScoreReport.TracedText {
       + "\(HumanNumber.significant(thresholds.leastDrop)) nats, and "
       + "\(HumanNumber.significant(thresholds.controlFactor)) times as far as leaving out as many "
       + "other passages moves it. Copied and caused: so without the one document, and without all "
-      + "copies; copied but available elsewhere: not without the one document."
+      + "copies; copied but available elsewhere: copied otherwise."
   }
 
   /// What the columns of the passages mean.
