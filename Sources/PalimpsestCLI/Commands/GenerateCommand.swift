@@ -26,17 +26,7 @@ struct GenerateCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Tokens to add.", valueName: "n"))
   var length = 100
 
-  @Option(
-    help: ArgumentHelp(
-      "What logits are divided by before a token is drawn; 0 takes the most probable.",
-      valueName: "x"))
-  var temperature = 0.0
-
-  @Option(help: ArgumentHelp("Draw from so many most probable tokens only.", valueName: "n"))
-  var topK: Int?
-
-  @Option(help: ArgumentHelp("Seed of the draws.", valueName: "n"))
-  var seed: UInt64 = 0
+  @OptionGroup var choice: SamplingOptions
 
   @Option(
     help: ArgumentHelp("Checkpoint after so many steps; the last where absent.", valueName: "n"))
@@ -62,18 +52,13 @@ struct GenerateCommand: ParsableCommand {
           + "palimpsest train --text")
     }
     let tokens = try vocabulary.encode(Array(prompt.utf8), name: "--prompt").tokens
-    guard topK == nil || temperature > 0 else {
-      throw UsageError("--top-k goes with a --temperature above 0")
-    }
     let (step, parameters) = try state(record, as: type)
     let generator = try TextGenerator(
       record.model, parameters: parameters, pool: compute.makePool())
-    var sampling = Sampling()
-    (sampling.temperature, sampling.topK, sampling.seed) = (temperature, topK, seed)
     let bar = ProgressBar("generate", of: length, "tokens")
     defer { bar.finish() }
     var done = 0
-    let generated = try generator.generate(after: tokens, length: length, sampling) { _ in
+    let generated = try generator.generate(after: tokens, length: length, choice.sampling) { _ in
       done += 1
       bar.show(done)
       try Signals.check()
@@ -118,8 +103,8 @@ struct GenerateCommand: ParsableCommand {
     return .object([
       .init("run", .string(folder)), .init("step", .number(step)), .init("prompt", .string(prompt)),
       .init("promptTokens", .number(promptTokens)), .init("text", .string(text)),
-      .init("temperature", .number(temperature)),
-      .init("topK", topK.map { .number($0) } ?? .null), .init("seed", .number(seed)),
+      .init("temperature", .number(choice.temperature)),
+      .init("topK", choice.topK.map { .number($0) } ?? .null), .init("seed", .number(choice.seed)),
       .init("tokens", .array(tokens)),
     ])
   }
