@@ -11,27 +11,34 @@ from network_arrays import BLOCKS, HEADS, POSITIONS, VOCABULARY, WIDTH, NetworkA
 
 
 class Attention(nn.Module):
-    def __init__(self):
+    def __init__(self, positions, width, heads, fused):
         super().__init__()
-        self.qkv = nn.Linear(WIDTH, 3 * WIDTH)
-        self.proj = nn.Linear(WIDTH, WIDTH)
+        self.heads, self.fused = heads, fused
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
         self.register_buffer(
-            "past", torch.ones(POSITIONS, POSITIONS, dtype=torch.bool).tril(), persistent=False
+            "past", torch.ones(positions, positions, dtype=torch.bool).tril(), persistent=False
         )
 
     def forward(self, x):
-        shape = (*x.shape[:2], HEADS, WIDTH // HEADS)
-        q, k, v = (part.view(shape).transpose(1, 2) for part in self.qkv(x).split(WIDTH, 2))
-        scores = q @ k.transpose(2, 3) / math.sqrt(WIDTH // HEADS)
-        mixed = scores.masked_fill(~self.past, -math.inf).softmax(3) @ v
+        width = x.shape[2]
+        shape = (*x.shape[:2], self.heads, width // self.heads)
+        q, k, v = (part.view(shape).transpose(1, 2) for part in self.qkv(x).split(width, 2))
+        if self.fused:
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            scores = q @ k.transpose(2, 3) / math.sqrt(shape[3])
+            mixed = scores.masked_fill(~self.past, -math.inf).softmax(3) @ v
         return self.proj(mixed.transpose(1, 2).reshape(x.shape))
 
 
 class Block(nn.Module):
-    def __init__(self):
+    def __init__(self, positions, width, heads, fused):
         super().__init__()
-        self.ln1, self.attn, self.ln2 = nn.LayerNorm(WIDTH), Attention(), nn.LayerNorm(WIDTH)
-        self.fc1, self.fc2 = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
+        self.ln1 = nn.LayerNorm(width)
+        self.attn = Attention(positions, width, heads, fused)
+        self.ln2 = nn.LayerNorm(width)
+        self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, x):
         x = x + self.attn(self.ln1(x))
@@ -39,17 +46,22 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    def __init__(self):
+    """The built-in transformer; with `fused` attention where no gradient of each item is asked for."""
+
+    def __init__(
+        self, vocabulary=VOCABULARY, positions=POSITIONS, width=WIDTH, heads=HEADS, blocks=BLOCKS,
+        fused=False,
+    ):  # fmt: skip
         super().__init__()
-        self.wte = nn.Embedding(VOCABULARY, WIDTH)
-        self.wpe = nn.Embedding(POSITIONS, WIDTH)
-        self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
-        self.lnf = nn.LayerNorm(WIDTH)
-        self.head = nn.Linear(WIDTH, VOCABULARY, bias=False)
+        self.wte = nn.Embedding(vocabulary, width)
+        self.wpe = nn.Embedding(positions, width)
+        self.blocks = nn.ModuleList(Block(positions, width, heads, fused) for _ in range(blocks))
+        self.lnf = nn.LayerNorm(width)
+        self.head = nn.Linear(width, vocabulary, bias=False)
 
     def forward(self, tokens):
         # Each item has its own copy of the positions: some peers count gradients by batch rows.
-        places = torch.arange(POSITIONS, device=tokens.device).expand_as(tokens)
+        places = torch.arange(tokens.shape[1], device=tokens.device).expand_as(tokens)
         x = self.wte(tokens) + self.wpe(places)
         for block in self.blocks:
             x = block(x)

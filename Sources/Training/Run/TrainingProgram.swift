@@ -51,13 +51,14 @@ public struct TrainingProgram<Scalar: TensorScalar>: Sendable {
     return Plan(items.graph, outputs: [items.values] + gradients)
   }
 
-  /// Items of a chunk: as many as stay in the cache on their way, at most eight chunks, and none so
-  /// small that summing gradients would count; the whole batch where that is small.
+  /// Items of a chunk: as many as stay in one processor's own cache on their way, at most eight
+  /// chunks, and none so small that summing gradients would count; the whole batch where that is
+  /// small.
   private static func chunkSize(_ batch: Int, perItem: Int, parameters: Int) -> Int {
-    guard batch * perItem > 1 << 21 else { return batch }
+    guard batch * perItem > 1 << 19 else { return batch }
     var size = 1
     while size < batch,
-      2 * size * perItem <= 1 << 22 || 8 * size < batch || size * perItem < parameters
+      2 * size * perItem <= 1 << 18 || 8 * size < batch || size * perItem < parameters
     {
       size *= 2
     }
