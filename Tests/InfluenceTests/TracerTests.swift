@@ -123,6 +123,41 @@ struct TracerTests {
     #expect(abs(named.after - value) < 1e-9)
   }
 
+  @Test("one that is stopped while it trains again goes on from there") func resumes() throws {
+    let expected = try text.trace([LearntText.shared], options)[0]
+    let last = expected.retrainings - 1
+    let folder = NSTemporaryDirectory() + "palimpsest-trace-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    var options = options
+    options.ledger.resumeFolder = folder
+    let tracer = try Tracer<Double>(text.record, options: options, pool: WorkerPool(threads: 1))
+    let plan = try tracer.plan(
+      TracedOutput(output: text.tokens(LearntText.shared), text.corpus.vocabulary))
+    struct Stop: Error {}
+    #expect(throws: Stop.self) {
+      _ = try tracer.trace([plan]) { phase, done, _ in
+        if phase == .retrainings && done == last { throw Stop() }
+      }
+    }
+    let name = try #require(
+      FileManager.default.contentsOfDirectory(atPath: folder).first { $0.contains("retrainings") })
+    let bytes = try #require(FileManager.default.contents(atPath: "\(folder)/\(name)"))
+    var damaged = bytes
+    damaged[damaged.count - 3] ^= 1
+    #expect(FileManager.default.createFile(atPath: "\(folder)/\(name)", contents: damaged))
+    #expect(throws: FormatError.self) { _ = try tracer.trace([plan]) }
+
+    #expect(FileManager.default.createFile(atPath: "\(folder)/\(name)", contents: bytes))
+    var first: Int?
+    let trace = try tracer.trace([plan]) { phase, done, _ in
+      if phase == .retrainings && first == nil { first = done }
+    }[0]
+    #expect(last > 0 && first == last)
+    #expect(trace.spans.map(\.counterfactuals) == expected.spans.map(\.counterfactuals))
+    #expect(trace.spans.map(\.verdict) == expected.spans.map(\.verdict))
+    #expect(!FileManager.default.fileExists(atPath: folder))
+  }
+
   @Test("a text that is longer than the context is traced in parts") func long() throws {
     var options = options
     options.retrains = false

@@ -66,10 +66,14 @@ public final class Ledger<Scalar: TensorScalar> {
   public func accounts(
     progress report: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws -> [OutputAccount] {
-    var accounts: [OutputAccount] = []
-    for group in layout.groups { accounts += try self.accounts(group, layout, report) }
+    let accounts = try savedAccounts(progress: report)
     store?.removeAll()
     return accounts
+  }
+
+  /// The accounts; what was saved stays, for work that goes on after them and may be interrupted too.
+  func savedAccounts(progress report: (Int, Int) throws -> Void) throws -> [OutputAccount] {
+    try layout.groups.flatMap { try accounts($0, layout, report) }
   }
 
   // MARK: Memory
@@ -84,7 +88,7 @@ public final class Ledger<Scalar: TensorScalar> {
     var legMemory: Int
   }
 
-  /// Bytes that a person who gives no limit is content with.
+  /// Bytes that a person who gives no limit is content with, unless more are needed.
   private static var standardMemory: Int { 1 << 30 }
 
   private static func layout(
@@ -92,7 +96,6 @@ public final class Ledger<Scalar: TensorScalar> {
     threads: Int
   ) throws -> Layout {
     let (run, stride) = (problem.run, MemoryLayout<Scalar>.stride)
-    let allowed = options.memory ?? standardMemory
     let states = run.model.layout.count * (1 + run.optimizer.rule.stateNames.count) * stride
     let fewest = Trajectory<Scalar>.smallestRoom(run.batches.count) * states
     let (visits, items) = (run.batches.rows.count, run.train.items.count)
@@ -108,6 +111,7 @@ public final class Ledger<Scalar: TensorScalar> {
     let fixed = fewest + threads * preparation.workspaceCount * stride
     let largest = size * perQuery
     let needed = fixed + largest + preparation.stepCount * stride
+    let allowed = options.memory ?? max(standardMemory, needed)
     guard needed <= allowed else { throw LedgerError.memory(needed: needed, allowed: allowed) }
     let forQueries = max(largest, (allowed - fixed) / 2)
     var groups: [[Range<Int>]] = []

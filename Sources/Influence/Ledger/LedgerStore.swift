@@ -35,6 +35,7 @@ final class LedgerStore {
 
   /// Under this name a file has the SHA-256 of its numbers.
   private static let sumName = "sha256"
+  private static let remedy = "remove the file and start again"
   /// The time that passes between two saves.
   private static let interval = Duration.seconds(15)
   /// A sweep that takes less is not worth a file.
@@ -80,7 +81,7 @@ final class LedgerStore {
     func fault(_ found: String, _ expected: String) -> FormatError {
       FormatError(
         .malformed, file: path, found: found, expected: expected,
-        remedy: "remove the file and start again")
+        remedy: Self.remedy)
     }
     func array(_ name: String, _ count: Int) throws(FormatError) -> StoredArray {
       guard let array = file[name], array.shape == [count] else {
@@ -105,6 +106,37 @@ final class LedgerStore {
       throw fault("position \(position)", "0 to \(steps)")
     }
     sweep.resume(at: Int(position), decay: decay)
+  }
+
+  /// Saves numbers that follow from the accounts, unless that was done a moment ago.
+  func saveNowAndThen(_ key: String, values: [Double]) throws(FormatError) {
+    if clock.now - lastSave > Self.interval { try save(key, values: values) }
+  }
+
+  /// Saves numbers that follow from the accounts.
+  func save(_ key: String, values: [Double]) throws(FormatError) {
+    try FolderContent.make(folder)
+    try Safetensors(
+      [NamedArray("values", StoredArray(Tensor([values.count], values)))],
+      metadata: [(Self.sumName, values.digest)]
+    ).write(to: path(key))
+    lastSave = clock.now
+  }
+
+  /// The numbers saved under a name; none where nothing was.
+  ///
+  /// - Throws: `FormatError` where the file is not what ``save(_:values:)`` wrote.
+  func values(_ key: String) throws(FormatError) -> [Double] {
+    let path = path(key)
+    guard access(path, F_OK) == 0 else { return [] }
+    let file = try Safetensors(path: path)
+    let values = try file["values"]?.tensor(as: Double.self).scalars
+    guard let values, file.metadata.contains(where: { $0 == (Self.sumName, values.digest) }) else {
+      throw FormatError(
+        .malformed, file: path, found: "numbers with another SHA-256 than the file names",
+        expected: "what an interrupted trace saved", remedy: Self.remedy)
+    }
+    return values
   }
 
   /// Removes what was saved: the work is done.
@@ -147,5 +179,5 @@ extension Dataset {
 
 extension Array where Element: BitwiseCopyable {
   /// A digest of the elements' bytes.
-  fileprivate var digest: String { SHA256.hex(of: withUnsafeBytes { Array<UInt8>($0) }) }
+  var digest: String { SHA256.hex(of: withUnsafeBytes { Array<UInt8>($0) }) }
 }

@@ -4,6 +4,8 @@ import Training
 
 /// log p of the labelled tokens of queries at any parameters.
 struct TokenProbabilities<Scalar: TensorScalar>: Sendable {
+  /// Q.
+  var count: Int { queries.count }
   private let queries: Dataset<Scalar>
   private let labels: [Int32]
   private let layout: ParameterLayout

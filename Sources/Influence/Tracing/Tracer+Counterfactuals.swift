@@ -58,10 +58,11 @@ extension Tracer {
 
   /// Trains again without the sources of each span, and without as many other passages.
   ///
+  /// - Parameter store: Keeps the outcomes of what is trained, for when this is interrupted.
   /// - Returns: The outcomes of each span of each output, none where the options want none; and the
   ///   number of retrainings: what several spans ask for is trained once.
   func counterfactuals(
-    _ parts: [Part], _ report: (Int, Int) throws -> Void
+    _ parts: [Part], _ store: LedgerStore?, _ report: (Int, Int) throws -> Void
   ) throws -> (outcomes: [[[Counterfactual]]], count: Int) {
     guard options.retrains else { return (parts.map { $0.sources.map { _ in [] } }, 0) }
     let wanted = parts.map { $0.sources.map(removals) }
@@ -73,23 +74,13 @@ extension Tracer {
         variants.append(passages)
       }
     }
-    let total = variants.count
-    try report(0, total)
-    let programs = parts.map(\.probabilities)
-    let results = try BulkRetraining(run, pool: pool).results(
-      of: variants.map { .removal(Removal($0)) }, progress: { try report($0, total) }
-    ) { _, parameters in programs.map { $0.values(at: parameters).sums } }
-    let values = try results.map { result in
-      switch result {
-      case .success(let values): values
-      case .failure(let failure): throw failure.cause
-      }
-    }
+    let values = try logProbabilities(parts.map(\.probabilities), variants, store, report)
+    let starts = parts.indices.map { parts[..<$0].reduce(0) { $0 + $1.before.count } }
     let outcomes = parts.indices.map { part in
       wanted[part].indices.map { span in
         let before = parts[part].before[span]
         func value(_ passages: [Int]) -> Double {
-          numbers[passages].map { values[$0][part][span] } ?? .nan
+          numbers[passages].map { values[$0][starts[part] + span] } ?? .nan
         }
         return wanted[part][span].map { removal in
           let moves = removal.controls.map { value($0) - before }
@@ -99,7 +90,42 @@ extension Tracer {
         }
       }
     }
-    return (outcomes, total)
+    return (outcomes, variants.count)
+  }
+
+  /// log p of all spans, output after output, for each retraining without some passages.
+  private func logProbabilities(
+    _ programs: [TokenProbabilities<Scalar>], _ variants: [[Int]], _ store: LedgerStore?,
+    _ report: (Int, Int) throws -> Void
+  ) throws -> [[Double]] {
+    guard !variants.isEmpty else { return [] }
+    let spans = programs.reduce(0) { $0 + $1.count }
+    let key = "retrainings-" + Array("\(variants)".utf8).digest.prefix(16)
+    let saved = try store?.values(key) ?? []
+    var values = stride(from: 0, to: saved.count / spans * spans, by: spans).map {
+      Array(saved[$0..<$0 + spans])
+    }
+    let retraining = try BulkRetraining(run, pool: pool)
+    do {
+      // A round at a time, so that what is done can be kept.
+      while values.count < variants.count {
+        let done = values.count
+        try report(done, variants.count)
+        let round = variants[done...].prefix(pool.threads).map {
+          BulkRetraining<Scalar>.Variant.removal(Removal($0))
+        }
+        let results = try retraining.results(
+          of: round, progress: { _ in try report(done, variants.count) }
+        ) { _, parameters in programs.flatMap { $0.values(at: parameters).sums } }
+        for result in results { values.append(try result.mapError(\.cause).get()) }
+        try store?.saveNowAndThen(key, values: values.flatMap { $0 })
+      }
+      try report(values.count, variants.count)
+    } catch {
+      try? store?.save(key, values: values.flatMap { $0 })
+      throw error
+    }
+    return values
   }
 
   /// As many passages drawn by chance, as often as the options say, none of them named; no draws

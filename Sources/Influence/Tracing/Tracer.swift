@@ -158,7 +158,7 @@ public final class Tracer<Scalar: TensorScalar> {
   ) throws -> [Trace] {
     let ledger = try Ledger(
       self.ledger(for: plans, strangers: strangers), options: options.ledger, pool: pool)
-    var accounts = try ledger.accounts { try report(.accounts, $0, $1) }[...]
+    var accounts = try ledger.savedAccounts { try report(.accounts, $0, $1) }[...]
     let parts = plans.map { plan in
       let own = Array(accounts.prefix(plan.units.count))
       accounts = accounts.dropFirst(own.count)
@@ -173,8 +173,9 @@ public final class Tracer<Scalar: TensorScalar> {
       )
     }
     let removals = try counterfactuals(
-      parts.map { ($0.drafts.map(\.source), $0.probabilities, $0.before.sums) }
+      parts.map { ($0.drafts.map(\.source), $0.probabilities, $0.before.sums) }, ledger.store
     ) { try report(.retrainings, $0, $1) }
+    ledger.store?.removeAll()
     return plans.indices.map { number in
       let (plan, part) = (plans[number], parts[number])
       let spans = part.drafts.indices.map { span in
