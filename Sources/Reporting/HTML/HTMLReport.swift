@@ -130,9 +130,10 @@ public enum HTMLReport {
   }
 
   private static func foot(_ report: ScoreReport) -> Markup {
+    let measure = report.isOfMemorization ? "" : " for the measure \(report.measure.rawValue)"
     let citation =
-      "Results of the method \(report.method.name) for the measure \(report.measure.rawValue), "
-      + "computed with Palimpsest \(report.provenance.version)."
+      "Results of the method \(report.method.name)\(measure), computed with Palimpsest "
+      + "\(report.provenance.version)."
     let times = report.evaluations.isEmpty ? "" : ", but for times"
     return """
       <section aria-labelledby="provenance">
