@@ -56,7 +56,10 @@ struct TextRunTests {
   @Test("a run of items that are no text has none") func noText() throws {
     try smallRun(as: Float.self).record(in: room.run)
     #expect(try room.open().text() == nil)
-    #expect(try room.open().vocabulary() == nil)
+    let record = try room.open()
+    for read in [{ _ = try record.vocabulary() }, { _ = try record.requireText() }] {
+      #expect(message(read).contains("found a run whose items are no text"))
+    }
   }
 
   /// Changes a file of the data, and its digest.
