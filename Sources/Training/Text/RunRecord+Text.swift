@@ -174,6 +174,12 @@ private struct DocumentTable {
           bytes: try source.bytes(ends[number] - starts[number], at: starts[number])))
       end = ends[number]
     }
+    guard end == source.count else {
+      throw FormatError(
+        .malformed, file: source.name, at: .byte(end),
+        found: "\(source.count - end) bytes behind the last document",
+        expected: "the end of the file, as \(table.table.name) says")
+    }
     return files
   }
 }

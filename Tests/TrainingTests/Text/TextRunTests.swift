@@ -107,6 +107,13 @@ struct TextRunTests {
     }
   }
 
+  @Test("bytes behind the last document are damage") func bytesBehind() throws {
+    try Self.run(heldOut: 0).record(in: room.run)
+    try rewrite("text") { $0 + "more" }
+    let line = message { _ = try room.open().text() }
+    #expect(line.contains("data/text") && line.contains("4 bytes behind the last document"))
+  }
+
   @Test("lines that are missing or too many, and a stride that does not do, are refused")
   func wrongCounts() throws {
     try Self.run(heldOut: 0).record(in: room.run)
