@@ -48,7 +48,7 @@ extension ScoreCommand {
         let summary = QuerySummary(scores: scored.0, measured: scored.1, top: top)
         return .query(
           .init(
-            query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top
+            query: item, measured: summary.measured, cocktail: nil, top: summary.top
           ) { Scoring.item($0, train, "train") })
       },
       notes: ["It compares words, and knows nothing of the model."],

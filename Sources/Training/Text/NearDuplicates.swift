@@ -11,8 +11,9 @@ import TensorCore
 /// So no two texts are joined directly that are less similar than the threshold, and a pair of
 /// similarity J shares a band with the probability 1 − (1 − J⁴)²⁴: 0.999997 for J = 0.8, 0.998 for
 /// 0.7, 0.79 for 0.5. It is then found as long as fewer than 16 other texts of the band stand between
-/// the two: in each band a text is compared with the last 16 before it. Beyond that, where many texts share
-/// a band, a pair may be missed, unless another band or texts between them connect the two. Equal texts are found always.
+/// the two: in each band a text is compared with the last 16 before it. Where more share a band, a
+/// pair may be missed, unless another band or the texts between connect the two. Equal texts are
+/// always found.
 ///
 /// Source: A. Broder, "On the resemblance and containment of documents", SEQUENCES 1997; the bands:
 /// A. Gionis, P. Indyk, R. Motwani, "Similarity search in high dimensions via hashing", VLDB 1999.
