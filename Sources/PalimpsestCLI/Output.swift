@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Palimpsest
 
@@ -8,6 +9,12 @@ enum Output {
 
   /// Whether a person looks at it.
   static let isTerminal = isatty(STDOUT_FILENO) == 1
+
+  /// A folder to write to, as `--out` names it.
+  static func folder(_ path: String) throws -> String {
+    guard !path.isEmpty else { throw ValidationError("found \"\", expected a folder") }
+    return path
+  }
 
   /// Writes a line.
   ///

@@ -15,6 +15,18 @@ enum Scoring {
     return estimator
   }
 
+  /// The method where it is one of gradients.
+  ///
+  /// - Throws: ``UsageError`` with the names of those that are.
+  static func gradients(_ estimator: any Estimator.Type) throws -> any GradientEstimator.Type {
+    guard let gradients = estimator as? any GradientEstimator.Type else {
+      throw UsageError(
+        "--method \(estimator.name): takes no gradients, expected one of "
+          + EstimatorRegistry.gradients.map { $0.name }.joined(separator: ", "))
+    }
+    return gradients
+  }
+
   /// The name of an item: its own, or its number.
   static func id<Scalar>(_ item: Int, _ data: Dataset<Scalar>, _ part: String) -> String {
     data.ids.isEmpty ? "\(part):\(item)" : data.ids[item]

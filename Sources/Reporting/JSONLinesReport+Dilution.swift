@@ -53,7 +53,10 @@ extension JSONLinesReport {
       ("watched", .string(curve.kind.rawValue)), ("quantity", .string(curve.quantity.rawValue)),
       ("exponent", number(law?.exponent)), ("low", number(law?.interval?.lowerBound)),
       ("high", number(law?.interval?.upperBound)), ("factor", number(law?.factor)),
-      ("explained", number(law?.explained)),
+      ("explained", number(law?.explained)), ("left", number(curve.left?.part)),
+      ("leftLow", number(curve.left?.interval.lowerBound)),
+      ("leftHigh", number(curve.left?.interval.upperBound)),
+      ("claim", curve.claim.map { .string($0.rawValue) } ?? .null),
       ("refusal", refusal.map { .string("\($0)") } ?? .null),
     ])
   }

@@ -69,7 +69,10 @@ extension ScoreReport.Dilution {
       + "\(HumanNumber.count(setting.watched)) watched items each"
       + (setting.seeds > 1 ? "; exponents have 95 % intervals over the seeds" : "")
       + ". Share: of the gross of the output's own account. Effect: the nats of log-probability that the item's own output loses when the run is "
-      + "trained again without it; in parentheses what the marginal predicts."
+      + "trained again without it; in parentheses what the marginal predicts. The cocktail claim holds "
+      + "for a quantity where the interval of its exponent leaves at most "
+      + "\(HumanNumber.percent(DilutionCurve.mostLeft)) of it from the first value to the last, fails "
+      + "where it leaves more, and is not borne out where it holds both."
   }
 
   /// The cells of a row of the table of an axis, a text for each of its quantities.

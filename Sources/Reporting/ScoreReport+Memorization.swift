@@ -156,7 +156,7 @@ extension ScoreReport.Memorization {
         + "\(HumanNumber.significant(widths.median, digits: 2))."
       : "Too few models to say so of every item: some were learnt by all of them or by none."
     return "Of \(HumanNumber.count(entries.count)) items, \(HumanNumber.count(much)) "
-      + "\(much == 1 ? "has" : "have") a memorization of 0.25 or more, by "
+      + "\(much == 1 ? "is" : "are") estimated to have a memorization of 0.25 or more, by "
       + "\(HumanNumber.count(models)) models that each learnt \(HumanNumber.count(kept)) of them. "
       + width
   }
@@ -164,11 +164,14 @@ extension ScoreReport.Memorization {
   static let legend =
     "Memorization: the share of the models right on an item where they learnt it, less the share "
     + "where they did not, with 95 % score intervals (Newcombe). Counterfactual: the same difference of "
-    + "minus the loss, in nats."
+    + "minus the loss, in nats. Each interval is for its item alone. Items that are shown because they "
+    + "are the highest of many are more likely too high than too low."
 
   static let pairLegend =
     "Influence: the share of the models right on the test item where they learnt the training item, "
-    + "less the share where they did not."
+    + "less the share where they did not. "
+    + "These are the highest estimates of all pairs, with an interval for each alone: where there are "
+    + "many pairs, chance puts some of no influence among them."
 
   static let agreementLegend =
     "1 where both put the items in the same order, 0 where they know nothing of each other."

@@ -151,6 +151,70 @@ struct DilutionTests {
     #expect(error?.file == damaged && error?.remedy == "remove the file and start again")
   }
 
+  @Test("a file with another number in it, or from another place, is refused")
+  func foreignFiles() throws {
+    let folder = NSTemporaryDirectory() + "palimpsest-dilution-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    var setting = small
+    (setting.values, setting.kinds) = ([.items: [10, 20]], [.typical])
+    let inversion = InversionSetting(batchSizes: [1, 2], width: 6, seeds: 1, iterations: 5)
+    let study = try DilutionStudy(
+      setting, inversion: inversion, parts: [.runs, .inversion], data: data)
+    func results() throws -> DilutionStudy<Double>.Results {
+      try study.results(in: folder + "/a", pool: WorkerPool(threads: 1))
+    }
+    let whole = try results()
+    var other = setting
+    other.learningRate = 0.25
+    _ = try study.varied(other, parts: [.runs, .inversion]).results(
+      in: folder + "/b", pool: WorkerPool(threads: 1))
+    func contents(_ path: String) throws -> Data {
+      try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(path)"))
+    }
+    func isRefused(_ name: String, _ bytes: Data, _ words: String) throws {
+      let path = "\(folder)/a/runs/\(name)"
+      let before = try contents("a/runs/\(name)")
+      try bytes.write(to: URL(fileURLWithPath: path))
+      let error = #expect(throws: FormatError.self) { try results() }
+      #expect(error?.file == path && error?.found.contains(words) == true, "\(error as Any)")
+      try before.write(to: URL(fileURLWithPath: path))
+    }
+    let run = "typical-items-10-copies-1-epochs-4-width-3-seed"
+    for (name, twin) in [
+      ("\(run)-0.json", "\(run)-1.json"),
+      ("gradient-of-1-seed-0.json", "gradient-of-2-seed-0.json"),
+    ] {
+      try isRefused(name, contents("a/runs/\(twin)"), "the result of")
+      try isRefused(name, contents("b/runs/\(name)"), "another SHA-256")
+      let text = String(decoding: try contents("a/runs/\(name)"), as: UTF8.self)
+      let digit = try #require(
+        text.range(of: "\\.[0-9]", options: [.regularExpression, .backwards]))
+      let changed = text.replacingCharacters(
+        in: digit, with: text[digit] == ".1" ? ".2" : ".1")
+      try isRefused(name, Data(changed.utf8), "another SHA-256")
+    }
+    #expect(try results() == whole)
+  }
+
+  @Test("numbers that no run can give are not taken for an outcome") func possible() {
+    let good = WatchedOutcome(
+      source: nil, label: 0, logProbability: -0.5, share: 0.25, shareOfAll: 0.5, contributors: 3,
+      rank: 1, effectOfOne: -1, effectOfAll: 2, predictedOfOne: nil, predictedOfAll: 1,
+      residual: 0)
+    #expect(good.isPossible(items: 10))
+    let changes: [(inout WatchedOutcome) -> Void] = [
+      { $0.source = -1 }, { $0.label = -1 }, { $0.logProbability = 0.1 },
+      { $0.logProbability = -.infinity }, { $0.share = -0.1 }, { $0.shareOfAll = 1.1 },
+      { $0.contributors = 11 }, { $0.contributors = .nan }, { $0.rank = 0 }, { $0.rank = 11 },
+      { $0.effectOfOne = .nan }, { $0.predictedOfAll = .infinity }, { $0.residual = -1 },
+    ]
+    for (number, change) in changes.enumerated() {
+      var outcome = good
+      change(&outcome)
+      #expect(!outcome.isPossible(items: 10), "change \(number)")
+    }
+  }
+
   @Test("numbers that make no sense for the data are named")
   func checks() {
     func fails(_ words: String, _ change: (inout DilutionSetting) -> Void) {

@@ -25,6 +25,28 @@ struct EstimatedDifferenceTests {
     #expect(abs(turned.interval.lowerBound + found.interval.upperBound) < 1e-12)
   }
 
+  /// `scipy.stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)` of SciPy 1.
+  @Test(
+    "Welch's intervals of means are SciPy's, for few numbers too",
+    arguments: [
+      (
+        [0.3, 0.7, 0.1], [-1.2, 0.4, 0.9, -0.2, 0.35], -0.6799542827885596, 1.3132876161218932
+      ),
+      ([1, 1.5], [0.25, 0.5], -0.8546307075177659, 2.604630707517766),
+      ([2, 2.5, 3, 2.25, 2.75, 3.5], [-40, 10, 5], -57.38919452162948, 79.38919452162948),
+    ])
+  func means(_ a: [Double], _ b: [Double], _ low: Double, _ high: Double) throws {
+    func moments(_ values: [Double]) -> SampleMoments {
+      values.reduce(into: SampleMoments()) { $0.add($1) }
+    }
+    let found = try #require(EstimatedDifference(means: moments(a), moments(b)))
+    #expect(abs(found.interval.lowerBound / low - 1) < 1e-9)
+    #expect(abs(found.interval.upperBound / high - 1) < 1e-9)
+    // Numbers that do not vary have no width, and one alone has no interval.
+    #expect(EstimatedDifference(means: moments([2, 2]), moments([1, 1]))?.interval == 1...1)
+    #expect(EstimatedDifference(means: moments([2]), moments(b)) == nil)
+  }
+
   @Test("nothing is said of an empty sample")
   func empty() {
     #expect(EstimatedDifference(proportions: (0, 0), (1, 2)) == nil)

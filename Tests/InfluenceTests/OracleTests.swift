@@ -167,7 +167,7 @@ struct Oracle {
   private func scores<Scalar: TensorScalar>(_ name: String, as type: Scalar.Type) throws {
     let oracle = try Oracle(name)
     let setting = try oracle.setting(as: type)
-    let expected: [(any Estimator.Type, String)] = [
+    let expected: [(any GradientEstimator.Type, String)] = [
       (GradDot.self, "grad_dot"), (GradCos.self, "grad_cos"), (TracIn.self, "tracin"),
       (TracInLastLayer.self, "tracin_last_layer"),
     ]

@@ -69,7 +69,23 @@ struct PowerLawTests {
     "Student's bounds are those of the tables",
     arguments: [(1, 12.706), (2, 4.303), (4, 2.776), (9, 2.262), (30, 2.042), (1_000, 1.962)])
   func student(_ degrees: Int, _ bound: Double) {
-    #expect(abs(StudentT.bound(confidence: 0.95, degrees: degrees) - bound) < 5e-4)
+    #expect(abs(StudentT.bound(confidence: 0.95, degrees: Double(degrees)) - bound) < 5e-4)
+  }
+
+  /// `scipy.stats.t.ppf((1 + confidence) / 2, degrees)` of SciPy 1.
+  @Test(
+    "Student's bounds for degrees that are not whole are SciPy's",
+    arguments: [
+      (0.95, 1, 12.706204736174694), (0.95, 1.5, 6.016663104427929),
+      (0.95, 2.75, 3.3525454330616054), (0.99, 4.2, 4.4577703053188795),
+      (0.95, 9.7, 2.237515123700105), (0.95, 60.3, 2.000093156236731),
+      (0.5, 3.3, 0.7559716814492414), (0.95, 1234.5, 1.9618874833313453),
+      (0.95, 1e6, 1.959966356814107), (0.9999999, 7.5, 19.669637192632976),
+    ])
+  func student(_ confidence: Double, _ degrees: Double, _ bound: Double) {
+    // The logarithms of gamma functions of large numbers lose a few digits.
+    #expect(
+      abs(StudentT.bound(confidence: confidence, degrees: degrees) / bound - 1) < 1e-9)
   }
 
   @Test("the mean over seeds has Student's interval")

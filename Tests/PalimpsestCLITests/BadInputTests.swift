@@ -371,6 +371,11 @@ struct BadInputTests {
     BadInput(
       "a column of the ledger for queries as one sum", 64, ["--aggregate"],
       ["score", "run", "--method", "marginal", "--aggregate"]),
+    BadInput("no folder", 64, ["--out", "expected a folder"], BadInput.training(["--out": ""])),
+    BadInput("no folder", 64, ["--out", "expected a folder"], ["demo", "--out", ""]),
+    BadInput("no folder", 64, ["--out", "expected a folder"], ["dilution", "--out", ""]),
+    BadInput("no folder", 64, ["--out", "expected a folder"], ["books", "--out", ""]),
+    BadInput("no file", 64, ["--out", "expected a file"], ["score", "run", "--out", ""]),
     BadInput("nothing of that kind to list", 64, ["spells", "methods"], ["list", "spells"]),
   ]
 

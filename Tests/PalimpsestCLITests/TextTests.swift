@@ -68,6 +68,43 @@ struct TextTests {
     #expect(Int(tokens) == bytes - 4)
   }
 
+  @Test("bm25 scores passages by their words, and only those of a run of text") func bm25()
+    async throws
+  {
+    let room = try makeRoom()
+    #expect(
+      try await room.run(Self.training("texts", "--held-out", "0", "--vocabulary", "bpe:270"))
+        .status == 0)
+    let lines = try await room.done(
+      "score", "run", "--method", "bm25", "--query", "train:0..<2", "--scores", "s.npy", "--json",
+      "--top", "3", "--out", "s.html"
+    ).json
+    #expect(lines.first?["method"] == .string("bm25") && lines.first?["unit"] == .null)
+    let matrix: Tensor<Float> = try room.array("s.npy")
+    let record = try RunRecord(folder: room.path("run"))
+    let corpus = try #require(try record.text())
+    let passages = (0..<corpus.trainCount).map { Array(corpus.bytes(of: $0)) }
+    let index = BM25(passages: passages)
+    #expect(matrix.shape == [2, passages.count])
+    for query in 0..<2 {
+      #expect(matrix.row(query).scalars == index.scores(for: passages[query]).map { Float($0) })
+      // No other passage of so few words has more of them.
+      #expect(matrix.row(query).scalars.max() == matrix.row(query).scalars[query])
+    }
+    #expect(try await room.done("list", "methods").output.contains("bm25"))
+    for (arguments, status, text) in [
+      (["self-influence", "run", "--method", "bm25"], 64, "takes no gradients"),
+      (["score", "run", "--method", "bm25", "--aggregate"], 64, "leave out --aggregate"),
+    ] {
+      let outcome = try await room.run(arguments)
+      #expect(outcome.status == status && outcome.errors.contains(text), "\(outcome.errors)")
+    }
+    try await room.done(
+      "train", "--data", "digits", "--model", "mlp:64-10", "--epochs", "1", "--out", "digits")
+    let refused = try await room.run(["score", "digits", "--method", "bm25"])
+    #expect(refused.status == 65 && refused.errors.contains("whose items are no text"))
+  }
+
   @Test("generation goes on with a prompt, beyond the context too") func generate() async throws {
     let room = try makeRoom()
     try await room.done("books", "--out", "invented")
@@ -118,7 +155,7 @@ struct TextTests {
     }
     let other = try await Room.withRun()
     let outcome = try await other.run(["generate", "run", "--prompt", "o"])
-    #expect(outcome.status == 65 && outcome.errors.contains("items that are no text"))
+    #expect(outcome.status == 65 && outcome.errors.contains("whose items are no text"))
   }
 
   @Test("folders that are no corpus are told, with their exit status") func badFolders()

@@ -68,8 +68,9 @@ struct DilutionTests {
       "what leaving one copy out takes from it falls from 3.3 to 0.21 nats (exponent −1.00 [",
       "what leaving all copies out takes from it goes from 3.3 to 3.3 nats, neither surely falling "
         + "nor surely growing (exponent 0.00 [",
-      "Random items, 1 to 16 copies: the cocktail claim holds for the share of one copy and is not "
-        + "borne out for the effect of all copies together",
+      "Random items, 1 to 16 copies: the cocktail claim holds for the share of one copy and fails "
+        + "for the effect of all copies together",
+      "from the first value to the last, fails where it leaves more",
       "all inputs are read up to 8 in one gradient; of 64, 8 are.",
       "By a search for inputs with the same gradient all inputs are read up to 1 in one gradient; of "
         + "64, 0.5 are.",
@@ -78,6 +79,27 @@ struct DilutionTests {
       #expect(text.contains(words.replacing(" %", with: "\u{202f}%")), "\(words)")
     }
     #expect(!text.contains("There are no queries"))
+  }
+
+  @Test("a fall that is sure and tiny does not bear out the claim")
+  func tinyFall() throws {
+    var outcomes = Self.outcomes
+    for (place, cell) in Self.setting.cells.enumerated() {
+      outcomes[place][0].effectOfAll = 3 * (1 - 0.05 * Double.log(Double(cell.point.items) / 25))
+      outcomes[place][0].effectOfOne = outcomes[place][0].effectOfAll
+      outcomes[place][0].share *= 1 + 1e-4 * Double(cell.seed)
+    }
+    let dilution = ScoreReport.Dilution(setting: Self.setting, outcomes: outcomes)
+    let curve = try #require(dilution.curves.first { $0.quantity == .effectOfAll })
+    #expect(curve.trend == .falls && curve.claim == .fails)
+    // A seventh of it is gone over sixteen times the items.
+    #expect(abs((curve.left?.part ?? 0) - 0.86) < 0.01)
+    let text = TerminalReport.render(
+      Sample.report([.dilution(dilution)]), style: .init(width: 1000))
+    #expect(
+      text.contains(
+        "25 to 400 items: the cocktail claim holds for the share and fails for the effect: "))
+    #expect(text.contains("what leaving it out takes from it falls from 3.0 to 2.6 nats"))
   }
 
   @Test("programs read every place, every exponent and every size")

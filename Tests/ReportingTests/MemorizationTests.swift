@@ -38,7 +38,7 @@ struct MemorizationTests {
     ] {
       for words in [
         "0.75 [0.70, 0.79]", "0.50 [0.45, 0.54]", "0.62 [0.57, 0.67]", "test:7",
-        "Of 5 items, 2 have a memorization of 0.25 or more",
+        "Of 5 items, 2 are estimated to have a memorization of 0.25 or more",
         "The widest interval is 0.091 long, the median one 0.050.",
         "Whether a cheaper score would do", "self-influence", "ledger share",
       ] {

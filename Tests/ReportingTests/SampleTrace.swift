@@ -19,7 +19,8 @@ extension Sample {
   /// The trace of a text that stands in the second document, and of two bytes that do not.
   static func trace(
     _ text: String = "the old mill", path: String = "book",
-    verdict: Verdict? = .availableElsewhere, unit: TraceUnit = .span
+    verdict: Verdict? = .availableElsewhere, unit: TraceUnit = .span,
+    hasControls: Bool = true
   ) throws -> ScoreReport.TracedText {
     let corpus = try corpus(text, path: path)
     let output = try TracedOutput(
@@ -35,12 +36,15 @@ extension Sample {
       account.columns[.marginal] = LedgerAccount(items: rows.map { $0 / 4 }, residual: 0)
       return account
     }
+    func control(_ change: Double) -> Double? { hasControls ? change : nil }
     func outcomes(_ change: Double) -> [Counterfactual] {
       [
-        Counterfactual(kind: .passage, passages: [1], before: -4, after: -4.2, control: 0.1),
         Counterfactual(
-          kind: .copies, passages: [1, 2], before: -4, after: -4 + change, control: -0.3),
-        Counterfactual(kind: .document, passages: [1], before: -4, after: -4.2, control: 0.1),
+          kind: .passage, passages: [1], before: -4, after: -4.2, control: control(0.1)),
+        Counterfactual(
+          kind: .copies, passages: [1, 2], before: -4, after: -4 + change, control: control(-0.3)),
+        Counterfactual(
+          kind: .document, passages: [1], before: -4, after: -4.2, control: control(0.1)),
       ]
     }
     let spans = [

@@ -56,6 +56,19 @@ struct TraceTests {
     #expect(tokens.last == "token shade-5 neither")
   }
 
+  @Test("what the verdicts rest on is what was done: controls, or retrainings at all")
+  func criteria() throws {
+    func text(_ traced: ScoreReport.TracedText) -> String {
+      TerminalReport.render(Sample.report([.trace(traced)]), style: .init(width: 1000))
+    }
+    let controls = "times as far as leaving out as many other passages"
+    #expect(text(try Sample.trace()).contains(controls))
+    let without = text(try Sample.trace(hasControls: false))
+    #expect(without.contains("lowers log p by at least 3.00 nats. Copied and caused"), "\(without)")
+    #expect(!without.contains("other passages"))
+    #expect(!text(try Sample.trace(verdict: nil)).contains("Caused: "))
+  }
+
   @Test("the report says that one copy matters little and all of them much") func copies() throws {
     let traced = try Sample.trace()
     for text in [

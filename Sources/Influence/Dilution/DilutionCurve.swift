@@ -1,3 +1,5 @@
+import RealModule
+
 /// A mean over seeds, and where it would lie with other seeds.
 public struct SeedMean: Sendable, Equatable {
   /// The mean.
@@ -18,7 +20,7 @@ public struct SeedMean: Sendable, Equatable {
     }
     let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     let reach =
-      StudentT.bound(confidence: 0.95, degrees: values.count - 1)
+      StudentT.bound(confidence: 0.95, degrees: count - 1)
       * (squares / (count - 1) / count).squareRoot()
     interval = reach.isFinite && mean.isFinite ? mean - reach...mean + reach : nil
   }
@@ -49,6 +51,39 @@ public struct DilutionCurve: Sendable, Equatable {
     case rises
     /// Its interval holds 0.
     case undecided
+  }
+
+  /// What becomes of the claim that the quantity vanishes along the axis.
+  public enum Claim: String, Sendable {
+    /// With 95 % confidence at most ``mostLeft`` of it is left at the last value.
+    case holds
+    /// With 95 % confidence more is left: it grows, stays, or falls too little.
+    case fails
+    /// The interval holds both.
+    case undecided
+  }
+
+  /// The part of a quantity that may be left at the last value for it to have vanished: a half.
+  public static var mostLeft: Double { 0.5 }
+
+  /// The part of the first value that the power law leaves at the last one, and its interval; nil
+  /// where there is none.
+  public var left: (part: Double, interval: ClosedRange<Double>)? {
+    guard case .success(let law) = law, let interval = law.interval, let first = values.first,
+      let last = values.last
+    else { return nil }
+    let span = Double.log(Double(last) / Double(first))
+    return (
+      Double.exp(law.exponent * span),
+      Double.exp(interval.lowerBound * span)...Double.exp(interval.upperBound * span)
+    )
+  }
+
+  /// What becomes of the claim; nil where there is no interval.
+  public var claim: Claim? {
+    guard let interval = left?.interval else { return nil }
+    return interval.upperBound <= Self.mostLeft
+      ? .holds : interval.lowerBound > Self.mostLeft ? .fails : .undecided
   }
 
   /// What the exponent says; nil where there is none, or no interval.

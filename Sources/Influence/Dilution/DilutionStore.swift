@@ -10,10 +10,14 @@ import Training
 
 /// The folder of a study: what it is about, and a file for each finished run and inverted gradient.
 ///
-/// Files appear whole or not at all, and one process at a time holds the folder's lock.
+/// Files appear whole or not at all, and one process at a time holds the folder's lock. Each file says
+/// what it is the result of, with a digest of that, of the study and of the result: one that was
+/// damaged, or copied from elsewhere, is refused.
 final class DilutionStore: Sendable {
   private let folder: String
   private let lock: DirectoryLock
+  /// What all results depend on.
+  private let study: String
 
   private static let about = "study.json"
   private static let runs = "runs"
@@ -32,6 +36,7 @@ final class DilutionStore: Sendable {
     try Self.refuseStrangers(folder)
     let path = "\(folder)/\(Self.about)"
     let asked = Self.describe(setting, inversion, data)
+    study = "\(JSONValue.object(asked))"
     if access(path, F_OK) == 0 {
       try Self.compare(JSONValue(path: path), asked, folder)
     } else {
@@ -61,7 +66,7 @@ final class DilutionStore: Sendable {
     _ setting: DilutionSetting, _ inversion: InversionSetting, _ data: Dataset<Scalar>
   ) -> [JSONValue.Member] {
     [
-      .init("format", .string("palimpsest-dilution")), .init("version", .number(1)),
+      .init("format", .string("palimpsest-dilution")), .init("version", .number(2)),
       .init("data", .string(data.digest)), .init("watched", .number(setting.watched)),
       .init("learningRate", .number(setting.learningRate)),
       .init("batchSize", .number(setting.batchSize)),
@@ -85,44 +90,32 @@ final class DilutionStore: Sendable {
     }
   }
 
-  private func path(_ cell: DilutionCell) -> String {
-    let places = DilutionAxis.allCases.map { "\($0.rawValue)-\(cell.point[$0])" }
-    return "\(folder)/\(Self.runs)/\(cell.kind.rawValue)-\(places.joined(separator: "-"))"
-      + "-seed-\(cell.seed).json"
-  }
+  // MARK: Results
 
   /// Keeps what came out of a run.
   func write(_ outcomes: [WatchedOutcome], of cell: DilutionCell) throws(FormatError) {
-    let document = JSONValue.object([.init("watched", .array(outcomes.map(\.json)))])
-    try AtomicFile.write(Array(document.formatted.utf8), to: path(cell))
+    try write(.array(outcomes.map(\.json)), of: name(cell))
   }
 
   /// What came out of a run; nil where it was not made yet.
   ///
   /// - Throws: `FormatError` where the file is not what ``write(_:of:)`` wrote.
   func read(_ cell: DilutionCell, watched: Int) throws(FormatError) -> [WatchedOutcome]? {
-    let path = path(cell)
-    guard access(path, F_OK) == 0 else { return nil }
-    let values = try JSONValue(path: path)["watched"]?.array ?? []
+    let name = name(cell)
+    guard let values = try result(name)?.array else { return nil }
     let outcomes = values.compactMap(WatchedOutcome.init)
-    guard values.count == watched, outcomes.count == watched else {
-      throw FormatError(
-        .malformed, file: path, found: "\(outcomes.count) outcomes that can be read",
-        expected: "the \(watched) that a finished run leaves",
-        remedy: "remove the file and start again")
+    guard values.count == watched, outcomes.count == watched,
+      outcomes.allSatisfy({ $0.isPossible(items: cell.point.items) })
+    else {
+      throw Self.fault(
+        path(name), "other than \(watched) outcomes that are possible", "those of a finished run")
     }
     return outcomes
-  }
-}
-
-extension DilutionStore {
-  private func path(_ cell: InversionSetting.Cell) -> String {
-    "\(folder)/\(Self.runs)/gradient-of-\(cell.batchSize)-seed-\(cell.seed).json"
   }
 
   /// Keeps what was read from a gradient.
   func write(_ outcome: InversionOutcome, of cell: InversionSetting.Cell) throws(FormatError) {
-    try AtomicFile.write(Array(outcome.json.formatted.utf8), to: path(cell))
+    try write(outcome.json, of: name(cell))
   }
 
   /// What was read from a gradient of inputs `[I]`; nil where that was not done yet.
@@ -131,104 +124,62 @@ extension DilutionStore {
   func read(
     _ cell: InversionSetting.Cell, width: Int
   ) throws(FormatError) -> InversionOutcome? {
-    let path = path(cell)
-    guard access(path, F_OK) == 0 else { return nil }
-    let outcome = try InversionOutcome(JSONValue(path: path))
-    let pictures =
-      outcome?.pictures.flatMap { [$0.closedForm, $0.matched].compactMap { $0 } } ?? []
-    guard let outcome, pictures.allSatisfy({ $0.count == width }) else {
-      throw FormatError(
-        .malformed, file: path, found: "no outcome that can be read",
-        expected: "what was read from a gradient", remedy: "remove the file and start again")
-    }
+    let name = name(cell)
+    guard let value = try result(name) else { return nil }
+    guard let outcome = InversionOutcome(value),
+      outcome.isPossible(batchSize: cell.batchSize, width: width)
+    else { throw Self.fault(path(name), "no outcome that is possible", "that of a gradient") }
     return outcome
   }
-}
 
-extension InversionOutcome {
-  fileprivate var json: JSONValue {
-    func numbers(_ values: [Double]?) -> JSONValue {
-      values.map { .array($0.map { .number($0) }) } ?? .null
+  // MARK: Files
+
+  private func name(_ cell: DilutionCell) -> String {
+    let places = DilutionAxis.allCases.map { "\($0.rawValue)-\(cell.point[$0])" }
+    return "\(cell.kind.rawValue)-\(places.joined(separator: "-"))-seed-\(cell.seed)"
+  }
+
+  private func name(_ cell: InversionSetting.Cell) -> String {
+    "gradient-of-\(cell.batchSize)-seed-\(cell.seed)"
+  }
+
+  private func path(_ name: String) -> String { "\(folder)/\(Self.runs)/\(name).json" }
+
+  private func write(_ result: JSONValue, of name: String) throws(FormatError) {
+    let file = JSONValue.object([
+      .init("of", .string(name)), .init("sha256", .string(digest(result, of: name))),
+      .init("result", result),
+    ])
+    try AtomicFile.write(Array(file.formatted.utf8), to: path(name))
+  }
+
+  /// The result that a file keeps under a name; nil where there is no file.
+  ///
+  /// - Throws: `FormatError` where it was damaged, or written for another name or study.
+  private func result(_ name: String) throws(FormatError) -> JSONValue? {
+    let path = path(name)
+    guard access(path, F_OK) == 0 else { return nil }
+    let file = try JSONValue(path: path)
+    guard let owner = file["of"]?.string, owner == name else {
+      throw Self.fault(
+        path, "the result of \(FormatError.quoted(file["of"]?.string ?? "nothing"))", "its own")
     }
-    return .object([
-      .init("exclusive", .number(exclusive)), .init("closedForm", closedForm.json),
-      .init("matching", matching.json), .init("labels", .number(labels)),
-      .init("difference", .number(difference)),
-      .init(
-        "pictures",
-        .array(
-          pictures.map {
-            .object([
-              .init("item", .number($0.item)), .init("closedForm", numbers($0.closedForm)),
-              .init("matched", numbers($0.matched)),
-            ])
-          })),
-    ])
+    guard let result = file["result"], file["sha256"]?.string == digest(result, of: name) else {
+      throw Self.fault(
+        path, "a result with another SHA-256 than it says",
+        "the result that this study wrote, unchanged")
+    }
+    return result
   }
 
-  fileprivate init?(_ json: JSONValue) {
-    guard let exclusive = json["exclusive"]?.integer(Int.self),
-      let closedForm = json["closedForm"].flatMap(Reading.init),
-      let matching = json["matching"].flatMap(Reading.init),
-      let labels = json["labels"]?.integer(Int.self), let difference = json["difference"]?.double,
-      let pictures = json["pictures"]?.array
-    else { return nil }
-    self.init(
-      exclusive: exclusive, closedForm: closedForm, matching: matching, labels: labels,
-      difference: difference,
-      pictures: pictures.compactMap { picture in
-        picture["item"]?.integer(Int.self).map { item in
-          Picture(
-            item: item, closedForm: picture["closedForm"]?.array?.compactMap(\.double),
-            matched: picture["matched"]?.array?.compactMap(\.double))
-        }
-      })
-  }
-}
-
-extension InversionOutcome.Reading {
-  fileprivate var json: JSONValue {
-    .object([
-      .init("claimed", .number(claimed)), .init("recovered", .number(recovered)),
-      .init("error", error.map { .number($0) } ?? .null),
-    ])
+  /// The digest of a result, of what it is the result of, and of the study.
+  private func digest(_ result: JSONValue, of name: String) -> String {
+    SHA256.hex(of: Array("\(study)\n\(name)\n\(result)".utf8))
   }
 
-  fileprivate init?(_ json: JSONValue) {
-    guard let claimed = json["claimed"]?.integer(Int.self),
-      let recovered = json["recovered"]?.integer(Int.self)
-    else { return nil }
-    self.init(claimed: claimed, recovered: recovered, error: json["error"]?.double)
-  }
-}
-
-extension WatchedOutcome {
-  fileprivate var json: JSONValue {
-    func optional(_ value: Double?) -> JSONValue { value.map { .number($0) } ?? .null }
-    return .object([
-      .init("source", source.map { .number($0) } ?? .null), .init("label", .number(label)),
-      .init("logProbability", .number(logProbability)), .init("share", .number(share)),
-      .init("shareOfAll", .number(shareOfAll)), .init("contributors", .number(contributors)),
-      .init("rank", .number(rank)), .init("effectOfOne", .number(effectOfOne)),
-      .init("effectOfAll", .number(effectOfAll)),
-      .init("predictedOfOne", optional(predictedOfOne)),
-      .init("predictedOfAll", optional(predictedOfAll)), .init("residual", .number(residual)),
-    ])
-  }
-
-  fileprivate init?(_ json: JSONValue) {
-    func number(_ name: String) -> Double? { json[name]?.double }
-    guard let label = json["label"]?.integer(Int.self),
-      let logProbability = number("logProbability"), let share = number("share"),
-      let shareOfAll = number("shareOfAll"), let contributors = number("contributors"),
-      let rank = json["rank"]?.integer(Int.self), let effectOfOne = number("effectOfOne"),
-      let effectOfAll = number("effectOfAll"), let residual = number("residual")
-    else { return nil }
-    self.init(
-      source: json["source"]?.integer(Int.self), label: label, logProbability: logProbability,
-      share: share, shareOfAll: shareOfAll, contributors: contributors, rank: rank,
-      effectOfOne: effectOfOne, effectOfAll: effectOfAll,
-      predictedOfOne: number("predictedOfOne"), predictedOfAll: number("predictedOfAll"),
-      residual: residual)
+  private static func fault(_ path: String, _ found: String, _ expected: String) -> FormatError {
+    FormatError(
+      .malformed, file: path, found: found, expected: expected,
+      remedy: "remove the file and start again")
   }
 }

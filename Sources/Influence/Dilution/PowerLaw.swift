@@ -67,7 +67,7 @@ public struct PowerLaw: Sendable, Equatable {
     let mean = without.reduce(0, +) / Double(count)
     let squares = without.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     let error = (squares * Double(count - 1) / Double(count)).squareRoot()
-    let reach = StudentT.bound(confidence: confidence, degrees: count - 1) * error
+    let reach = StudentT.bound(confidence: confidence, degrees: Double(count - 1)) * error
     interval = reach.isFinite ? line.slope - reach...line.slope + reach : nil
   }
 

@@ -1,9 +1,10 @@
 public import TensorCore
 public import Training
 
-/// A method that turns gradients into scores.
+/// A method that scores the training items of a model for its outputs.
 ///
-/// A new method is one file with a conforming type, and one line in ``EstimatorRegistry``.
+/// A new method is one file with a type that conforms to ``GradientEstimator`` or to
+/// ``TextEstimator``, and one line in ``EstimatorRegistry``.
 public protocol Estimator: Sendable {
   /// The name on the command line.
   static var name: String { get }
@@ -14,9 +15,18 @@ public protocol Estimator: Sendable {
 
   /// What the numbers are counted in, in words; nil where they have no unit.
   static func unit(_ measure: Measure, loss: Loss, weights: CheckpointWeights) -> String?
+}
 
+/// A method that turns gradients into scores.
+public protocol GradientEstimator: Estimator {
   /// The score problem whose solution the method is.
   static func problem<Scalar: TensorScalar>(_ setting: ScoreSetting<Scalar>) -> ScoreProblem<Scalar>
+}
+
+/// A method that looks at texts alone, not at what a model made of them.
+public protocol TextEstimator: Estimator {
+  /// The scores `[Q][N]` of passages for other texts.
+  static func scores(of passages: [[UInt8]], for queries: [[UInt8]]) -> [[Double]]
 }
 
 extension Estimator {

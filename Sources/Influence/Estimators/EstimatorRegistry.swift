@@ -6,7 +6,13 @@ public enum EstimatorRegistry {
     GradCos.self,
     TracIn.self,
     TracInLastLayer.self,
+    BM25.self,
   ]
+
+  /// The methods that turn gradients into scores.
+  public static var gradients: [any GradientEstimator.Type] {
+    all.compactMap { $0 as? any GradientEstimator.Type }
+  }
 
   /// The method of a name.
   public static func estimator(_ name: String) -> (any Estimator.Type)? {

@@ -4,7 +4,7 @@ public import Training
 /// The cosine between ∇f_q and ∇ℓ_i at the last checkpoint.
 ///
 /// It drops magnitudes, so scores of different items do not add up.
-public enum GradCos: Estimator {
+public enum GradCos: GradientEstimator {
   /// The name on the command line.
   public static let name = "grad-cos"
   /// One line for listings.

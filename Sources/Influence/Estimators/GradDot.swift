@@ -3,7 +3,7 @@ public import Training
 
 /// ⟨∇f_q, ∇ℓ_i⟩ at the last checkpoint: what a step of rate 1 on the item alone would do at first
 /// order.
-public enum GradDot: Estimator {
+public enum GradDot: GradientEstimator {
   /// The name on the command line.
   public static let name = "grad-dot"
   /// One line for listings.

@@ -8,7 +8,7 @@ public import Training
 /// For a recorded run the weight is what the item really got: the sum of learning rate over batch
 /// size of the steps from the checkpoint to the next that held the item. The score then is in the
 /// unit of the measure. For checkpoints given by hand the weight is the number beside each.
-public enum TracIn: Estimator {
+public enum TracIn: GradientEstimator {
   /// The name on the command line.
   public static let name = "tracin"
   /// One line for listings.
@@ -30,7 +30,7 @@ public enum TracIn: Estimator {
 /// TracInCP over the parameters of the last layer only, bias included.
 ///
 /// It misses what the earlier layers memorised (Feldman & Zhang 2020, section 4.3).
-public enum TracInLastLayer: Estimator {
+public enum TracInLastLayer: GradientEstimator {
   /// The name on the command line.
   public static let name = "tracin-last-layer"
   /// One line for listings.

@@ -6,14 +6,14 @@ public import Training
 public enum EvaluationMethod: Sendable {
   /// A column of the ledger.
   case column(LedgerColumn)
-  /// A method of ``EstimatorRegistry``.
-  case estimator(any Estimator.Type)
+  /// A method of ``EstimatorRegistry/gradients``.
+  case estimator(any GradientEstimator.Type)
   /// The memorisation of items; it has no scores for other outputs.
   case memorization(MemorizationKind)
 
   /// All methods, the columns first.
   public static var all: [EvaluationMethod] {
-    LedgerColumn.allCases.map { .column($0) } + EstimatorRegistry.all.map { .estimator($0) }
+    LedgerColumn.allCases.map { .column($0) } + EstimatorRegistry.gradients.map { .estimator($0) }
       + MemorizationKind.allCases.map { .memorization($0) }
   }
 

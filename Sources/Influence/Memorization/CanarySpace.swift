@@ -77,17 +77,22 @@ public struct CanarySpace: Sendable, Equatable {
     return text
   }
 
-  /// Different texts at random, or all of them in random order where there are no more.
+  /// Different texts at random; all of them in random order where there are no more.
   ///
-  /// - Complexity: O(`wanted`).
+  /// The first ones are the same however many are wanted.
+  ///
+  /// - Complexity: O(`wanted`), or O(n log n) for all n texts of a space.
   public func draw(_ wanted: Int, seed: UInt64) -> [Int] {
     var random = RandomStream(seed: seed, for: .canaries)
-    if count / 2 <= wanted { return Array(random.permutation(count).prefix(wanted)) }
+    if count <= Self.fewTexts { return Array(random.permutation(count).prefix(wanted)) }
     var (drawn, seen): ([Int], Set<Int>) = ([], [])
-    while drawn.count < wanted {
+    while drawn.count < min(wanted, count) {
       let number = random.nextInteger(below: count)
       if seen.insert(number).inserted { drawn.append(number) }
     }
     return drawn
   }
+
+  /// Texts of a space that are all put into order.
+  private static var fewTexts: Int { 1 << 16 }
 }

@@ -34,8 +34,6 @@ public struct CanaryTrial: Sendable {
   /// Numbers in the space of what is not planted.
   public let references: [Int]
 
-  /// The folder of the canaries in the corpus.
-  private static let folder = "(canaries)"
   /// References below which nothing can be said.
   public static let fewestReferences = 10
 
@@ -65,20 +63,46 @@ public struct CanaryTrial: Sendable {
   }
 
   /// A corpus with the canaries, each copy a file of its own, ordered by the bytes of the paths.
+  ///
+  /// They stand in the folder `(canaries)`, or in one with more parentheses where the corpus has that.
   public func planted(in files: [TextFile]) -> [TextFile] {
+    var folder = "(canaries)"
+    while files.contains(where: {
+      $0.path.split(separator: "/").first?.elementsEqual(folder) == true
+    }) {
+      folder = "(\(folder))"
+    }
     var all = files
     for (place, canary) in canaries.enumerated() {
       for copy in 0..<canary.repetitions {
         all.append(
           TextFile(
-            path: "\(Self.folder)/\(place + 1)-\(copy + 1)", bytes: space[canary.number]))
+            path: "\(folder)/\(place + 1)-\(copy + 1)", bytes: space[canary.number]))
       }
     }
     return all.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
   }
 
-  /// A file of all bytes that the texts of the space may have, for a vocabulary that is learnt.
-  public var alphabet: TextFile { TextFile(path: Self.folder, bytes: space.alphabet) }
+  /// The vocabulary of a corpus, learnt without the canaries.
+  ///
+  /// Characters are those of the canaries too, or these could not be written.
+  ///
+  /// - Throws: As `Vocabulary.init(_:of:)`.
+  public func vocabulary(
+    _ choice: VocabularyChoice, of files: [TextFile]
+  ) throws(FormatError) -> Vocabulary {
+    let alphabet = TextFile(path: "--canary", bytes: space.alphabet)
+    return try Vocabulary(choice, of: choice == .characters ? files + [alphabet] : files)
+  }
+
+  /// The bytes of a text that a model is prompted with; the rest is scored.
+  ///
+  /// They end where no token crosses from the one to the other, whatever is drawn. For byte pairs,
+  /// which join what stands in a word, that is before the word with the first place, and before its
+  /// space. So texts are compared over the same bytes, however these fall into tokens.
+  public func promptBytes(_ vocabulary: Vocabulary) -> Int {
+    vocabulary.boundary(before: space.promptBytes, in: space[0])
+  }
 
   /// What a model makes of the canaries.
   ///
@@ -130,10 +154,18 @@ public struct CanaryTrial: Sendable {
       canaries.map(\.number) + references, vocabulary, context: context)
   }
 
-  /// Texts of the space as items, labelled from the first token that holds a byte of a place.
+  /// Texts of the space as items, labelled behind the prompt.
   private func items<Scalar: TensorScalar>(
     _ numbers: [Int], _ vocabulary: Vocabulary, context: Int
   ) throws -> Dataset<Scalar> {
+    let promptBytes = promptBytes(vocabulary)
+    guard promptBytes > 0 else {
+      throw TrainingError.setting(
+        name: "canary", found: "“\(space.template)”",
+        expected:
+          "a word before the one that holds the first # or @, as byte pairs join what stands "
+          + "in a word")
+    }
     var sequences: [ArraySlice<Int32>] = []
     var prompts: [Int] = []
     for number in numbers {
@@ -145,7 +177,7 @@ public struct CanaryTrial: Sendable {
           expected: "at most \(context + 1), what the model sees at once")
       }
       sequences.append(text.tokens[...])
-      prompts.append(text.tokens(of: space.promptBytes..<bytes.count).lowerBound)
+      prompts.append(text.tokens(of: promptBytes..<bytes.count).lowerBound)
     }
     let items = Dataset<Scalar>(sequences: sequences, context: context)
     guard case .labels(var labels) = items.targets else { return items }

@@ -45,16 +45,27 @@ public struct EstimatedDifference: Sendable, Equatable {
     interval = max(-1, value - down)...min(1, value + up)
   }
 
-  /// The difference of two means, with the normal approximation of Welch's interval.
+  /// The difference of two means, with Welch's interval: Student's with the degrees of freedom of
+  /// Welch and Satterthwaite.
   ///
   /// - Returns: Nil where a sample has fewer than two numbers, which say nothing of their spread, or
   ///   numbers that are not finite.
-  init?(means first: SampleMoments, _ second: SampleMoments) {
+  package init?(means first: SampleMoments, _ second: SampleMoments) {
     guard let a = first.variance, let b = second.variance else { return nil }
     value = first.mean - second.mean
     let error = (a / Double(first.count) + b / Double(second.count)).squareRoot()
     guard value.isFinite, error.isFinite else { return nil }
-    interval = value - Self.quantile * error...value + Self.quantile * error
+    guard error > 0 else {
+      interval = value...value
+      return
+    }
+    // The parts that the samples have in the square of the error.
+    let part = (a / Double(first.count)).squareRoot() / error
+    let (own, other) = (part * part, max(0, 1 - part * part))
+    let degrees =
+      1 / (own * own / Double(first.count - 1) + other * other / Double(second.count - 1))
+    let reach = StudentT.bound(confidence: Self.confidence, degrees: max(1, degrees)) * error
+    interval = value - reach...value + reach
   }
 
   /// Wilson's score interval of a proportion.
@@ -76,15 +87,17 @@ public struct EstimatedDifference: Sendable, Equatable {
 }
 
 /// Count, mean and squared deviations of numbers that come one by one (Welford 1962).
-struct SampleMoments: Sendable, Equatable {
-  private(set) var count = 0
-  private(set) var mean = 0.0
+package struct SampleMoments: Sendable, Equatable {
+  package private(set) var count = 0
+  package private(set) var mean = 0.0
   private var squares = 0.0
 
   /// The unbiased variance; nil for fewer than two numbers.
-  var variance: Double? { count > 1 ? squares / Double(count - 1) : nil }
+  package var variance: Double? { count > 1 ? squares / Double(count - 1) : nil }
 
-  mutating func add(_ value: Double) {
+  package init() {}
+
+  package mutating func add(_ value: Double) {
     count += 1
     let before = value - mean
     mean += before / Double(count)

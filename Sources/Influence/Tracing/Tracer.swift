@@ -34,10 +34,7 @@ public final class Tracer<Scalar: TensorScalar> {
     self.options = options
     self.pool = pool
     run = try record.run()
-    guard let corpus = run.text else {
-      throw TrainingError.data(
-        "found a run whose items are no text, expected one that was trained with --text")
-    }
+    let corpus = try run.text ?? record.requireText()
     self.corpus = corpus
     final = try record.parameters(at: record.steps)
     documents = corpus.documents.indices.filter { !corpus.documents[$0].isHeldOut }

@@ -20,7 +20,7 @@ struct BooksCommand: ParsableCommand {
           --vocabulary bpe:384 --optimizer adamw --lr 0.003 --batch-size 8
       """)
 
-  @Option(help: ArgumentHelp("A new or empty folder.", valueName: "dir"))
+  @Option(help: ArgumentHelp("A new or empty folder.", valueName: "dir"), transform: Output.folder)
   var out: String
 
   @Option(help: ArgumentHelp("Books that a copied plant stands in.", valueName: "n"))

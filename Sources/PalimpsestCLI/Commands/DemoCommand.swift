@@ -9,7 +9,9 @@ struct DemoCommand: ParsableCommand {
     abstract: "Train on the embedded digits, attribute ten outputs, check two by retraining.",
     discussion: "EXAMPLE: palimpsest demo --out demo-report")
 
-  @Option(help: ArgumentHelp("Folder for the run and the report.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("Folder for the run and the report.", valueName: "dir"),
+    transform: Output.folder)
   var out = "palimpsest-demo"
 
   @Option(help: ArgumentHelp("Seed of the run.", valueName: "n"))

@@ -25,7 +25,7 @@ struct DilutionCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Folder for finished runs and reports; or a report, .html, .jsonl or .csv, beside a folder of its name and .runs.",
-      valueName: "dir"))
+      valueName: "dir"), transform: Output.folder)
   var out = "palimpsest-dilution"
 
   @Option(

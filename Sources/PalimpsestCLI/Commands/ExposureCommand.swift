@@ -137,7 +137,7 @@ struct ExposureCommand: ParsableCommand {
       bar.show(done, of: total)
     }
     bar.finish()
-    let report = try report(training, trial, outcomes)
+    let report = try report(training, corpus, trial, outcomes)
     try out.map { try ReportFile(path: $0) }?.write(report)
     if json {
       try Output.write(JSONLinesReport.results(report))
@@ -149,12 +149,12 @@ struct ExposureCommand: ParsableCommand {
   /// The run on the text with the canaries; none of its documents is held out.
   private func training(_ trial: CanaryTrial) throws -> TrainingRun<Float> {
     let choice = try VocabularyChoice(vocabulary)
-    let files = trial.planted(in: try TextFolder.read(text))
-    let tokens = try Vocabulary(choice, of: files + [trial.alphabet])
+    let files = try TextFolder.read(text)
+    let tokens = try trial.vocabulary(choice, of: files)
     let model = try ModelRegistry.textModel(self.model, tokens: tokens.count)
     var settings = TextCorpus.Settings(context: model.inputShape.count)
     settings.heldOut = 0
-    let corpus = try TextCorpus(files, tokens, settings)
+    let corpus = try TextCorpus(trial.planted(in: files), tokens, settings)
     // Told before the training.
     try trial.checkLength(corpus.vocabulary, context: corpus.context)
     var run = try TrainingRun<Float>(
@@ -176,7 +176,8 @@ struct ExposureCommand: ParsableCommand {
   }
 
   private func report(
-    _ training: TrainingRun<Float>, _ trial: CanaryTrial, _ outcomes: [CanaryTrial.Outcome]
+    _ training: TrainingRun<Float>, _ corpus: TextCorpus, _ trial: CanaryTrial,
+    _ outcomes: [CanaryTrial.Outcome]
   ) throws -> ScoreReport {
     ScoreReport(
       title: "How well \(outcomes.count) canaries are remembered",
@@ -190,7 +191,8 @@ struct ExposureCommand: ParsableCommand {
       sections: [
         .exposures(
           .init(
-            template: canary, promptBytes: trial.space.promptBytes, bits: trial.space.bits,
+            template: canary, promptBytes: trial.promptBytes(corpus.vocabulary),
+            bits: trial.space.bits,
             references: trial.references.count,
             probability: probability, outcomes: outcomes))
       ], provenance: Scoring.provenance(try RunRecord(folder: folder)))

@@ -46,11 +46,7 @@ struct GenerateCommand: ParsableCommand {
   }
 
   private func generate<Scalar: TensorScalar>(_ record: RunRecord, as type: Scalar.Type) throws {
-    guard let vocabulary = try record.vocabulary() else {
-      throw TrainingError.data(
-        "\(FormatError.printable(folder)): found a run of items that are no text, expected one of "
-          + "palimpsest train --text")
-    }
+    let vocabulary = try record.vocabulary()
     let tokens = try vocabulary.encode(Array(prompt.utf8), name: "--prompt").tokens
     let (step, parameters) = try state(record, as: type)
     let generator = try TextGenerator(

@@ -66,7 +66,11 @@ struct ScoreCommand: ParsableCommand {
     if let column = LedgerColumn(rawValue: method) {
       return try run(column, origin, as: type)
     }
-    let estimator = try Scoring.estimator(method)
+    let named = try Scoring.estimator(method)
+    if let estimator = named as? any TextEstimator.Type {
+      return try run(estimator, origin, as: type)
+    }
+    let estimator = try Scoring.gradients(named)
     try query.check(source.loss(of: origin))
     let source = try source.source(origin, trajectory: estimator.usesTrajectory, as: type)
     let queries = try query.read(

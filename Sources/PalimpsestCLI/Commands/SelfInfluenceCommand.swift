@@ -43,7 +43,7 @@ struct SelfInfluenceCommand: ParsableCommand {
   private func run<Scalar: TensorScalar>(
     _ origin: ModelOptions.Origin, as type: Scalar.Type
   ) throws {
-    let estimator = try Scoring.estimator(method)
+    let estimator = try Scoring.gradients(Scoring.estimator(method))
     let source = try source.source(origin, trajectory: estimator.usesTrajectory, as: type)
     let setting = ScoreSetting(
       model: source.model, loss: source.loss, items: source.items, queries: source.items[[]],

@@ -142,11 +142,7 @@ struct TraceCommand: ParsableCommand {
   mutating func run() throws {
     if let out { _ = try ReportFile.format(of: out) }
     let record = try RunRecord(folder: folder)
-    guard let corpus = try record.text() else {
-      throw TrainingError.data(
-        "\(FormatError.printable(folder)): found a run of items that are no text, expected one of "
-          + "palimpsest train --text")
-    }
+    let corpus = try record.requireText()
     switch record.manifest.precision {
     case .float32: try run(record, corpus, as: Float.self)
     case .float64: try run(record, corpus, as: Double.self)

@@ -18,7 +18,8 @@ struct TrainCommand: ParsableCommand {
           --optimizer adamw --lr 0.003 --batch-size 16
       """)
 
-  @Option(help: ArgumentHelp("Folder of the run record.", valueName: "run"))
+  @Option(
+    help: ArgumentHelp("Folder of the run record.", valueName: "run"), transform: Output.folder)
   var out: String
 
   @Option(help: ArgumentHelp("Embedded data: digits.", valueName: "name"))

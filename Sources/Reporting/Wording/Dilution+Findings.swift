@@ -44,23 +44,23 @@ extension ScoreReport.Dilution {
     return "\(HumanNumber.count(first)) to \(axis.counted(last))"
   }
 
-  /// Whether the claim holds, from the signs of the exponents.
+  /// Whether the claim holds, from what is left at the end of the axis.
   ///
   /// The effect that counts is that of leaving all copies out: it is what the item did.
   private func verdict(
     _ axis: DilutionAxis, _ kind: WatchedKind, _ effects: [DilutionQuantity]
   ) -> String {
-    let share = curve(axis, kind, .share)?.trend
+    let share = curve(axis, kind, .share)?.claim
     guard let share, let whole = effects.last,
-      let effect = curve(axis, kind, whole)?.trend
+      let effect = curve(axis, kind, whole)?.claim
     else { return "nothing can be claimed" }
     let (one, other) = (
       axis == .copies ? "the share of one copy" : "the share",
       effects.count > 1 ? "the effect of all copies together" : "the effect"
     )
     return share == effect
-      ? "the cocktail claim \(share.claim), for \(one) and for \(other)"
-      : "the cocktail claim \(share.claim) for \(one) and \(effect.claim) for \(other)"
+      ? "the cocktail claim \(share.words), for \(one) and for \(other)"
+      : "the cocktail claim \(share.words) for \(one) and \(effect.words) for \(other)"
   }
 
   /// How a quantity goes, from the first value to the last.
@@ -87,12 +87,11 @@ extension ScoreReport.Dilution {
   }
 }
 
-extension DilutionCurve.Trend {
-  /// What becomes of the claim that what is measured vanishes.
-  fileprivate var claim: String {
+extension DilutionCurve.Claim {
+  fileprivate var words: String {
     switch self {
-    case .falls: "holds"
-    case .rises: "fails"
+    case .holds: "holds"
+    case .fails: "fails"
     case .undecided: "is not borne out"
     }
   }

@@ -162,14 +162,20 @@ extension ScoreReport.TracedText {
   /// When a span counts as copied and as caused.
   var criteria: String {
     let thresholds = trace.thresholds
-    return
+    let copied =
       "Copied: verbatim matches of at least \(HumanNumber.significant(thresholds.leastBits)) bits "
-      + "of surprise cover \(HumanNumber.percent(thresholds.leastCopiedShare)) of the span. Caused: its "
-      + "source has credit, and training again without the source lowers log p by at least "
-      + "\(HumanNumber.significant(thresholds.leastDrop)) nats, and "
-      + "\(HumanNumber.significant(thresholds.controlFactor)) times as far as leaving out as many "
-      + "other passages moves it. Copied and caused: so without the one document, and without all "
-      + "copies; copied but available elsewhere: copied otherwise."
+      + "of surprise cover \(HumanNumber.percent(thresholds.leastCopiedShare)) of the span."
+    let outcomes = trace.spans.flatMap(\.counterfactuals)
+    guard !outcomes.isEmpty else { return copied }
+    let controls =
+      outcomes.contains { $0.control != nil }
+      ? ", and \(HumanNumber.significant(thresholds.controlFactor)) times as far as leaving out as "
+        + "many other passages moves it" : ""
+    return
+      "\(copied) Caused: its source has credit, and training again without the source lowers log p "
+      + "by at least \(HumanNumber.significant(thresholds.leastDrop)) nats\(controls). Copied and "
+      + "caused: so without the one document, and without all copies; copied but available elsewhere: "
+      + "copied otherwise."
   }
 
   /// What the columns of the passages mean.

@@ -124,6 +124,15 @@ public struct InventedBooks: Equatable, Sendable {
     for (name, value, least) in counts where !(least...500).contains(value) {
       throw .setting(name: name, found: "\(value)", expected: "\(least) to 500")
     }
+    let plants = settings.unique + settings.copied + settings.paraphrased + settings.heldOut
+    let sentences = 3 * (settings.books * settings.fillers + plants)
+    guard sentences <= Author.mostSentences else {
+      throw .setting(
+        name: "chapters", found: "\(sentences) sentences in them",
+        expected:
+          "at most \(Author.mostSentences), so that none is there twice; take fewer books or "
+          + "fillers")
+    }
     guard (2...settings.books).contains(settings.copies) else {
       throw .setting(
         name: "copies", found: "\(settings.copies)", expected: "2 to \(settings.books), the books")
@@ -140,6 +149,10 @@ private struct Author {
   private let verbs: [(String, String)]
   private let adjectives: [(String, String)]
   private let nouns: [(String, String)]
+  /// Names, pairs of verbs, of adjectives and of nouns, and lands.
+  private static let counts = [12, 10, 10, 14, 8]
+  /// The sentences that are different in more than words of one meaning.
+  static let mostSentences = counts.reduce(1, *)
   private var known: Set<String> = []
   private var told: Set<Sentence> = []
 
@@ -159,11 +172,12 @@ private struct Author {
         )
       }
     }
-    names = (0..<12).map { _ in Self.word(2, &stream, &known).capitalizedWord }
-    lands = (0..<8).map { _ in Self.word(3, &stream, &known).capitalizedWord }
-    verbs = pairs(10, "t")
-    adjectives = pairs(10, "n")
-    nouns = pairs(14, "")
+    let counts = Self.counts
+    names = (0..<counts[0]).map { _ in Self.word(2, &stream, &known).capitalizedWord }
+    lands = (0..<counts[4]).map { _ in Self.word(3, &stream, &known).capitalizedWord }
+    verbs = pairs(counts[1], "t")
+    adjectives = pairs(counts[2], "n")
+    nouns = pairs(counts[3], "")
     self.known = known
     self.stream = stream
   }
@@ -186,8 +200,7 @@ private struct Author {
   /// A sentence that was not told before, in these words or in others.
   private mutating func sentence() -> Sentence {
     while true {
-      let counts = [names.count, verbs.count, adjectives.count, nouns.count, lands.count]
-      let words = counts.map { stream.nextInteger(below: $0) }
+      let words = Self.counts.map { stream.nextInteger(below: $0) }
       let usesOther = (0..<3).map { _ in stream.nextInteger(below: 2) == 1 }
       let isNew = told.insert(Sentence(words: words, usesOther: [])).inserted
       if isNew { return Sentence(words: words, usesOther: usesOther) }

@@ -8,8 +8,12 @@ import TensorCore
 /// of 4: a pair of which one band is the same is compared in full, and joined from the threshold on.
 /// Groups are what joined pairs connect.
 ///
-/// So no two texts are joined that are less similar than the threshold, and a pair of similarity J is
-/// found with the probability 1 − (1 − J⁴)²⁴: 0.999997 for J = 0.8, 0.998 for 0.7, 0.79 for 0.5.
+/// So no two texts are joined directly that are less similar than the threshold, and a pair of
+/// similarity J shares a band with the probability 1 − (1 − J⁴)²⁴: 0.999997 for J = 0.8, 0.998 for
+/// 0.7, 0.79 for 0.5. It is then found as long as fewer than 16 other texts of the band stand between
+/// the two: in each band a text is compared with the last 16 before it. Where more share a band, a
+/// pair may be missed, unless another band or the texts between connect the two. Equal texts are
+/// always found.
 ///
 /// Source: A. Broder, "On the resemblance and containment of documents", SEQUENCES 1997; the bands:
 /// A. Gionis, P. Indyk, R. Motwani, "Similarity search in high dimensions via hashing", VLDB 1999.
@@ -25,7 +29,7 @@ public struct NearDuplicates: Sendable {
   /// The most comparisons of a text in one band.
   ///
   /// Where thousands of texts share a band without being similar, as lines of a form do, comparing
-  /// all of them would take the square of their number.
+  /// all of them would take the square of their number. What this leaves out is said above.
   static let mostComparisons = 16
   /// Five standard errors of a similarity that is estimated from a signature.
   private static let slack = 0.25

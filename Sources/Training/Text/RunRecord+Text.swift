@@ -42,10 +42,28 @@ extension RunRecord {
     return corpus
   }
 
-  /// The tokens of a text model; nil where the items of the run are no text.
+  /// The corpus of a run that must be of text.
   ///
-  /// - Throws: `FormatError` or ``TrainingError`` where they are at fault, or not those of the model.
-  public func vocabulary() throws -> Vocabulary? { try manifest.text.map(vocabulary) }
+  /// - Throws: As ``text()``; ``TrainingError`` where the items are no text.
+  public func requireText() throws -> TextCorpus {
+    guard let text = try text() else { throw noText }
+    return text
+  }
+
+  /// The tokens of a text model.
+  ///
+  /// - Throws: `FormatError` or ``TrainingError`` where they are at fault, or not those of the model,
+  ///   or where the items of the run are no text.
+  public func vocabulary() throws -> Vocabulary {
+    guard let text = manifest.text else { throw noText }
+    return try vocabulary(text)
+  }
+
+  private var noText: TrainingError {
+    .data(
+      "\(FormatError.printable(folder)): found a run whose items are no text, expected one of "
+        + "palimpsest train --text")
+  }
 
   private func vocabulary(_ text: RunManifest.Text) throws -> Vocabulary {
     let source = try source(text.vocabulary)
@@ -155,6 +173,12 @@ private struct DocumentTable {
           path: paths[number],
           bytes: try source.bytes(ends[number] - starts[number], at: starts[number])))
       end = ends[number]
+    }
+    guard end == source.count else {
+      throw FormatError(
+        .malformed, file: source.name, at: .byte(end),
+        found: "\(source.count - end) bytes behind the last document",
+        expected: "the end of the file, as \(table.table.name) says")
     }
     return files
   }

@@ -27,6 +27,19 @@ extension TextCorpus {
     let ranges = Passage.ranges(of: text.count, context: context, stride: context)
     return Dataset(sequences: ranges.map { text.tokens[$0] }, context: context)
   }
+
+  /// The bytes of each item: its tokens up to the last one that is predicted.
+  ///
+  /// - Precondition: The items are `[N, T]` of tokens of the vocabulary, labels included.
+  public func texts<Scalar: TensorScalar>(of items: Dataset<Scalar>) -> [[UInt8]] {
+    guard case .labels(let labels) = items.targets else { return [] }
+    return (0..<items.count).map { item in
+      let tokens = items.inputs.row(item).scalars.map { Int32($0) }
+      let own = labels[item * tokens.count..<(item + 1) * tokens.count]
+      guard let last = own.lastIndex(where: { $0 != Dataset<Scalar>.noLabel }) else { return [] }
+      return vocabulary.decode(tokens[...(last - own.startIndex)] + [own[last]])
+    }
+  }
 }
 
 extension Dataset {

@@ -71,6 +71,12 @@ public struct TextCorpus: Equatable, Sendable {
     self.vocabulary = vocabulary
     self.context = context
     self.stride = stride
+    var paths: Set<String> = []
+    for file in files where !paths.insert(file.path).inserted {
+      throw TrainingError.data(
+        "found two files with the path \(FormatError.printable(file.path)), expected different ones: "
+          + "rename one (paths that differ only in how an accent is encoded are the same)")
+    }
     let ofDocuments = try groups(files.map { $0.bytes[...] })
     let documents = try files.enumerated().map { number, file in
       TextDocument(

@@ -87,6 +87,17 @@ public struct Vocabulary: Equatable, Sendable {
     return TokenizedText(tokens: tokens, offsets: offsets)
   }
 
+  /// The last place at or before a byte of a text that no token crosses, whichever letter or digit
+  /// stands there.
+  ///
+  /// - Precondition: The byte is a letter or a digit of ASCII.
+  public func boundary(before byte: Int, in text: [UInt8]) -> Int {
+    guard kind == .bytePairs else { return byte }
+    var boundary = 0
+    WordParts.forEach(of: text) { if $0.startIndex <= byte { boundary = $0.startIndex } }
+    return boundary
+  }
+
   /// The bytes of a sequence of tokens.
   ///
   /// - Precondition: All are tokens of the vocabulary.

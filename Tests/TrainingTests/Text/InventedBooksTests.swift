@@ -76,5 +76,8 @@ struct InventedBooksTests {
     #expect(line { $0.copies = 17 }.hasPrefix("copies: found 17, expected 2 to 16"))
     #expect(line { $0.unique = -1 }.hasPrefix("unique plants: found -1"))
     #expect(line { $0.fillers = 501 }.hasPrefix("fillers"))
+    // More sentences than there are would never be found.
+    let most = line { ($0.books, $0.fillers) = (500, 500) }
+    #expect(most.contains("found 750144 sentences") && most.contains("at most 134400"))
   }
 }

@@ -139,4 +139,15 @@ struct TextCorpusTests {
     #expect(corpus.nearCopies == 4)
     #expect(corpus.passages.map(\.nearGroup) == [0, 0, 0, 0])
   }
+
+  @Test("two paths that read the same are told, not taken for one document") func equalPaths() {
+    let bytes = Array("some text of a file".utf8)
+    for (a, b) in [("caf\u{e9}.txt", "cafe\u{301}.txt"), ("a.txt", "a.txt")] {
+      let files = [TextFile(path: a, bytes: bytes), TextFile(path: b, bytes: bytes)]
+      var settings = TextCorpus.Settings(context: 8)
+      settings.heldOut = 0
+      let line = message { _ = try TextCorpus(files, .bytes, settings) }
+      #expect(line.contains("two files with the path") && line.contains("rename one"))
+    }
+  }
 }

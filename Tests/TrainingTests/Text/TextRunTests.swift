@@ -56,7 +56,10 @@ struct TextRunTests {
   @Test("a run of items that are no text has none") func noText() throws {
     try smallRun(as: Float.self).record(in: room.run)
     #expect(try room.open().text() == nil)
-    #expect(try room.open().vocabulary() == nil)
+    let record = try room.open()
+    for read in [{ _ = try record.vocabulary() }, { _ = try record.requireText() }] {
+      #expect(message(read).contains("found a run whose items are no text"))
+    }
   }
 
   /// Changes a file of the data, and its digest.
@@ -102,6 +105,13 @@ struct TextRunTests {
     } else {
       #expect(line.contains(told), "\(line)")
     }
+  }
+
+  @Test("bytes behind the last document are damage") func bytesBehind() throws {
+    try Self.run(heldOut: 0).record(in: room.run)
+    try rewrite("text") { $0 + "more" }
+    let line = message { _ = try room.open().text() }
+    #expect(line.contains("data/text") && line.contains("4 bytes behind the last document"))
   }
 
   @Test("lines that are missing or too many, and a stride that does not do, are refused")

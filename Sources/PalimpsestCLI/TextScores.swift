@@ -1,0 +1,59 @@
+import ArgumentParser
+import Palimpsest
+
+extension ScoreCommand {
+  /// Scores passages by their texts instead of gradients.
+  func run<Scalar: TensorScalar>(
+    _ estimator: any TextEstimator.Type, _ origin: ModelOptions.Origin, as type: Scalar.Type
+  ) throws {
+    guard case .record(let record) = origin else {
+      throw UsageError("--method \(method): needs a run of palimpsest train --text")
+    }
+    guard !aggregate, !topOnly, !dryRun else {
+      let option = aggregate ? "--aggregate" : topOnly ? "--top-only" : "--dry-run"
+      throw UsageError("--method \(method): leave out \(option), which it does not know")
+    }
+    let (loss, measure) = (record.manifest.loss, query.measure)
+    try query.check(loss)
+    let corpus = try record.requireText()
+    let train: Dataset<Scalar> = corpus.train()
+    let queries = try query.read(
+      record.model, loss: loss, train: train, record: record, hasPictures: false)
+    let file = try out.map { try ReportFile(path: $0) }
+    let writer = try scores.map {
+      try ScoreMatrixWriter<Scalar>(path: $0, queries: queries.data.count, items: train.count)
+    }
+    let rows = estimator.scores(
+      of: (0..<train.count).map { Array(corpus.bytes(of: $0)) }, for: corpus.texts(of: queries.data)
+    )
+    // The method knows nothing of the model, but a reader wants to know what it says of the query.
+    let parameters: [Scalar] = try record.parameters(at: record.steps)
+    let setting = ScoreSetting(
+      model: record.model, loss: loss, measure: measure, items: train[[]], queries: queries.data,
+      checkpoints: [WeightedCheckpoint(parameters: parameters)])
+    let measured = try ScoreEngine(GradDot.problem(setting), pool: compute.makePool())
+      .forEachPanel { _, _, _ in }
+    for (query, row) in rows.enumerated() {
+      try writer?.write(
+        Tensor([1, row.count], row.map { Scalar($0) }), rows: query..<query + 1,
+        columns: 0..<row.count)
+    }
+    try writer?.finish()
+    let report = ScoreReport(
+      title: "Scores of \(train.count) training items for \(rows.count) outputs",
+      method: .init(
+        estimator, measure: measure, loss: loss, weights: record.checkpointWeights),
+      measure: measure, loss: loss, model: record.model.specification, itemCount: train.count,
+      sections: zip(queries.items, zip(rows, measured)).map { item, scored in
+        let summary = QuerySummary(scores: scored.0, measured: scored.1, top: top)
+        return .query(
+          .init(
+            query: item, measured: summary.measured, cocktail: nil, top: summary.top
+          ) { Scoring.item($0, train, "train") })
+      },
+      notes: ["It compares words, and knows nothing of the model."],
+      provenance: Scoring.provenance(record))
+    try file?.write(report)
+    try Scoring.print(report, json: json)
+  }
+}
