@@ -4,7 +4,8 @@ import PackageDescription
 // A package of its own: its executables have no main function of theirs, but the one of libFuzzer.
 let readers = [
   "FuzzNPY", "FuzzNPZ", "FuzzSafetensors", "FuzzIndex", "FuzzIDX", "FuzzCSV", "FuzzJSON",
-  "FuzzJSONLines", "FuzzPNG", "FuzzJPEG", "FuzzONNX",
+  "FuzzJSONLines", "FuzzPNG", "FuzzJPEG", "FuzzONNX", "FuzzVocabulary", "FuzzRun", "FuzzBatches",
+  "FuzzSums", "FuzzDocuments", "FuzzPassages", "FuzzBank", "FuzzDilution", "FuzzInversion",
 ]
 
 let package = Package(

@@ -50,6 +50,6 @@ public func readDocument(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   return 0
 }
 
-private func bytes(_ start: UnsafePointer<UInt8>?, _ count: Int) -> [UInt8] {
+func bytes(_ start: UnsafePointer<UInt8>?, _ count: Int) -> [UInt8] {
   Array(UnsafeBufferPointer(start: start, count: count))
 }
