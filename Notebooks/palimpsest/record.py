@@ -19,9 +19,9 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
@@ -153,7 +153,7 @@ class Dataset:
 
 
 @dataclass
-class RunWriter:
+class RunWriter(AbstractContextManager):
     """Writes a run record while a run goes on.
 
     The data are written at once, each checkpoint when it comes, and run.json last: a folder without
@@ -289,9 +289,10 @@ class RunWriter:
             row[: len(batch)] = batch
         write_npy(self._path / "batches.npy", batches)
         write_bytes(self._path / "log.jsonl", "".join(self._log).encode())
+        digest = {} if self.onnx is None else {"modelSHA256": sha256(self.onnx)}
         write_json(self._path / "run.json", {
             "format": "palimpsest-run", "version": 1,
-            "model": self.model, "loss": self.loss, "precision": self._precision,
+            "model": self.model, **digest, "loss": self.loss, "precision": self._precision,
             "optimizer": self.optimizer.json(), "seed": self.seed,
             "datasets": self._datasets, "checkpoints": list(self._sums),
             "environment": dict(self.environment), "steps": self._rates,
@@ -303,13 +304,5 @@ class RunWriter:
         """Frees the folder. Without `finish` it is no run."""
         self._lock.close()
 
-    def __enter__(self) -> "RunWriter":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

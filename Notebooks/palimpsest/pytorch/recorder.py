@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from palimpsest.specifications import parameter_shapes
 Data = tuple[Inputs, torch.Tensor | np.ndarray]
 
 
-class Recorder:
+class Recorder(AbstractContextManager):
     """Writes a run record from a training loop.
 
         with Recorder("run", module, optimizer, (x, y), checkpoint_every=100) as recorder:
@@ -136,16 +136,8 @@ class Recorder:
         self._hook.remove()
         self._writer.close()
 
-    def __enter__(self) -> "Recorder":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
             self.finish()
         self.close()
 

@@ -21,6 +21,7 @@ extension RunManifest {
       throw fields.fault("version", expected: "\(Self.version)")
     }
     model = try fields.string("model", expected: "the text that makes the model")
+    modelSHA256 = fields.has("modelSHA256") ? try fields.digest("modelSHA256") : nil
     loss = try fields.choice("loss")
     precision = fields.has("precision") ? try fields.choice("precision") : .float32
     optimizer = try OptimizerSettings(fields.object("optimizer"))
@@ -49,9 +50,7 @@ extension RunManifest {
 extension RunManifest.DataFile {
   fileprivate init(_ fields: ManifestFields) throws(FormatError) {
     path = try fields.string("path", expected: "a path inside the run's folder")
-    sha256 = try fields.string("sha256", expected: "64 hexadecimal digits").lowercased()
-    guard sha256.utf8.count == 64, sha256.utf8.allSatisfy({ "0123456789abcdef".utf8.contains($0) })
-    else { throw fields.fault("sha256", expected: "64 hexadecimal digits") }
+    sha256 = try fields.digest("sha256")
     guard fields.has("shape") else { return }
     let extents = try fields.array("shape", of: "whole numbers from 0") { $0.integer(Int.self) }
     // Zeros count as ones, so that the shape of one item is one too.
@@ -59,6 +58,18 @@ extension RunManifest.DataFile {
       throw fields.fault("shape", expected: "whole numbers from 0")
     }
     shape = Shape(extents)
+  }
+}
+
+extension ManifestFields {
+  /// 64 hexadecimal digits.
+  fileprivate func digest(_ name: String) throws(FormatError) -> String {
+    let expected = "64 hexadecimal digits"
+    let text = try string(name, expected: expected).lowercased()
+    guard text.utf8.count == 64, text.utf8.allSatisfy("0123456789abcdef".utf8.contains) else {
+      throw fault(name, expected: expected)
+    }
+    return text
   }
 }
 

@@ -8,6 +8,9 @@ extension RunManifest {
       .init("format", .string(Self.format)),
       .init("version", .number(Self.version)),
       .init("model", .string(model)),
+    ]
+    if let modelSHA256 { members.append(.init("modelSHA256", .string(modelSHA256))) }
+    members += [
       .init("loss", .string(loss.rawValue)),
       .init("precision", .string(precision.rawValue)),
       .init("optimizer", optimizer.json),

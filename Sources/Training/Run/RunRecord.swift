@@ -4,8 +4,8 @@ public import TensorCore
 /// A recorded run in its folder.
 ///
 /// The files are read, and checked, when they are asked for. Nothing is trusted: a record may have
-/// been written by another program, or damaged. Data and checkpoints are compared with their
-/// digests, those of the checkpoints where the record lists them.
+/// been written by another program, or damaged. Data, checkpoints and the model's file are
+/// compared with their digests, the latter two where the record has them.
 public struct RunRecord: Sendable {
   /// The folder.
   public let folder: String
@@ -33,6 +33,7 @@ public struct RunRecord: Sendable {
     let file = "\(folder)/\(RunManifest.fileName)"
     if ONNXModel.isFile(manifest.model) {
       let path = try ContainedPath.resolve(manifest.model, inside: folder, namedBy: file)
+      if let digest = manifest.modelSHA256 { try check(ByteSource(path: path), digest) }
       let items = manifest.train.inputs.shape
       return try ONNXModel(
         path: path, itemShape: items.map { Shape(Array($0.extents.dropFirst())) },
@@ -164,13 +165,18 @@ public struct RunRecord: Sendable {
     let path = try ContainedPath.resolve(
       file.path, inside: folder, namedBy: "\(folder)/\(RunManifest.fileName)")
     let source = try ByteSource(path: path)
+    try Self.check(source, file.sha256)
+    return source
+  }
+
+  /// Refuses bytes that are not those of the recorded digest.
+  private static func check(_ source: ByteSource, _ sha256: String) throws(FormatError) {
     let digest = try SHA256.hex(of: source)
-    guard digest == file.sha256 else {
+    guard digest == sha256 else {
       throw FormatError(
-        .malformed, file: path, found: "SHA-256 \(digest)",
-        expected: "\(file.sha256), which \(RunManifest.fileName) says",
+        .malformed, file: source.name, found: "SHA-256 \(digest)",
+        expected: "\(sha256), which \(RunManifest.fileName) says",
         remedy: "the file was changed after the run: put the old one back")
     }
-    return source
   }
 }

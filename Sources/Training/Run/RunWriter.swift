@@ -81,6 +81,7 @@ extension TrainingRun {
     var manifest = RunManifest(
       model: recordedModel, loss: loss, precision: .init(Scalar.self), optimizer: optimizer,
       seed: seed, train: try train.store("train", in: folder), learningRates: learningRates)
+    manifest.modelSHA256 = try model.file.map(SHA256.hex)
     manifest.test = try test?.store("test", in: folder)
     if let text {
       try text.write(to: folder)
