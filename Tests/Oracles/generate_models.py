@@ -41,6 +41,8 @@ and in it:
     checkpoint-1.safetensors, checkpoint-2.safetensors
                         Float32, under the parameters' names, with the running statistics; a tied
                         matrix once, under its first name. The graphs hold checkpoint 2.
+    checkpoint-1.npz, checkpoint-2.npz
+                        `convolutional` only: the same as NumPy writes it
     checkpoint-2-float64.safetensors
                         the same values as checkpoint 2
     x_train.npy, x_query.npy, y_train.npy, y_query.npy
@@ -339,6 +341,8 @@ def write_case(case: Case, folder: Path) -> None:
         name = f"checkpoint-{number}"
         single = {n: value.astype(np.float32) for n, value in stored(model).items()}
         write_safetensors(folder / f"{name}.safetensors", single, {})
+        if case.name == "convolutional":
+            np.savez(folder / f"{name}.npz", **single)
         gradients = item_gradients(model, train, y_train)
         query_gradients = item_gradients(model, query, y_query)
         tensors["tracin"] += rate * query_gradients @ gradients.T

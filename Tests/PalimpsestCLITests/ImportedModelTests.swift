@@ -254,6 +254,80 @@ struct ImportedModelTests {
       "checkpoint-1.safetensors", "nan", "finite")
   }
 
+  @Test("a weight of the model itself that is no number is named with its place")
+  func ownNotANumber() async throws {
+    let room = try Room()
+    var bytes = TinyNetwork().bytes
+    let start = try #require(
+      bytes.indices.first { bytes[$0...].starts(with: TinyNetwork.weightBytes) })
+    for (byte, value) in zip(start + 4 * 4..., [0, 0, 0xc0, 0x7f] as [UInt8]) {
+      bytes[byte] = value
+    }
+    try room.write(bytes, to: "m.onnx")
+    try tinyItems(in: room)
+    let score = ["score", "--query-x", "x.npy", "--query-y", "y.npy"]
+    for command in [score, ["train", "--out", "run"]] {
+      try await expectRefusal(
+        command + ["--model", "m.onnx", "--train-x", "x.npy", "--train-y", "y.npy"], in: room,
+        "m.onnx", "element 4", "found nan in “w”", "a finite number")
+    }
+  }
+
+  /// Three items of two inputs.
+  private func tinyItems(in room: Room) throws {
+    try NPY.write(Tensor<Float>([3, 2], [1, 2, -1, 0.5, 0, 1]), to: room.path("x.npy"))
+    try NPY.write(StoredArray([0, 2, 1] as [Int64], shape: [3]), to: room.path("y.npy"))
+  }
+
+  @Test("a model with weights in a file of their own is scored, and not trained")
+  func externalWeights() async throws {
+    let room = try Room()
+    try room.write(TinyNetwork().bytes, to: "one.onnx")
+    try room.write(TinyNetwork(external: "w.bin").bytes, to: "m.onnx")
+    try room.write(TinyNetwork.weightBytes, to: "w.bin")
+    try tinyItems(in: room)
+    let items = ["--train-x", "x.npy", "--train-y", "y.npy"]
+    for model in ["one", "m"] {
+      let outcome = try await room.run(
+        ["score", "--model", "\(model).onnx", "--query-x", "x.npy", "--query-y", "y.npy"]
+          + ["--scores", "\(model).npy"] + items)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+    #expect(try room.bytes("one.npy") == room.bytes("m.npy"))
+    try await expectRefusal(
+      ["train", "--model", "m.onnx", "--out", "run"] + items, in: room,
+      "m.onnx: found weights in another file, “w.bin”", "all in one file", "onnx.save")
+    #expect(!FileManager.default.fileExists(atPath: room.path("run")))
+  }
+
+  @Test("batch normalization as in training is refused")
+  func trainingMode() async throws {
+    let room = try Room()
+    try room.write(TinyNetwork(isTraining: true).bytes, to: "m.onnx")
+    try tinyItems(in: room)
+    let score = ["score", "--query-x", "x.npy", "--query-y", "y.npy"]
+    for command in [score, ["train", "--out", "run"]] {
+      try await expectRefusal(
+        command + ["--model", "m.onnx", "--train-x", "x.npy", "--train-y", "y.npy"], in: room,
+        "m.onnx", "batch normalization in training is not supported", "model.eval()")
+    }
+  }
+
+  @Test("checkpoints may be npz")
+  func arrays() async throws {
+    let model = ImportedModel(name: "convolutional")
+    let room = try Room()
+    let rates = try model.oracle("learning_rates").scalars
+    let checkpoints = (1...2).flatMap {
+      ["--checkpoint", model.path("checkpoint-\($0).npz") + ":\(rates[$0 - 1])"]
+    }
+    let outcome = try await room.run(
+      ["score", "--model", model.model, "--scores", "s.npy"] + checkpoints + model.training
+        + model.queries)
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    #expect(try model.departure(room.array("s.npy"), from: "tracin") < 1e-4)
+  }
+
   @Test("a pickle is refused with the line that converts it")
   func pickle() async throws {
     let model = ImportedModel(name: "convolutional")
@@ -317,6 +391,12 @@ struct ImportedModelTests {
     #expect(!account.output.isEmpty)
     try await room.done("retrain", "run", "--without", "3", "--query", "test:0")
     try await room.done("inspect", "run")
+    let figures = try await room.done(
+      "evaluate", "run", "--methods", "tracin,credit", "--removed", "0.25", "--query", "test:0..<2",
+      "--subsets", "4", "--json"
+    ).json.filter { $0["kind"]?.string == "evaluation" }
+    #expect(figures.map { $0["method"]?.string } == ["tracin", "credit"])
+    #expect(figures.allSatisfy { $0["mean"]?.double.map { abs($0) <= 1 } ?? false })
   }
 
   @Test("a run is not resumed with another model")
@@ -326,6 +406,32 @@ struct ImportedModelTests {
     #expect(try await train(model, in: room).status == 0)
     let other = try await train(ImportedModel(name: "convolutional", file: "legacy"), in: room)
     #expect(other.status == 73 && other.errors.contains("another model"), "\(other.errors)")
+  }
+
+  @Test("a model that was changed after the run is found by its digest")
+  func changedModel() async throws {
+    let room = try Room()
+    let model = ImportedModel(name: "convolutional")
+    #expect(try await train(model, in: room).status == 0)
+    let digest = try SHA256.hex(ofFile: model.model)
+    let line = "  \"modelSHA256\": \"\(digest)\",\n"
+    // Another export of the same network, and a damaged file.
+    try FileManager.default.removeItem(atPath: room.path("run/model.onnx"))
+    try FileManager.default.copyItem(
+      atPath: model.path("legacy.onnx"), toPath: room.path("run/model.onnx"))
+    for command in ["score", "ledger"] {
+      try await expectRefusal(
+        [command, "run", "--query", "test:0"], in: room, "run/model.onnx: found SHA-256",
+        "expected \(digest)", "put the old one")
+    }
+    // A record that does not say it takes the file as it is.
+    try room.edit("run/run.json", line, "")
+    try await room.done("score", "run", "--query", "test:0")
+    try room.truncate("run/model.onnx")
+    try await expectRefusal(["score", "run", "--query", "test:0"], in: room, "run/model.onnx")
+    try FileManager.default.removeItem(atPath: room.path("run/model.onnx"))
+    try FileManager.default.copyItem(atPath: model.model, toPath: room.path("run/model.onnx"))
+    try await room.done("score", "run", "--query", "test:0")
   }
 
   @Test("the model of a record stays in its folder")
