@@ -106,6 +106,15 @@ struct NPYTests {
     }
   }
 
+  @Test("texts are refused with what to do about classes and names")
+  func text() {
+    let error = #expect(throws: FormatError.self) {
+      try NPY.read(ByteSource(golden: Golden.npyText))
+    }
+    #expect(error?.remedy.contains("numpy.unique(labels, return_inverse=True)[1]") == true)
+    #expect(error?.remedy.contains("JSON lines") == true)
+  }
+
   @Test(
     "hostile headers are refused",
     arguments: [

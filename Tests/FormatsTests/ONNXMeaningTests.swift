@@ -41,6 +41,49 @@ struct ONNXMeaningTests {
     #expect(back == [.infinity, .infinity, .infinity, 8, 0])
   }
 
+  @Test("a weight inside of a branch would be no parameter, and is refused") func branches() throws
+  {
+    func model(_ inner: [Proto], reading name: String) throws -> ONNXProgram {
+      let nodes = [Proto.node("Add", ["x", name], ["b"])]
+      let branch = { (attribute: String) in
+        Proto.attribute(attribute, kind: 5).message(
+          6, .graph(nodes: nodes, weights: inner, outputs: ["b"]))
+      }
+      let choice = Proto.node(
+        "If", ["one"], ["y"], attributes: [branch("then_branch"), branch("else_branch")])
+      return try Model.program(
+        [choice], weights: [Model.integers("one", [1]), Model.floats("outer", [4], [1, 2, 3, 4])],
+        inputs: Model.row)
+    }
+    let line = Model.fault {
+      try model([Model.floats("inner", [4], [1, 2, 3, 4])], reading: "inner")
+    }
+    #expect(line.contains("weights inside of a branch: “inner”"), "\(line)")
+    #expect(line.contains("without branches"))
+    // A weight of the whole model is a parameter wherever it is read.
+    #expect(try model([], reading: "outer").parameters.map(\.name) == ["outer"])
+  }
+
+  @Test("an output that an operator does not give is named where it is read") func outputs() throws
+  {
+    func model(_ read: String) throws -> ONNXProgram {
+      try Model.program(
+        [Proto.node("Relu", ["x"], ["h", "more"]), Proto.node("Neg", [read], ["y"])],
+        inputs: Model.row)
+    }
+    let line = Model.fault { try model("more") }
+    #expect(line.contains("“more”, output 2 or later of a node (Relu)"), "\(line)")
+    #expect(try Model.run(model("h"), [[3, -4]]) == [-3, 0])
+  }
+
+  @Test("an element type is called by its name") func types() {
+    let line = Model.fault {
+      try Model.program(
+        [Proto.node("Cast", ["x"], ["y"], attributes: [Model.int("to", 17)])], inputs: Model.row)
+    }
+    #expect(line.contains("the element type float8e4m3fn, which is not supported"), "\(line)")
+  }
+
   @Test("dropout of the first opsets trains where nothing is said") func dropout() throws {
     let refused = Model.fault {
       try Model.program([Proto.node("Dropout", ["x"], ["y"])], inputs: Model.row, opset: 6)

@@ -1,3 +1,4 @@
+import Autodiff
 import Formats
 import Foundation
 import TensorCore
@@ -137,6 +138,32 @@ struct DataTests {
     try NPY.write(StoredArray([0, label], shape: [2]), to: y)
     #expect(
       fault() == "\(y): item 1: found the label \(label), expected 0 to 2, or -100 for none")
+  }
+
+  @Test("labels whose axes are not the output's, as where classes are its first axis")
+  func axesOfLabels() throws {
+    struct Picture: Model {
+      let specification = "picture"
+      let layout = ParameterLayout([])
+      let inputShape: Shape = [3, 4, 3]
+      let outputShape: Shape = [3, 4, 3]
+      func outputs(_ graph: inout Graph, inputs: NodeID, parameters: [NodeID]) -> NodeID { inputs }
+      func initialParameters(seed: UInt64) -> [Double] { [] }
+    }
+    try NPY.write(Tensor<Float>([2, 3, 4, 3]), to: x)
+    func fault(_ shape: Shape) throws -> String {
+      try NPY.write(StoredArray([Int64](repeating: 1, count: shape.count), shape: shape), to: y)
+      return message {
+        _ = try Dataset<Float>.read(inputs: x, targets: y, Picture(), loss: .crossEntropy)
+      }
+    }
+    // As many labels, for the pixels [4, 3] of three classes.
+    #expect(
+      try fault([2, 4, 3])
+        == "\(y): found labels of shape [2, 4, 3], expected [N, 3, 4]; the classes have to be the "
+        + "last axis of the model's output [3, 4, 3]")
+    #expect(try fault([2, 3, 4]) == "no error")
+    #expect(try fault([2, 12]) == "no error")
   }
 
   @Test("labels with fractions, and labels of two axes")

@@ -131,6 +131,9 @@ extension NPY.Header {
         switch code {
         case _ where code.contains("O"):
           "it can run code when opened: save an array of numbers instead"
+        case _ where code.dropFirst().first.map("US".contains) ?? false:
+          "these are texts: number the classes, with numpy.unique(labels, return_inverse=True)[1]; "
+            + "names of items go into JSON lines"
         case "<V2", "|V2":
           "these may be bfloat16, which numpy cannot name: save array.astype('float32')"
         default: "convert it first, for instance with array.astype('float32')"

@@ -85,7 +85,8 @@ struct ONNXExportNotes {
     if !others.isEmpty { parts.append("\(Self.list(others)), transposed or computed") }
     guard !parts.isEmpty else { return nil }
     return "weights that the exporter made: " + parts.joined(separator: "; ")
-      + ". Scores are of these weights and not of the model's own"
+      + ". Where they are only transposed, scores are the same; otherwise they are of these weights "
+      + "and not of the model's own"
   }
 
   /// Matrices that are equal, perhaps with their axes swapped.

@@ -72,7 +72,7 @@ package struct ONNXInterpreter {
       values[initializer.name] = try value(of: initializer)
     }
     for (index, node) in source.nodes.enumerated() where needed.nodes[index] {
-      try add(node, depth: depth)
+      try add(node, depth: depth, needed: needed.values)
     }
     var results: [ONNXValue] = []
     for output in outputs {
@@ -101,7 +101,9 @@ package struct ONNXInterpreter {
     return .constant(try ONNXConstant(array, name: initializer.name, file: file))
   }
 
-  private mutating func add(_ node: ONNXGraph.Node, depth: Int) throws(FormatError) {
+  private mutating func add(
+    _ node: ONNXGraph.Node, depth: Int, needed: Set<String>
+  ) throws(FormatError) {
     var operands: [ONNXValue?] = []
     for name in node.inputs {
       guard !name.isEmpty else {
@@ -123,6 +125,11 @@ package struct ONNXInterpreter {
     }
     guard graph.nodes.count <= Self.mostNodes else {
       throw fault("a model of more than \(Self.mostNodes) operations")
+    }
+    if let name = node.outputs.dropFirst(results.count).first(where: needed.contains) {
+      throw fault(
+        "\(FormatError.quoted(name)), output \(results.count + 1) or later of a node "
+          + "(\(FormatError.printable(node.operatorName, limit: 60))), which is not supported")
     }
     for (name, value) in zip(node.outputs, results) where !name.isEmpty {
       values[name] = value
@@ -174,6 +181,15 @@ package struct ONNXInterpreter {
     let name = condition.elements[0] != 0 ? "then_branch" : "else_branch"
     guard case .graph(let branch)? = node.attributes[name] else {
       throw operation.fault("no attribute \(name)")
+    }
+    for output in branch.outputs {
+      let weights = try ONNXParameters(branch, output: output.name, file: file).arrays
+      guard weights.isEmpty else {
+        throw operation.fault(
+          "weights inside of a branch: \(ONNXExportNotes.list(weights.map(\.name)))",
+          expected: "weights of the whole model, which are parameters",
+          remedy: "export the model without branches")
+      }
     }
     // What the branch defines is seen inside of it alone.
     let defined = branch.initializers.map(\.name) + branch.nodes.flatMap(\.outputs)

@@ -43,8 +43,7 @@ extension Dataset {
     }
     let dataset: Dataset
     if loss.takesLabels {
-      let labels = try labels(
-        targets, shape: model.targetShape(loss), classes: model.outputShape[-1])
+      let labels = try labels(targets, model, loss)
       try check(targets.array.shape[0], targets, against: x, inputs)
       dataset = Dataset(inputs: x, targets: .labels(labels), ids: ids, groups: groups)
     } else {
@@ -80,14 +79,23 @@ extension Dataset {
   }
 
   private static func labels(
-    _ file: StoredFile, shape: Shape, classes: Int
+    _ file: StoredFile, _ model: any Model, _ loss: Loss
   ) throws -> [Int32] {
+    let (shape, classes) = (model.targetShape(loss), model.outputShape[-1])
     let array = file.array
     let rows = array.shape.extents.first ?? 0
-    guard rows > 0, array.count == rows * shape.count else {
+    let own = Shape(Array(array.shape.extents.dropFirst()))
+    // One row of numbers may stand for several axes.
+    guard rows > 0, array.count == rows * shape.count,
+      own.squeezed.count < 2 || own.squeezed == shape.squeezed
+    else {
+      let isFirst = own == Shape(Array(model.outputShape.extents.dropFirst()))
       throw TrainingError.data(
         "\(file.name): found labels of shape \(array.shape), expected "
-          + "[\((["N"] + shape.extents.map(String.init)).joined(separator: ", "))]")
+          + "[\((["N"] + shape.extents.map(String.init)).joined(separator: ", "))]"
+          + (isFirst && shape.rank > 0
+            ? "; the classes have to be the last axis of the model's output \(model.outputShape)"
+            : ""))
     }
     let values = try array.integers()
     return try values.enumerated().map { item, value in

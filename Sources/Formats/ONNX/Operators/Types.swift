@@ -21,25 +21,13 @@ extension ONNXOperator {
 extension ONNXOperation {
   /// The type of a number in the file format.
   func elementType(_ code: Int) throws(FormatError) -> ElementType {
-    switch code {
-    case 1: return .float32
-    case 2: return .uint8
-    case 3: return .int8
-    case 4: return .uint16
-    case 5: return .int16
-    case 6: return .int32
-    case 7: return .int64
-    case 9: return .bool
-    case 10: return .float16
-    case 11: return .float64
-    case 12: return .uint32
-    case 13: return .uint64
-    case 16: return .bfloat16
-    default:
+    let code = Int32(clamping: code)
+    guard let type = ONNXElementType(code: code) else {
       throw fault(
-        "the element type \(code), which is not supported",
+        "the element type \(ONNXElementType.name(code: code)), which is not supported",
         expected: "integers, bool or floating point of 2, 4 or 8 bytes")
     }
+    return type.element
   }
 
   fileprivate mutating func cast(to type: ElementType) throws(FormatError) -> ONNXValue {
