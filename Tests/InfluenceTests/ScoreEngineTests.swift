@@ -17,6 +17,26 @@ import Training
     }
   }
 
+  @Test(
+    "the last layer is the weight that meets the data last, whole, with its bias",
+    arguments: [
+      (built(sequence), ["head.weight"]), (built(sequence + ",tied"), ["wte.weight"]),
+      (PositionsModel(folds: false), ["weight", "bias"]),
+      (PositionsModel(folds: true), ["weight", "bias"]), (TiedModel(), ["weight", "bias"]),
+      (built("cnn:2x7x6:3c3s2p1-a2-4c1-5-3:tanh"), ["8.weight", "8.bias"]),
+    ] as [(any Model, [String])])
+  func lastLayer(_ model: any Model, _ names: [String]) throws {
+    let loss = model is TiedModel ? Loss.squaredError : .crossEntropy
+    let problem = SmallProblem(
+      model: model, loss: loss, items: 5, queries: 3, checkpoints: 2, layers: .last, seed: 70
+    ).make(Double.self)
+    let engine = try ScoreEngine(problem, pool: pool)
+    let expected = naiveScores(problem, lastLayer: names)
+    #expect(relativeDifference(try engine.scores(), expected) < 1e-11)
+    let counted = problem.model.layout.entries.filter { names.contains($0.name) }
+    #expect(engine.estimate.parameters == counted.reduce(0) { $0 + $1.shape.count })
+  }
+
   static let problems: [(String, SmallProblem)] = [
     ("one checkpoint", SmallProblem()),
     ("three checkpoints", SmallProblem(checkpoints: 3, seed: 2)),

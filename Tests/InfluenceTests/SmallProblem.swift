@@ -244,10 +244,14 @@ func naiveGradients(
 }
 
 /// The scores `[Q, N]` by explicit gradients and plain loops.
-func naiveScores(_ problem: ScoreProblem<Double>) -> Tensor<Double> {
+///
+/// - Parameter lastLayer: The names of the last layer's parameters, where only those count.
+func naiveScores(
+  _ problem: ScoreProblem<Double>, lastLayer: [String] = ["2.weight", "2.bias"]
+) -> Tensor<Double> {
   var scores = Tensor<Double>([problem.queries.count, problem.items.count])
-  let last = problem.model.layout.entries.suffix(2).first?.offset ?? 0
-  let start = problem.layers == .all ? 0 : last
+  let counted = problem.model.layout.entries
+    .filter { problem.layers == .all || lastLayer.contains($0.name) }.flatMap(\.range)
   let sign: Double = problem.measure.isLowerBetter ? 1 : -1
   for checkpoint in problem.checkpoints {
     let items = naiveGradients(problem, problem.items, .loss, at: checkpoint.parameters)
@@ -255,9 +259,7 @@ func naiveScores(_ problem: ScoreProblem<Double>) -> Tensor<Double> {
       problem, problem.queries, problem.measure, at: checkpoint.parameters)
     for (q, own) in queries.enumerated() {
       for (i, other) in items.enumerated() {
-        let dot = { (a: [Double], b: [Double]) in
-          zip(a[start...], b[start...]).reduce(0) { $0 + $1.0 * $1.1 }
-        }
+        let dot = { (a: [Double], b: [Double]) in counted.reduce(0) { $0 + a[$1] * b[$1] } }
         var product = sign * dot(own, other)
         if problem.isCosine { product /= (dot(own, own) * dot(other, other)).squareRoot() }
         switch checkpoint.weight {

@@ -6,7 +6,8 @@ import Training
 public enum Layers: Sendable {
   /// All of them.
   case all
-  /// Those of the last layer only.
+  /// Those of the last layer only: the weight that meets the data last, and its bias. Where it is
+  /// used before too, as by a head that is the embedding, its whole gradient counts.
   case last
 }
 
@@ -33,7 +34,9 @@ struct FactorPlan<Scalar: TensorScalar>: Sendable {
     factors = try GradientFactors(
       model, loss: loss, measure: QueryMeasure(measure, loss: loss), batch: batch,
       isNegated: negated, cutsInputProducts: hasSparseInputs)
-    terms = FactorTerm.terms(factors.uses, layers: layers)
+    let (uses, last) = (factors.uses, factors.lastLayer)
+    terms = FactorTerm.terms(
+      layers == .all ? uses : uses.filter { use in last.contains { $0 == use.entry } })
     self.hasSparseInputs = hasSparseInputs
     inputCount = model.inputShape.count
     targetCount = model.targetShape(loss).count
@@ -65,7 +68,7 @@ struct FactorPlan<Scalar: TensorScalar>: Sendable {
       size *= 2
     }
     // The gradients that are formed are kept for the whole batch.
-    let formed = FactorTerm.terms(sample.uses, layers: .all).reduce(0) {
+    let formed = FactorTerm.terms(sample.uses).reduce(0) {
       $0 + ($1.rankOne == nil ? $1.gradientCount : 0)
     }
     while size > 1, size * formed > 1 << 25 { size /= 2 }

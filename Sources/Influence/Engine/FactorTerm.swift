@@ -64,7 +64,7 @@ struct FactorTerm: Sendable {
   }
 
   /// Groups uses into terms: one per weight, its bias with it where both see the same cotangent.
-  static func terms(_ uses: [FactorUse], layers: Layers) -> [FactorTerm] {
+  static func terms(_ uses: [FactorUse]) -> [FactorTerm] {
     var byParameter: [[FactorUse]] = []
     for use in uses {
       if byParameter.last?[0].entry == use.entry {
@@ -88,7 +88,6 @@ struct FactorTerm: Sendable {
       }
       terms.append(FactorTerm(uses: weights, bias: bias))
     }
-    if layers == .last, let last = terms.last { return [last] }
     return terms + loose.map { FactorTerm(uses: [$0], bias: nil) }
   }
 }

@@ -14,6 +14,10 @@ struct GradientFactors<Scalar: TensorScalar>: Sendable {
   let uses: [FactorUse]
   /// The parameters whose gradients are made item by item.
   let expanded: [ParameterLayout.Entry]
+  /// The parameters of the last layer.
+  let lastLayer: [ParameterLayout.Entry]
+  /// The floating-point operations that the factors of an item take, about.
+  let operations: Double
   /// The weights `[O, I]` whose products with the inputs are made outside the plan.
   let inputWeights: [ParameterLayout.Entry]
 
@@ -67,11 +71,15 @@ struct GradientFactors<Scalar: TensorScalar>: Sendable {
       return FactorUse(entry: entry, form: form, cotangent: cotangent)
     }
     expanded = found.expanded.compactMap { entries[$0] }
+    lastLayer = items.graph.lastLayer(
+      of: items.values, parameters: trainable.map(\.0), data: items.data
+    ).compactMap { entries[$0] }
     if !expanded.isEmpty {
       let names = expanded.map(\.name).joined(separator: ", ")
       Logger(label: "palimpsest.influence").info(
         "\(names): computed with before meeting the data; gradients are made item by item")
     }
+    operations = graph.operations(of: outputs) / Double(batch)
     inputWeights = cutsInputProducts ? Self.cutInputProducts(&graph, model.layout) : []
     self.batch = batch
     self.sources = sources

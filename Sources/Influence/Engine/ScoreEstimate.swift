@@ -40,11 +40,11 @@ public struct ScoreEstimate: Sendable, Equatable {
     items = problem.items.count
     queries = problem.rowCount
     parameters = plan.gradientCount
-    let network = 4.0 * Double(problem.model.layout.count)
     operations =
       Double(checkpoints)
-      * (Double(items) * (plan.terms.reduce(0) { $0 + cost.operations($1) } + network)
-        + Double(problem.queries.count) * network)
+      * (Double(items)
+        * (plan.terms.reduce(0) { $0 + cost.operations($1) } + plan.factors.operations)
+        + Double(problem.queries.count) * queryPlan.factors.operations)
     let resident =
       Self.processBytes
       + size

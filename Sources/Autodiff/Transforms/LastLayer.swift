@@ -1,0 +1,33 @@
+import TensorCore
+
+extension Graph {
+  /// The parameters of the last layer: the weight of two axes or more that meets the data last, and
+  /// what meets them after it, such as its bias.
+  ///
+  /// A parameter that is used at several places counts by the last of them.
+  ///
+  /// - Parameters:
+  ///   - value: What is made of them and of the data.
+  ///   - data: The inputs that are no parameters.
+  public func lastLayer(
+    of value: NodeID, parameters: [NodeID], data: [NodeID]
+  ) -> Set<NodeID> {
+    let isData = dependents(of: data, upTo: value)
+    let needed = ancestors(of: [value])
+    // The parameters that a value was made of before data came in.
+    var sources: [NodeID: Set<NodeID>] = [:]
+    for parameter in parameters { sources[parameter] = [parameter] }
+    var meetings: [NodeID: Int] = [:]
+    for index in 0...value.index where needed[index] {
+      let own = nodes[index].operands.reduce(into: Set()) { $0.formUnion(sources[$1] ?? []) }
+      if isData[index] {
+        for parameter in own { meetings[parameter] = index }
+      } else if !own.isEmpty {
+        sources[NodeID(index: index)] = own
+      }
+    }
+    let weights = meetings.filter { shape($0.key).rank >= 2 }
+    let start = (weights.isEmpty ? meetings : weights).values.max() ?? 0
+    return Set(meetings.filter { $0.value >= start }.keys)
+  }
+}
