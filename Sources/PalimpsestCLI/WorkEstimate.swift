@@ -73,23 +73,29 @@ extension WorkEstimate {
     let vectors = 1 + run.optimizer.rule.stateNames.count
     self.init(
       items: run.train.items.count, steps: steps, parameters: parameters,
-      operations: 6 * Double(parameters) * Double(run.batches.size) * Double(steps),
+      operations: ItemGraph.gradientOperations(run.model, loss: run.loss)
+        * Double(run.batches.size) * Double(steps),
       outputBytes: data + run.checkpoints.count * vectors * parameters * size
         + 8 * run.batches.rows.count
         + (run.text?.documents.reduce(0) { $0 + $1.bytes.count } ?? 0),
-      seconds: try Self.seconds(run, pool), peakBytes: Self.peakBytes(run))
+      seconds: try Self.seconds(run, pool), peakBytes: Self.peakBytes(run, pool))
   }
 
   /// The memory of a run at its peak.
-  static func peakBytes<Scalar: TensorScalar>(_ run: TrainingRun<Scalar>) -> Int {
-    // Data twice while they are read, parameters with gradient and state, activations.
+  static func peakBytes<Scalar: TensorScalar>(
+    _ run: TrainingRun<Scalar>, _ pool: WorkerPool
+  ) -> Int {
+    let program = TrainingProgram<Scalar>(
+      run.model, loss: run.loss, optimizer: run.optimizer, batchSize: run.batches.size)
+    // Data twice while they are read; parameters as numbers of the model, of the run and of the
+    // trainer, with the optimizer's state once more in a checkpoint.
     let numbers =
       2 * (run.train.items.inputs.count + (run.test?.items.inputs.count ?? 0))
-      + 8 * run.model.layout.count
-      + run.batches.size * (2 * run.model.inputShape.count + 16 * 1024)
+      + (5 + 3 * run.optimizer.rule.stateNames.count) * run.model.layout.count
+      + BatchGradient.memoryCount(program, threads: pool.threads)
     // Of each byte of a text: itself twice, its token and the token's place, and lines of records.
     let text = 24 * (run.text?.documents.reduce(0) { $0 + $1.bytes.count } ?? 0)
-    return (40 << 20) + numbers * MemoryLayout<Scalar>.stride + text
+    return (32 << 20) + numbers * MemoryLayout<Scalar>.stride + text
   }
 
   /// The time of all steps, from those that a fifth of a second allows.
@@ -151,6 +157,7 @@ extension WorkEstimate {
     let strangers = Double(problem.strangers?.count ?? 0)
     let visits =
       Double(queries) * Double(steps) * (Double(run.batches.size) * Double(passes) + strangers)
+    let operations = ItemGraph(run.model, loss: run.loss, batch: 1).operations
     let bytes = MemoryLayout<Scalar>.stride
     let data =
       (run.train.items.inputs.count + (run.test?.items.inputs.count ?? 0)
@@ -162,7 +169,7 @@ extension WorkEstimate {
         + 64 * run.train.items.count)
     self.init(
       items: run.train.items.count, queries: queries, steps: steps, parameters: parameters,
-      operations: 2 * visits * Double(parameters), outputBytes: outputBytes,
+      operations: visits * operations, outputBytes: outputBytes,
       seconds: try Self.seconds(problem, options, sameLabel, compute, pool),
       peakBytes: (40 << 20) + 2 * data + min(states + adjoints, compute.memory?.bytes ?? 1 << 30))
   }

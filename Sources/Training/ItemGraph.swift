@@ -53,6 +53,18 @@ public struct ItemGraph: Sendable {
   }
 }
 
+extension ItemGraph {
+  /// The floating-point operations of the values of all items, about.
+  public var operations: Double { graph.operations(of: [values]) }
+
+  /// The floating-point operations of an item's loss and its gradient, about.
+  public static func gradientOperations(_ model: any Model, loss: Loss) -> Double {
+    var items = ItemGraph(model, loss: loss, batch: 1)
+    let gradients = items.gradients(seed: items.graph.constant(1, [1]))
+    return items.graph.operations(of: [items.values] + gradients)
+  }
+}
+
 extension Workspace {
   /// Reads every parameter of a layout from one flat vector `[P]`.
   ///

@@ -191,6 +191,31 @@ struct TrainingTests {
     #expect(try room.contents() == before)
   }
 
+  @Test("--dry-run counts what every position of a network takes")
+  func workOfPositions() async throws {
+    let room = try Room()
+    let shape: Shape = [4, 16]
+    let tokens = StoredArray((0..<shape.count).map { Int64($0 % 7) }, shape: shape)
+    try NPY.write(tokens, to: room.path("x.npy"))
+    let model = "transformer:vocabulary=7,context=16,width=32,heads=2,layers=2"
+    func estimate(batch: Int) async throws -> JSONValue {
+      let outcome = try await room.done(
+        "train", "--model", model, "--train-x", "x.npy", "--train-y", "x.npy", "--epochs", "1",
+        "--batch-size", "\(batch)", "--out", "run", "--dry-run", "--json")
+      return try #require(try outcome.json.first)
+    }
+    let (one, four) = (try await estimate(batch: 1), try await estimate(batch: 4))
+    let matrices = 2.0 * 12 * 32 * 32 + 7 * 32
+    // Forward and backward three products of each matrix with 64 positions; attention, and what is
+    // done element by element, is the rest.
+    let found = try #require(four["operations"]?.double)
+    #expect(found > 6 * 64 * matrices && found < 1.5 * 6 * 64 * matrices, "\(found)")
+    #expect(abs(found - (try #require(one["operations"]?.double))) < 1e-6 * found)
+    let peaks = try [one, four].map { try #require($0["peakBytes"]?.double) }
+    // Each item more keeps at least its 34 numbers of each position, width and block.
+    #expect(peaks[1] - peaks[0] > 3 * 4 * 16 * 32 * 2 * 10)
+  }
+
   @Test("items and groups have the names of a file, and are found by them")
   func names() async throws {
     let room = try Room()

@@ -146,13 +146,15 @@ struct TrainCommand: ParsableCommand {
   private func train<Scalar: TensorScalar>(as type: Scalar.Type) throws {
     let run = try makeRun(as: type)
     try run.check()
-    let needed = WorkEstimate.peakBytes(run)
-    if let memory = compute.memory, needed > memory.bytes {
-      throw UsageError(
-        "--memory: found \(memory.bytes >> 20) MiB, expected at least \((needed >> 20) + 1) MiB "
-          + "for this model and data")
-    }
     let pool = compute.makePool()
+    if let memory = compute.memory {
+      let needed = WorkEstimate.peakBytes(run, pool)
+      guard needed <= memory.bytes else {
+        throw UsageError(
+          "--memory: found \(memory.bytes >> 20) MiB, expected at least \((needed >> 20) + 1) MiB "
+            + "for this model and data")
+      }
+    }
     if dryRun { return try WorkEstimate(run, pool: pool).print(json: json) }
     let bar = ProgressBar("train", of: run.batches.count, "steps")
     defer { bar.finish() }
