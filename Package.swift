@@ -93,7 +93,7 @@ let package = Package(
     // The tests of the onnx package: Tests/ONNXConformance/run.
     .executableTarget(
       name: "ONNXConformance", dependencies: ["Formats", "Autodiff", "TensorCore"],
-      path: "Tests/ONNXConformance", exclude: ["cases.py", "run"]),
+      path: "Tests/ONNXConformance", exclude: ["cases.py", "refused.txt", "run"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
     .testTarget(name: "InfluenceTests", dependencies: ["Influence", "Formats"]),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),

@@ -260,7 +260,7 @@ struct ImportedModelTests {
     var bytes = TinyNetwork().bytes
     let start = try #require(
       bytes.indices.first { bytes[$0...].starts(with: TinyNetwork.weightBytes) })
-    for (byte, value) in zip(start + 4 * 4..., [0, 0, 0xc0, 0x7f] as [UInt8]) {
+    for (byte, value) in zip((start + 4 * 4)..., [0, 0, 0xc0, 0x7f] as [UInt8]) {
       bytes[byte] = value
     }
     try room.write(bytes, to: "m.onnx")

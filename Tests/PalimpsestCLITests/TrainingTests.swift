@@ -196,11 +196,11 @@ struct TrainingTests {
     let room = try Room()
     let shape: Shape = [4, 16]
     let tokens = StoredArray((0..<shape.count).map { Int64($0 % 7) }, shape: shape)
-    try NPY.write(tokens, to: room.path("x.npy"))
+    for name in ["x.npy", "y.npy"] { try NPY.write(tokens, to: room.path(name)) }
     let model = "transformer:vocabulary=7,context=16,width=32,heads=2,layers=2"
     func estimate(batch: Int) async throws -> JSONValue {
       let outcome = try await room.done(
-        "train", "--model", model, "--train-x", "x.npy", "--train-y", "x.npy", "--epochs", "1",
+        "train", "--model", model, "--train-x", "x.npy", "--train-y", "y.npy", "--epochs", "1",
         "--batch-size", "\(batch)", "--out", "run", "--dry-run", "--json")
       return try #require(try outcome.json.first)
     }

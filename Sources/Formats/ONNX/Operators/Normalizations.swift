@@ -66,7 +66,8 @@ extension ONNXOperator {
     let trains = try o.flag("training_mode") || !evaluates
     guard !trains, o.node.outputs.count(where: { !$0.isEmpty }) <= 1 else {
       throw o.fault(
-        "batch normalization in training is not supported: it mixes the examples of a batch",
+        "batch normalization in training is not supported: it mixes the examples of a batch, "
+          + "so that an example has no gradient of its own",
         remedy: "export the model in evaluation mode: model.eval()")
     }
     let x = try o.input(0)
