@@ -47,9 +47,10 @@ extension HTMLReport {
     .facts div { display: grid; grid-template-columns: minmax(8rem, 15rem) 1fr; gap: 1rem; }
     .facts div { padding: .3rem 0; border-bottom: 1px solid var(--line); }
     .facts dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
-    .wide { overflow-x: auto; }
+    .wide { overflow-x: auto; container-type: inline-size; }
     table { border-collapse: collapse; width: 100%; font-size: .92rem; }
     caption { text-align: left; padding: .25rem 0 .5rem; }
+    .wide caption { max-width: 100cqw; }
     th, td { text-align: left; padding: .3rem .75rem .3rem 0; vertical-align: middle; }
     tr { border-bottom: 1px solid var(--line); }
     thead th { color: var(--quiet); font-weight: 600; vertical-align: bottom; }
@@ -57,7 +58,7 @@ extension HTMLReport {
     tbody th { font-weight: 600; white-space: nowrap; }
     .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
     td.number { padding-left: .5rem; }
-    .chart { width: 45%; min-width: 7rem; }
+    .chart { width: 45%; min-width: 5rem; }
     .receipts .chart { width: 30%; }
     .thumbnail { width: 2.5rem; }
     .bar { display: block; width: 100%; height: .9rem; }
