@@ -15,6 +15,7 @@ import os
 import platform
 import statistics
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,7 @@ class Comparison:
             row.title = contestant.title
             if row.peak is None:
                 contestant.reset_peak()
+            time.sleep(0.2)  # The threads of the last one may spin a while.
             seconds, reply = contestant.run(workload, **request)
             row.peak = contestant.peak_megabytes()
             row.details |= reply.get("details", {})

@@ -72,7 +72,7 @@ def train_with_torch(run, threads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--text", default="/usr/share/common-licenses")
-    parser.add_argument("--epochs", type=int, default=18, help="2,034 steps of the licences")
+    parser.add_argument("--epochs", type=int, default=18, help="some 2,000 steps of the licences")
     parser.add_argument("--trace", metavar="TEXT", help="a text to trace in the run")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--scratch", type=Path, default=HERE.parent / ".build" / "text-training")

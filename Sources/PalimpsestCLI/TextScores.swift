@@ -28,11 +28,9 @@ extension ScoreCommand {
     )
     // The method knows nothing of the model, but a reader wants to know what it says of the query.
     let parameters: [Scalar] = try record.parameters(at: record.steps)
-    let setting = ScoreSetting(
-      model: record.model, loss: loss, measure: measure, items: train[[]], queries: queries.data,
-      checkpoints: [WeightedCheckpoint(parameters: parameters)])
-    let measured = try ScoreEngine(GradDot.problem(setting), pool: compute.makePool())
-      .forEachPanel { _, _, _ in }
+    let measured = record.model.values(
+      of: measure, loss: loss, on: queries.data, at: parameters
+    ).map { Double($0) }
     for (query, row) in rows.enumerated() {
       try writer?.write(
         Tensor([1, row.count], row.map { Scalar($0) }), rows: query..<query + 1,

@@ -146,6 +146,8 @@ extension WorkEstimate {
     _ compute: ComputeOptions, pool: WorkerPool, outputBytes: Int
   ) throws {
     let (run, columns) = (problem.run, options.wanted)
+    let ledger = try Ledger(
+      problem, options: LedgerOptions(columns: columns, memory: compute.memory?.bytes), pool: pool)
     let (parameters, steps, queries) = (
       run.model.layout.count, run.batches.count, problem.queries.count
     )
@@ -171,7 +173,7 @@ extension WorkEstimate {
       items: run.train.items.count, queries: queries, steps: steps, parameters: parameters,
       operations: visits * operations, outputBytes: outputBytes,
       seconds: try Self.seconds(problem, options, sameLabel, compute, pool),
-      peakBytes: (40 << 20) + 2 * data + min(states + adjoints, compute.memory?.bytes ?? 1 << 30))
+      peakBytes: (40 << 20) + 2 * data + min(states + adjoints, ledger.memory))
   }
 
   /// How many items have which strangers: the pairs whose credits one query has.

@@ -53,9 +53,9 @@ extension JSONLinesReport {
       ("watched", .string(curve.kind.rawValue)), ("quantity", .string(curve.quantity.rawValue)),
       ("exponent", number(law?.exponent)), ("low", number(law?.interval?.lowerBound)),
       ("high", number(law?.interval?.upperBound)), ("factor", number(law?.factor)),
-      ("explained", number(law?.explained)), ("left", number(curve.left?.part)),
-      ("leftLow", number(curve.left?.interval.lowerBound)),
-      ("leftHigh", number(curve.left?.interval.upperBound)),
+      ("explained", number(law?.explained)), ("remaining", number(curve.remaining?.part)),
+      ("remainingLow", number(curve.remaining?.interval.lowerBound)),
+      ("remainingHigh", number(curve.remaining?.interval.upperBound)),
       ("claim", curve.claim.map { .string($0.rawValue) } ?? .null),
       ("refusal", refusal.map { .string("\($0)") } ?? .null),
     ])

@@ -71,7 +71,7 @@ extension ScoreReport.Dilution {
       + ". Share: of the gross of the output's own account. Effect: the nats of log-probability that the item's own output loses when the run is "
       + "trained again without it; in parentheses what the marginal predicts. The cocktail claim holds "
       + "for a quantity where the interval of its exponent leaves at most "
-      + "\(HumanNumber.percent(DilutionCurve.mostLeft)) of it from the first value to the last, fails "
+      + "\(HumanNumber.percent(DilutionCurve.mostRemaining)) of it from the first value to the last, fails "
       + "where it leaves more, and is not borne out where it holds both."
   }
 

@@ -93,7 +93,7 @@ struct DilutionTests {
     let curve = try #require(dilution.curves.first { $0.quantity == .effectOfAll })
     #expect(curve.trend == .falls && curve.claim == .fails)
     // A seventh of it is gone over sixteen times the items.
-    #expect(abs((curve.left?.part ?? 0) - 0.86) < 0.01)
+    #expect(abs((curve.remaining?.part ?? 0) - 0.86) < 0.01)
     let text = TerminalReport.render(
       Sample.report([.dilution(dilution)]), style: .init(width: 1000))
     #expect(

@@ -1,7 +1,7 @@
 import TensorCore
 
 extension Graph {
-  /// The parameters of the last layer: the weight of two axes or more that meets the data last, and
+  /// The parameters of the last layer: the weight whose product with the data is the last one, and
   /// what meets them after it, such as its bias.
   ///
   /// A parameter that is used at several places counts by the last of them.
@@ -26,7 +26,7 @@ extension Graph {
         sources[NodeID(index: index)] = own
       }
     }
-    let weights = meetings.filter { shape($0.key).rank >= 2 }
+    let weights = meetings.filter { nodes[$0.value].primitive is MatMul }
     let start = (weights.isEmpty ? meetings : weights).values.max() ?? 0
     return Set(meetings.filter { $0.value >= start }.keys)
   }

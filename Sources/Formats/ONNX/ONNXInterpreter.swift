@@ -126,7 +126,9 @@ package struct ONNXInterpreter {
     guard graph.nodes.count <= Self.mostNodes else {
       throw fault("a model of more than \(Self.mostNodes) operations")
     }
-    if let name = node.outputs.dropFirst(results.count).first(where: needed.contains) {
+    if let name = node.outputs.dropFirst(results.count).first(where: {
+      !$0.isEmpty && needed.contains($0)
+    }) {
       throw fault(
         "\(FormatError.quoted(name)), output \(results.count + 1) or later of a node "
           + "(\(FormatError.printable(node.operatorName, limit: 60))), which is not supported")
@@ -182,20 +184,19 @@ package struct ONNXInterpreter {
     guard case .graph(let branch)? = node.attributes[name] else {
       throw operation.fault("no attribute \(name)")
     }
-    for output in branch.outputs {
-      let weights = try ONNXParameters(branch, output: output.name, file: file).arrays
-      guard weights.isEmpty else {
-        throw operation.fault(
-          "weights inside of a branch: \(ONNXExportNotes.list(weights.map(\.name)))",
-          expected: "weights of the whole model, which are parameters",
-          remedy: "export the model without branches")
-      }
+    let outputs = branch.outputs.map(\.name)
+    let weights = try ONNXParameters(branch, outputs: outputs, file: file).arrays
+    guard weights.isEmpty else {
+      throw operation.fault(
+        "weights inside of a branch: \(ONNXExportNotes.list(weights.map(\.name)))",
+        expected: "weights of the whole model, which are parameters",
+        remedy: "export the model without branches")
     }
     // What the branch defines is seen inside of it alone.
     let defined = branch.initializers.map(\.name) + branch.nodes.flatMap(\.outputs)
     let outer = defined.map { values[$0] }
     defer { for (name, value) in zip(defined, outer) { values[name] = value } }
-    return try run(branch, outputs: branch.outputs.map(\.name), depth: depth + 1)
+    return try run(branch, outputs: outputs, depth: depth + 1)
   }
 }
 

@@ -2,7 +2,7 @@ import TensorCore
 
 /// Which initializers of a file are parameters, and which are constants of its program.
 struct ONNXParameters {
-  /// The floating-point initializers that an output needs and that can be weights.
+  /// The floating-point initializers that the outputs need and that can be weights.
   private(set) var arrays: [NamedArray] = []
   /// The ones that are taken as constants, for the person to know.
   private(set) var notes: [String] = []
@@ -14,8 +14,8 @@ struct ONNXParameters {
   ///
   /// A mask, which holds −∞ or as good as that somewhere, is no weight; neither is a number under a
   /// name of the exporter's own, nor one repeated by an operation such as `zeros_like`.
-  init(_ source: ONNXGraph, output: String, file: String) throws(FormatError) {
-    let needed = source.needed(for: [output]).values
+  init(_ source: ONNXGraph, outputs: [String], file: String) throws(FormatError) {
+    let needed = source.needed(for: outputs).values
     var (masks, numbers): ([String], [String]) = ([], [])
     var names: Set<String> = []
     for initializer in source.initializers where needed.contains(initializer.name) {

@@ -84,7 +84,7 @@ public struct ONNXProgram: Sendable {
       let type = declared.elementType ?? .float32
       values[input.name] = .computed(graph.input("input \(input.name)", input.shape), type)
     }
-    let candidates = try ONNXParameters(source, output: name, file: file)
+    let candidates = try ONNXParameters(source, outputs: [name], file: file)
     var ids: [String: NodeID] = [:]
     for array in candidates.arrays {
       ids[array.name] = graph.input("parameter \(array.name)", array.array.shape)

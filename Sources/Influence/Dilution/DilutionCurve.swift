@@ -55,7 +55,7 @@ public struct DilutionCurve: Sendable, Equatable {
 
   /// What becomes of the claim that the quantity vanishes along the axis.
   public enum Claim: String, Sendable {
-    /// With 95 % confidence at most ``mostLeft`` of it is left at the last value.
+    /// With 95 % confidence at most ``mostRemaining`` of it is left at the last value.
     case holds
     /// With 95 % confidence more is left: it grows, stays, or falls too little.
     case fails
@@ -64,11 +64,11 @@ public struct DilutionCurve: Sendable, Equatable {
   }
 
   /// The part of a quantity that may be left at the last value for it to have vanished: a half.
-  public static var mostLeft: Double { 0.5 }
+  public static var mostRemaining: Double { 0.5 }
 
   /// The part of the first value that the power law leaves at the last one, and its interval; nil
   /// where there is none.
-  public var left: (part: Double, interval: ClosedRange<Double>)? {
+  public var remaining: (part: Double, interval: ClosedRange<Double>)? {
     guard case .success(let law) = law, let interval = law.interval, let first = values.first,
       let last = values.last
     else { return nil }
@@ -81,9 +81,9 @@ public struct DilutionCurve: Sendable, Equatable {
 
   /// What becomes of the claim; nil where there is no interval.
   public var claim: Claim? {
-    guard let interval = left?.interval else { return nil }
-    return interval.upperBound <= Self.mostLeft
-      ? .holds : interval.lowerBound > Self.mostLeft ? .fails : .undecided
+    guard let interval = remaining?.interval else { return nil }
+    return interval.upperBound <= Self.mostRemaining
+      ? .holds : interval.lowerBound > Self.mostRemaining ? .fails : .undecided
   }
 
   /// What the exponent says; nil where there is none, or no interval.

@@ -1,6 +1,12 @@
 public import TensorCore
 import Training
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// Draws up accounts: how much of an output each training item holds.
 ///
 /// Credit is the path integral of the measure's gradient along the recorded run (the path kernel of
@@ -27,6 +33,9 @@ public final class Ledger<Scalar: TensorScalar> {
   /// The largest share of the way between two checkpoints by which a replay missed the second one:
   /// 0 where the record is replayed bit for bit.
   public private(set) var largestDeparture = 0.0
+
+  /// Bytes that it stays within.
+  public var memory: Int { layout.memory }
 
   /// A ledger of a problem.
   ///
@@ -86,10 +95,17 @@ public final class Ledger<Scalar: TensorScalar> {
     var room: Int
     /// Bytes for the prepared steps of a leg.
     var legMemory: Int
+    /// Bytes that all of it stays within.
+    var memory: Int
   }
 
   /// Bytes that a person who gives no limit is content with, unless more are needed.
   private static var standardMemory: Int { 1 << 30 }
+
+  /// Bytes that the machine has.
+  private static var machineMemory: Int {
+    sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+  }
 
   private static func layout(
     _ problem: LedgerProblem<Scalar>, _ options: LedgerOptions, _ strangers: StrangerTable?,
@@ -111,7 +127,7 @@ public final class Ledger<Scalar: TensorScalar> {
     let fixed = fewest + threads * preparation.workspaceCount * stride
     let largest = size * perQuery
     let needed = fixed + largest + preparation.stepCount * stride
-    let allowed = options.memory ?? max(standardMemory, needed)
+    let allowed = options.memory ?? max(standardMemory, min(needed, machineMemory))
     guard needed <= allowed else { throw LedgerError.memory(needed: needed, allowed: allowed) }
     let forQueries = max(largest, (allowed - fixed) / 2)
     var groups: [[Range<Int>]] = []
@@ -128,7 +144,8 @@ public final class Ledger<Scalar: TensorScalar> {
     let replays = options.columns.contains(.integrated) ? 2 : 1
     let forStates = max(fewest, (allowed - fixed - largest) / (3 * replays))
     return Layout(
-      groups: groups, room: forStates / states, legMemory: (allowed - fixed - largest) / 8)
+      groups: groups, room: forStates / states, legMemory: (allowed - fixed - largest) / 8,
+      memory: allowed)
   }
 
   /// Elements of the workspaces of a block of so many queries.

@@ -131,7 +131,9 @@ final class LedgerStore {
     guard access(path, F_OK) == 0 else { return [] }
     let file = try Safetensors(path: path)
     let values = try file["values"]?.tensor(as: Double.self).scalars
-    guard let values, file.metadata.contains(where: { $0 == (Self.sumName, values.digest) }) else {
+    let sum = values?.digest
+    guard let values, file.metadata.contains(where: { $0.name == Self.sumName && $0.text == sum })
+    else {
       throw FormatError(
         .malformed, file: path, found: "numbers with another SHA-256 than the file names",
         expected: "what an interrupted trace saved", remedy: Self.remedy)

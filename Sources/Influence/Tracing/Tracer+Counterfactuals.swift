@@ -121,8 +121,12 @@ extension Tracer {
         try store?.saveNowAndThen(key, values: values.flatMap { $0 })
       }
       try report(values.count, variants.count)
+    } catch let error as TrainingError {
+      // It would come to the same again: there is nothing to go on from.
+      store?.removeAll()
+      throw error
     } catch {
-      try? store?.save(key, values: values.flatMap { $0 })
+      if !values.isEmpty { try? store?.save(key, values: values.flatMap { $0 }) }
       throw error
     }
     return values

@@ -34,7 +34,7 @@ public final class Tracer<Scalar: TensorScalar> {
     self.options = options
     self.pool = pool
     run = try record.run()
-    let corpus = try run.text ?? record.requireText()
+    guard let corpus = run.text else { throw record.noText }
     self.corpus = corpus
     final = try record.parameters(at: record.steps)
     documents = corpus.documents.indices.filter { !corpus.documents[$0].isHeldOut }

@@ -59,7 +59,7 @@ extension RunRecord {
     return try vocabulary(text)
   }
 
-  private var noText: TrainingError {
+  package var noText: TrainingError {
     .data(
       "\(FormatError.printable(folder)): found a run whose items are no text, expected one of "
         + "palimpsest train --text")
