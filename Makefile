@@ -16,7 +16,7 @@ demo: dependencies ## install what is missing, build, and attribute ten digits: 
 	.build/release/palimpsest demo --out demo-report
 
 test: dependencies ## install what is missing and run every test
-	swift test --disable-xctest
+	swift test --disable-xctest -Xcc -O2
 
 bench: dependencies ## run the benchmarks
 	swift package --package-path Benchmarks --disable-sandbox benchmark

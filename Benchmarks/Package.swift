@@ -9,6 +9,7 @@ let package = Package(
     .executable(name: "peer-workloads", targets: ["PeerWorkloads"]),
     .executable(name: "ledger-cost", targets: ["LedgerCost"]),
     .executable(name: "planted-truth", targets: ["PlantedTruth"]),
+    .executable(name: "product-rates", targets: ["ProductRates"]),
   ],
   dependencies: [
     .package(name: "palimpsest", path: ".."),
@@ -30,6 +31,12 @@ let package = Package(
       ]),
     .executableTarget(
       name: "PlantedTruth",
+      dependencies: [
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Palimpsest", package: "palimpsest"),
+      ]),
+    .executableTarget(
+      name: "ProductRates",
       dependencies: [
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Palimpsest", package: "palimpsest"),

@@ -1,5 +1,6 @@
 // The loops of CKernels.h for one scalar type T; float.c and double.c say which.
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #if KERNEL_LEVELS
@@ -8,6 +9,13 @@
 #define WIDE
 #endif
 #define INLINE static inline __attribute__((always_inline))
+
+// The length of the runs in which products sum over an inner extent of k.
+#define PRODUCT_RUN 256
+INLINE ptrdiff_t NAME(product_run)(ptrdiff_t k) {
+  ptrdiff_t runs = (k + PRODUCT_RUN - 1) / PRODUCT_RUN;
+  return runs > 1 ? (k + runs - 1) / runs : k;
+}
 
 // MARK: exp, log and tanh without branches, so that they vectorise
 
@@ -473,46 +481,43 @@ WIDE ptrdiff_t NAME(kernel_compress)(ptrdiff_t rows, ptrdiff_t columns, const T 
   return n;
 }
 
-// Columns of which a panel's part stays in the first-level cache.
-#define PART 128
-// Rows that go through a part before the next one is taken.
+// Rows that go through a run of columns before the next one is taken.
 #define STRIP 256
 
-// y[0 ..< n] += the nonzeros from k on whose column is below `limit`, times the panel; returns the
-// first that is not. The sums are held in registers.
-INLINE ptrdiff_t NAME(part_product)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t end, ptrdiff_t limit,
-                                    const int32_t *index, const T *value, const T *panel,
-                                    T *restrict y) {
+// One run of a row: the nonzeros from k on whose column is below `limit`, times the panel; written to
+// y or added to it. Returns the first nonzero that is not of the run. The sums are held in registers.
+INLINE ptrdiff_t NAME(run_product)(ptrdiff_t n, ptrdiff_t k, ptrdiff_t end, ptrdiff_t limit,
+                                   int isFirst, const int32_t *index, const T *value,
+                                   const T *panel, T *restrict y) {
   T s[PANEL] = {0};
-  for (ptrdiff_t j = 0; j < n; j++) s[j] = y[j];
   for (; k < end && index[k] < limit; k++) {
     T v = value[k];
     const T *row = panel + (ptrdiff_t)index[k] * PANEL;
     for (ptrdiff_t j = 0; j < PANEL; j++) s[j] += v * row[j];
   }
-  for (ptrdiff_t j = 0; j < n; j++) y[j] = s[j];
+  for (ptrdiff_t j = 0; j < n; j++) y[j] = isFirst ? s[j] : y[j] + s[j];
   return k;
 }
 
 WIDE void NAME(kernel_sparse_product)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t n,
                                       const int32_t *index, const T *value, const ptrdiff_t *start,
                                       const T *panel, T *y, ptrdiff_t ldy) {
-  ptrdiff_t place[STRIP];
+  ptrdiff_t place[STRIP], run = NAME(product_run)(columns);
   for (ptrdiff_t r0 = 0; r0 < rows; r0 += STRIP) {
     ptrdiff_t count = rows - r0 < STRIP ? rows - r0 : STRIP;
-    for (ptrdiff_t r = 0; r < count; r++) {
-      place[r] = start[r0 + r];
-      for (ptrdiff_t j = 0; j < n; j++) y[(r0 + r) * ldy + j] = 0;
-    }
-    for (ptrdiff_t limit = PART; limit < columns + PART; limit += PART)
+    for (ptrdiff_t r = 0; r < count; r++) place[r] = start[r0 + r];
+    ptrdiff_t first = 0;
+    do {
       for (ptrdiff_t r = 0; r < count; r++) {
         T *own = y + (r0 + r) * ldy;
-        ptrdiff_t end = start[r0 + r + 1];
+        ptrdiff_t end = start[r0 + r + 1], limit = first + run;
         if (n == PANEL)
-          place[r] =
-              NAME(part_product)(PANEL, place[r], end, limit, index, value, panel, own);
+          place[r] = NAME(run_product)(PANEL, place[r], end, limit, first == 0, index, value, panel,
+                                       own);
         else
-          place[r] = NAME(part_product)(n, place[r], end, limit, index, value, panel, own);
+          place[r] =
+              NAME(run_product)(n, place[r], end, limit, first == 0, index, value, panel, own);
       }
+    } while ((first += run) < columns);
   }
 }

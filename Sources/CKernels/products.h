@@ -1,13 +1,23 @@
-// Matrix products of middling extents, for the scalar type of kernels.h.
+// Matrix products for the scalar type of kernels.h: one order of summation, whatever the extents.
 //
-// Large products pay for being packed; these would not. A is read where it lies, or a few rows at a
-// time, and B is copied only where its columns are not neighbours. Every element of C is summed over
-// k in order, in runs of PRODUCT_DEPTH, so that its bits do not depend on the other extents.
-#define PRODUCT_DEPTH 256
-#define PRODUCT_COLUMNS 256
+// An element of C is summed over k in runs of equal length, PRODUCT_RUN at most: within a run one
+// fused multiply-add after the other from zero, then the run's sum times alpha is added to the
+// element. Nothing else of a product enters: not m or n, the element's place, the strides, nor
+// whether an operand was packed.
+//
+// The loops are those of Goto and van de Geijn (ACM TOMS 34(3), 2008) as BLIS names them (Van Zee and
+// van de Geijn, ACM TOMS 41(3), 2015): B in blocks of a run of rows and PRODUCT_COLUMNS columns,
+// A in blocks of PRODUCT_ROWS rows, and a tile of C in registers. Operands that are small, or that
+// few tiles read, are used where they lie, as in libxsmm (Heinecke et al., SC 2016): packing costs
+// more than it saves there.
+#define PRODUCT_ROWS 132      // with a run deep, in the second-level cache beside a panel of B
+#define PRODUCT_COLUMNS 2048  // with a run deep, in the third-level cache
+#define TILE_ROWS 6
 
 typedef T NAME(four) __attribute__((vector_size(4 * sizeof(T))));
-static _Thread_local T NAME(packed)[PRODUCT_DEPTH * PRODUCT_COLUMNS] __attribute__((aligned(64)));
+// A block of A, and a panel of B of the widest tile.
+static _Thread_local T NAME(packed_a)[PRODUCT_ROWS * PRODUCT_RUN] __attribute__((aligned(64)));
+static _Thread_local T NAME(packed_b)[PRODUCT_RUN * PANEL] __attribute__((aligned(64)));
 
 #if KERNEL_LEVELS
 #define LEVEL(f) NAME(f##_v4)
@@ -34,6 +44,11 @@ static _Thread_local T NAME(packed)[PRODUCT_DEPTH * PRODUCT_COLUMNS] __attribute
 void NAME(kernel_product_at)(int level, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T alpha, const T *a,
                              ptrdiff_t rowA, ptrdiff_t columnA, const T *b, ptrdiff_t rowB,
                              ptrdiff_t columnB, T beta, T *c, ptrdiff_t ldc) {
+  // A column from columns of A is a row from rows of A's transpose, which fills the registers.
+  if (n == 1 && rowA == 1 && ldc == 1 && m > 1) {
+    NAME(kernel_product_at)(level, 1, m, k, alpha, b, k, rowB, a, columnA, 1, beta, c, m);
+    return;
+  }
   switch (level) {
 #if KERNEL_LEVELS
   case KERNEL_V4:
@@ -54,3 +69,4 @@ void NAME(kernel_product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T alpha, const 
   NAME(kernel_product_at)(kernel_level_number(), m, n, k, alpha, a, rowA, columnA, b, rowB, columnB,
                           beta, c, ldc);
 }
+#undef TILE_ROWS

@@ -22,7 +22,7 @@ extension ScoreCommand {
       hasPictures: Scoring.hasPictures(out))
     let problem = try LedgerProblem(
       record: record, queries: queries.data, measure: QueryMeasure(measure, loss: loss))
-    let pool = compute.makePool()
+    let pool = try compute.makePool()
     let columns = ColumnOptions([column])
     if dryRun {
       let bytes = queries.data.count * train.count * MemoryLayout<Scalar>.stride

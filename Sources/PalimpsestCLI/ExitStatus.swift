@@ -57,6 +57,7 @@ enum ExitStatus: Int32 {
     case let error as ScoreError:
       if case .memory = error { .usage } else { .badData }
     case is GraphError: .defect
+    case NumericError.wrongLibrary: .defect
     case is Interrupted: .interrupted
     default: nil
     }

@@ -17,7 +17,10 @@ struct PalimpsestCommand: ParsableCommand {
       66 an input is missing; 70 a defect of ours; 73 or 74 cannot write; 75 locked by another \
       run; 130 interrupted, resumable.
       """,
-    version: "palimpsest \(RunManifest.libraryVersion) (OpenBLAS kernels: \(BLASThreads.coreName))",
+    version: """
+      palimpsest \(RunManifest.libraryVersion) (kernels: \(Kernels.level); OpenBLAS kernels: \
+      \(BLASLibrary.coreName))
+      """,
     subcommands: [
       DemoCommand.self, TrainCommand.self, ScoreCommand.self, SelfInfluenceCommand.self,
       LedgerCommand.self, RetrainCommand.self, EvaluateCommand.self, MemorizationCommand.self,

@@ -82,7 +82,7 @@ enum Scoring {
         .init("SHA-256 of the training targets", manifest.train.targets.sha256),
       ]
     }
-    facts.append(.init("OpenBLAS kernels", BLASThreads.coreName))
+    facts.append(.init("kernels of products", "\(Kernels.products), \(Kernels.level)"))
     return ScoreReport.Provenance(
       version: RunManifest.libraryVersion, command: commandLine, facts: facts)
   }

@@ -1,18 +1,19 @@
-/// The one door to matrix products: shapes are checked here, then BLAS does the work, or a kernel of
-/// our own for extents at which BLAS spends its time on packing.
+/// The one door to matrix products: shapes are checked here, then the package's kernels or BLAS do
+/// the work.
 public enum MatrixProduct {
   /// C = alpha · op(A) · op(B) + beta · C, where C is `[m, n]` and the inner extent is k.
   ///
   /// The pointers address row-major matrices with row strides; the buffers' bounds are checked
   /// against the extents. With `beta` 0 the old C is not read.
   ///
+  /// - Parameter order: What the bits of an element may depend on.
   /// - Complexity: 2 · m · n · k floating-point operations.
   @inline(__always)
   public static func gemm<Scalar: TensorScalar>(
     _ a: UnsafeBufferPointer<Scalar>, transposeA: Bool = false, lda: Int? = nil,
     _ b: UnsafeBufferPointer<Scalar>, transposeB: Bool = false, ldb: Int? = nil,
     m: Int, n: Int, k: Int, alpha: Scalar = 1, beta: Scalar = 0,
-    into c: UnsafeMutableBufferPointer<Scalar>, ldc: Int? = nil
+    into c: UnsafeMutableBufferPointer<Scalar>, ldc: Int? = nil, order: SummationOrder = .fixed
   ) {
     let lda = lda ?? (transposeA ? m : k)
     let ldb = ldb ?? (transposeB ? k : n)
@@ -32,18 +33,24 @@ public enum MatrixProduct {
     }
     check(a.count, rows: transposeA ? k : m, columns: transposeA ? m : k, stride: lda, "A")
     check(b.count, rows: transposeB ? n : k, columns: transposeB ? k : n, stride: ldb, "B")
-    Scalar.gemm(
-      transposeA, transposeB, m, n, k, alpha, aBase, lda, bBase, ldb, beta, cBase, ldc)
+    unchecked(
+      transposeA, transposeB, m, n, k, alpha, aBase, lda, bBase, ldb, beta, cBase, ldc,
+      order: order)
   }
 
-  /// Whether our own kernel multiplies faster than BLAS.
-  ///
-  /// OpenBLAS packs both operands, which pays where B is large. Where B's rows are
-  /// runs it has kernels that do not pack, for at most a million multiplications.
+  /// The same for pointers that the caller has checked, with all extents positive.
   @inline(__always)
-  static func isMiddling(_ m: Int, _ n: Int, _ k: Int, _ transposeB: Bool) -> Bool {
-    guard m >= 16, n >= 32, k >= 8, min(n, k) <= 1024 else { return false }
-    return transposeB || Double(m) * Double(n) * Double(k) > 1_000_000
+  public static func unchecked<Scalar: TensorScalar>(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Scalar,
+    _ a: UnsafePointer<Scalar>, _ lda: Int, _ b: UnsafePointer<Scalar>, _ ldb: Int, _ beta: Scalar,
+    _ c: UnsafeMutablePointer<Scalar>, _ ldc: Int, order: SummationOrder = .fixed
+  ) {
+    switch order.backend(m, n, k) {
+    case .own:
+      Scalar.product(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+    case .blas:
+      Scalar.gemm(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+    }
   }
 
   @usableFromInline
@@ -53,19 +60,32 @@ public enum MatrixProduct {
       "gemm: \(name) has \(count) elements for \(rows) × \(columns) with row stride \(stride)")
   }
 
-  /// The same product by three plain loops in the stated precision, for tests.
+  /// The same product by plain loops in the order of ``SummationOrder/fixed``, for tests.
+  ///
+  /// - Parameter fuses: Whether a multiplication and an addition are rounded once, as they are on
+  ///   every processor that is not older than fused multiply-adds.
   package static func reference<Scalar: TensorScalar>(
-    _ a: Tensor<Scalar>, transposeA: Bool = false, _ b: Tensor<Scalar>, transposeB: Bool = false
+    _ a: Tensor<Scalar>, transposeA: Bool = false, _ b: Tensor<Scalar>, transposeB: Bool = false,
+    alpha: Scalar = 1, beta: Scalar = 0, _ old: Tensor<Scalar>? = nil,
+    fuses: Bool = Kernels.level != "baseline"
   ) -> Tensor<Scalar> {
     let (m, n, k) = extents(a.shape, transposeA, b.shape, transposeB)
+    func add(_ x: Scalar, _ y: Scalar, to sum: Scalar) -> Scalar {
+      fuses ? sum.addingProduct(x, y) : sum + x * y
+    }
+    let runs = max((k + 255) / 256, 1)
+    let length = max((k + runs - 1) / runs, 1)
     var c = Tensor<Scalar>([m, n])
     for i in 0..<m {
       for j in 0..<n {
-        var sum: Scalar = 0
-        for p in 0..<k {
-          sum += (transposeA ? a[p, i] : a[i, p]) * (transposeB ? b[j, p] : b[p, j])
+        for start in stride(from: 0, to: max(k, 1), by: length) {
+          var sum: Scalar = 0
+          for p in start..<min(start + length, k) {
+            sum = add(transposeA ? a[p, i] : a[i, p], transposeB ? b[j, p] : b[p, j], to: sum)
+          }
+          let before = start > 0 ? c[i, j] : beta == 0 ? 0 : beta * (old?[i, j] ?? 0)
+          c[i, j] = start == 0 && beta == 0 ? alpha * sum : add(alpha, sum, to: before)
         }
-        c[i, j] = sum
       }
     }
     return c
@@ -85,9 +105,11 @@ public enum MatrixProduct {
 extension Tensor {
   /// The matrix product op(self) · op(other) of two rank-2 tensors.
   ///
+  /// - Parameter order: What the bits of an element may depend on.
   /// - Precondition: The inner extents agree.
   public func matmul(
-    _ other: Tensor, transposeSelf: Bool = false, transposeOther: Bool = false
+    _ other: Tensor, transposeSelf: Bool = false, transposeOther: Bool = false,
+    order: SummationOrder = .fixed
   ) -> Tensor {
     let (m, n, k) = MatrixProduct.extents(shape, transposeSelf, other.shape, transposeOther)
     var product = Tensor([m, n])
@@ -95,7 +117,8 @@ extension Tensor {
       other.scalars.withUnsafeBufferPointer { b in
         product.scalars.withUnsafeMutableBufferPointer { c in
           MatrixProduct.gemm(
-            a, transposeA: transposeSelf, b, transposeB: transposeOther, m: m, n: n, k: k, into: c)
+            a, transposeA: transposeSelf, b, transposeB: transposeOther, m: m, n: n, k: k, into: c,
+            order: order)
         }
       }
     }

@@ -12,6 +12,8 @@ public enum NumericError: Error, Equatable, Sendable, CustomStringConvertible {
   case negativeCurvature(curvature: Double, iteration: Int)
   /// LAPACK's iteration for these did not converge; with finite input this is hardly ever seen.
   case decompositionFailed(what: String)
+  /// The BLAS or LAPACK at work computes wrongly: the routine that was found out.
+  case wrongLibrary(name: String, kernels: String, what: String)
   /// The value at this flat index is NaN or infinite.
   case notFinite(what: String, index: Int)
 
@@ -29,6 +31,9 @@ public enum NumericError: Error, Equatable, Sendable, CustomStringConvertible {
         + "iteration \(iteration); add damping"
     case .decompositionFailed(let what):
       "the iteration for the \(what) of a matrix did not converge"
+    case .wrongLibrary(let name, let kernels, let what):
+      "this machine's BLAS computes wrongly: \(what) of \(name) with its kernels for \(kernels); "
+        + "install a newer OpenBLAS, or set OPENBLAS_CORETYPE to kernels that work, such as Haswell"
     case .notFinite(let what, let index):
       "\(what) has a value that is NaN or infinite, at flat index \(index)"
     }

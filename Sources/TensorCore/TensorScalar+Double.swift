@@ -14,34 +14,18 @@ extension Double: TensorScalar {
     _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, _ beta: Double,
     _ c: UnsafeMutablePointer<Double>, _ ldc: Int
   ) {
-    if MatrixProduct.isMiddling(m, n, k, transposeB) {
-      kernel_product_f64(
-        m, n, k, alpha, a, transposeA ? 1 : lda, transposeA ? lda : 1, b, transposeB ? 1 : ldb,
-        transposeB ? ldb : 1, beta, c, ldc)
-      return
-    }
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     cblas_dgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
       transposeB ? CblasTrans : CblasNoTrans, blasInt(m), blasInt(n), blasInt(k), alpha, a,
       blasInt(max(lda, 1)), b, blasInt(max(ldb, 1)), beta, c, blasInt(max(ldc, 1)))
   }
 
-  public static func gemv(
-    _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int,
-    _ x: UnsafePointer<Double>, _ beta: Double, _ y: UnsafeMutablePointer<Double>
-  ) {
-    BLASThreads.fixToOne()
-    cblas_dgemv(
-      CblasRowMajor, transpose ? CblasTrans : CblasNoTrans, blasInt(m), blasInt(n), alpha, a,
-      blasInt(max(lda, 1)), x, 1, beta, y, 1)
-  }
-
   public static func syrk(
     _ transpose: Bool, _ n: Int, _ k: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int,
     _ beta: Double, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
   ) {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     cblas_dsyrk(
       CblasRowMajor, CblasLower, transpose ? CblasTrans : CblasNoTrans, blasInt(n), blasInt(k),
       alpha, a, blasInt(max(lda, 1)), beta, c, blasInt(max(ldc, 1)))
@@ -51,18 +35,10 @@ extension Double: TensorScalar {
     _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Double, _ l: UnsafePointer<Double>, _ ldl: Int,
     _ b: UnsafeMutablePointer<Double>, _ ldb: Int
   ) {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     cblas_dtrsm(
       CblasRowMajor, CblasLeft, CblasLower, transpose ? CblasTrans : CblasNoTrans, CblasNonUnit,
       blasInt(m), blasInt(n), alpha, l, blasInt(max(ldl, 1)), b, blasInt(max(ldb, 1)))
-  }
-
-  public static func ger(
-    _ m: Int, _ n: Int, _ alpha: Double, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>,
-    _ a: UnsafeMutablePointer<Double>, _ lda: Int
-  ) {
-    BLASThreads.fixToOne()
-    cblas_dger(CblasRowMajor, blasInt(m), blasInt(n), alpha, x, 1, y, 1, a, blasInt(max(lda, 1)))
   }
 
   // MARK: LAPACK
@@ -72,12 +48,12 @@ extension Double: TensorScalar {
   // is passed as its transpose, whose U and Vᵀ are Vᵀ and U.
 
   public static func potrf(_ n: Int, _ a: UnsafeMutablePointer<Double>) -> Int {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     return Int(LAPACKE_dpotrf(LAPACK_COL_MAJOR, upper, blasInt(n), a, blasInt(max(n, 1))))
   }
 
   public static func pocon(_ n: Int, _ l: UnsafePointer<Double>, _ norm: Double) -> Double {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     var rcond: Double = 0
     let info = LAPACKE_dpocon(
       LAPACK_COL_MAJOR, upper, blasInt(n), l, blasInt(max(n, 1)), norm, &rcond)
@@ -88,7 +64,7 @@ extension Double: TensorScalar {
   public static func syevd(
     _ n: Int, _ a: UnsafeMutablePointer<Double>, _ w: UnsafeMutablePointer<Double>
   ) -> Int {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     return Int(
       LAPACKE_dsyevd(LAPACK_COL_MAJOR, vectors, upper, blasInt(n), a, blasInt(max(n, 1)), w))
   }
@@ -97,7 +73,7 @@ extension Double: TensorScalar {
     _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ s: UnsafeMutablePointer<Double>,
     _ u: UnsafeMutablePointer<Double>, _ vt: UnsafeMutablePointer<Double>
   ) -> Int {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     return Int(
       LAPACKE_dgesdd(
         LAPACK_COL_MAJOR, thin, blasInt(n), blasInt(m), a, blasInt(max(n, 1)), s, vt,
@@ -107,13 +83,13 @@ extension Double: TensorScalar {
   public static func getrf(
     _ n: Int, _ a: UnsafeMutablePointer<Double>, _ pivots: inout [Int32]
   ) -> Int {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     return Int(
       LAPACKE_dgetrf(LAPACK_ROW_MAJOR, blasInt(n), blasInt(n), a, blasInt(max(n, 1)), &pivots))
   }
 
   public static func gecon(_ n: Int, _ lu: UnsafePointer<Double>, _ norm: Double) -> Double {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     var rcond: Double = 0
     let info = LAPACKE_dgecon(
       LAPACK_ROW_MAJOR, oneNorm, blasInt(n), lu, blasInt(max(n, 1)), norm, &rcond)
@@ -125,7 +101,7 @@ extension Double: TensorScalar {
     _ n: Int, _ columns: Int, _ lu: UnsafePointer<Double>, _ pivots: [Int32],
     _ b: UnsafeMutablePointer<Double>
   ) -> Int {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     return Int(
       LAPACKE_dgetrs(
         LAPACK_ROW_MAJOR, notTransposed, blasInt(n), blasInt(columns), lu, blasInt(max(n, 1)),
@@ -133,6 +109,16 @@ extension Double: TensorScalar {
   }
 
   // MARK: Kernels
+
+  public static func product(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double,
+    _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, _ beta: Double,
+    _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+  ) {
+    kernel_product_f64(
+      m, n, k, alpha, a, transposeA ? 1 : lda, transposeA ? lda : 1, b, transposeB ? 1 : ldb,
+      transposeB ? ldb : 1, beta, c, ldc)
+  }
 
   public static func map(
     _ function: UnaryFunction, _ count: Int, _ x: UnsafePointer<Double>,

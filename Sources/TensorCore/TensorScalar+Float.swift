@@ -14,34 +14,18 @@ extension Float: TensorScalar {
     _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
     _ c: UnsafeMutablePointer<Float>, _ ldc: Int
   ) {
-    if MatrixProduct.isMiddling(m, n, k, transposeB) {
-      kernel_product_f32(
-        m, n, k, alpha, a, transposeA ? 1 : lda, transposeA ? lda : 1, b, transposeB ? 1 : ldb,
-        transposeB ? ldb : 1, beta, c, ldc)
-      return
-    }
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     cblas_sgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
       transposeB ? CblasTrans : CblasNoTrans, blasInt(m), blasInt(n), blasInt(k), alpha, a,
       blasInt(max(lda, 1)), b, blasInt(max(ldb, 1)), beta, c, blasInt(max(ldc, 1)))
   }
 
-  public static func gemv(
-    _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int,
-    _ x: UnsafePointer<Float>, _ beta: Float, _ y: UnsafeMutablePointer<Float>
-  ) {
-    BLASThreads.fixToOne()
-    cblas_sgemv(
-      CblasRowMajor, transpose ? CblasTrans : CblasNoTrans, blasInt(m), blasInt(n), alpha, a,
-      blasInt(max(lda, 1)), x, 1, beta, y, 1)
-  }
-
   public static func syrk(
     _ transpose: Bool, _ n: Int, _ k: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int,
     _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ ldc: Int
   ) {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     cblas_ssyrk(
       CblasRowMajor, CblasLower, transpose ? CblasTrans : CblasNoTrans, blasInt(n), blasInt(k),
       alpha, a, blasInt(max(lda, 1)), beta, c, blasInt(max(ldc, 1)))
@@ -51,18 +35,10 @@ extension Float: TensorScalar {
     _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Float, _ l: UnsafePointer<Float>, _ ldl: Int,
     _ b: UnsafeMutablePointer<Float>, _ ldb: Int
   ) {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     cblas_strsm(
       CblasRowMajor, CblasLeft, CblasLower, transpose ? CblasTrans : CblasNoTrans, CblasNonUnit,
       blasInt(m), blasInt(n), alpha, l, blasInt(max(ldl, 1)), b, blasInt(max(ldb, 1)))
-  }
-
-  public static func ger(
-    _ m: Int, _ n: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>,
-    _ a: UnsafeMutablePointer<Float>, _ lda: Int
-  ) {
-    BLASThreads.fixToOne()
-    cblas_sger(CblasRowMajor, blasInt(m), blasInt(n), alpha, x, 1, y, 1, a, blasInt(max(lda, 1)))
   }
 
   // MARK: LAPACK
@@ -72,12 +48,12 @@ extension Float: TensorScalar {
   // is passed as its transpose, whose U and Vᵀ are Vᵀ and U.
 
   public static func potrf(_ n: Int, _ a: UnsafeMutablePointer<Float>) -> Int {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     return Int(LAPACKE_spotrf(LAPACK_COL_MAJOR, upper, blasInt(n), a, blasInt(max(n, 1))))
   }
 
   public static func pocon(_ n: Int, _ l: UnsafePointer<Float>, _ norm: Float) -> Float {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     var rcond: Float = 0
     let info = LAPACKE_spocon(
       LAPACK_COL_MAJOR, upper, blasInt(n), l, blasInt(max(n, 1)), norm, &rcond)
@@ -88,7 +64,7 @@ extension Float: TensorScalar {
   public static func syevd(
     _ n: Int, _ a: UnsafeMutablePointer<Float>, _ w: UnsafeMutablePointer<Float>
   ) -> Int {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     return Int(
       LAPACKE_ssyevd(LAPACK_COL_MAJOR, vectors, upper, blasInt(n), a, blasInt(max(n, 1)), w))
   }
@@ -97,7 +73,7 @@ extension Float: TensorScalar {
     _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Float>, _ s: UnsafeMutablePointer<Float>,
     _ u: UnsafeMutablePointer<Float>, _ vt: UnsafeMutablePointer<Float>
   ) -> Int {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     return Int(
       LAPACKE_sgesdd(
         LAPACK_COL_MAJOR, thin, blasInt(n), blasInt(m), a, blasInt(max(n, 1)), s, vt,
@@ -107,13 +83,13 @@ extension Float: TensorScalar {
   public static func getrf(
     _ n: Int, _ a: UnsafeMutablePointer<Float>, _ pivots: inout [Int32]
   ) -> Int {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     return Int(
       LAPACKE_sgetrf(LAPACK_ROW_MAJOR, blasInt(n), blasInt(n), a, blasInt(max(n, 1)), &pivots))
   }
 
   public static func gecon(_ n: Int, _ lu: UnsafePointer<Float>, _ norm: Float) -> Float {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     var rcond: Float = 0
     let info = LAPACKE_sgecon(
       LAPACK_ROW_MAJOR, oneNorm, blasInt(n), lu, blasInt(max(n, 1)), norm, &rcond)
@@ -125,7 +101,7 @@ extension Float: TensorScalar {
     _ n: Int, _ columns: Int, _ lu: UnsafePointer<Float>, _ pivots: [Int32],
     _ b: UnsafeMutablePointer<Float>
   ) -> Int {
-    BLASThreads.fixToOne()
+    BLASLibrary.prepare()
     return Int(
       LAPACKE_sgetrs(
         LAPACK_ROW_MAJOR, notTransposed, blasInt(n), blasInt(columns), lu, blasInt(max(n, 1)),
@@ -133,6 +109,16 @@ extension Float: TensorScalar {
   }
 
   // MARK: Kernels
+
+  public static func product(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Float,
+    _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
+    _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+  ) {
+    kernel_product_f32(
+      m, n, k, alpha, a, transposeA ? 1 : lda, transposeA ? lda : 1, b, transposeB ? 1 : ldb,
+      transposeB ? ldb : 1, beta, c, ldc)
+  }
 
   public static func map(
     _ function: UnaryFunction, _ count: Int, _ x: UnsafePointer<Float>,

@@ -14,11 +14,6 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
     _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int, _ beta: Self,
     _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
 
-  /// y = alpha · op(A) · x + beta · y for A `[m, n]`.
-  static func gemv(
-    _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int,
-    _ x: UnsafePointer<Self>, _ beta: Self, _ y: UnsafeMutablePointer<Self>)
-
   /// The lower triangle of C = alpha · A · Aᵀ + beta · C (or Aᵀ · A) for C `[n, n]`.
   static func syrk(
     _ transpose: Bool, _ n: Int, _ k: Int, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int,
@@ -28,11 +23,6 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
   static func trsm(
     _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Self, _ l: UnsafePointer<Self>, _ ldl: Int,
     _ b: UnsafeMutablePointer<Self>, _ ldb: Int)
-
-  /// A += alpha · x · yᵀ for A `[m, n]`.
-  static func ger(
-    _ m: Int, _ n: Int, _ alpha: Self, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>,
-    _ a: UnsafeMutablePointer<Self>, _ lda: Int)
 
   // MARK: LAPACK, each returning LAPACK's `info`
 
@@ -60,6 +50,14 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
 
   // MARK: Kernels
 
+  /// C = alpha · op(A) · op(B) + beta · C, `[m, n]`, k > 0, by the package's own kernels.
+  ///
+  /// Each element is summed over k in runs of equal length, 256 at most; within a run one fused
+  /// multiply-add follows the other.
+  static func product(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Self,
+    _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int, _ beta: Self,
+    _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
   /// y = f(x), elementwise; y may be x.
   static func map(
     _ function: UnaryFunction, _ count: Int, _ x: UnsafePointer<Self>,

@@ -268,8 +268,8 @@ import Training
     }
   }
 
-  /// In Float with wide layers, where BLAS sums a few rows in another order than many.
-  @Test func strongestItemsHaveTheBitsOfTheMatrix() throws {
+  @Test(.enabled(if: ProductBackend.forced != .blas))
+  func strongestItemsHaveTheBitsOfTheMatrix() throws {
     let small = SmallProblem(
       model: MLP(widths: [160, 24, 5], activation: .relu), items: 6000, queries: 21, seed: 40
     ).make(Float.self)
@@ -292,6 +292,69 @@ import Training
       }
     }
     #expect(try engine.topItems(3, stopsEarly: false).queries == early.queries)
+  }
+
+  /// Every item twice, in a shuffled order: equal items have equal scores, and of equal scores the
+  /// earlier item stands first, in the matrix as in lists that stop early.
+  @Test(
+    .enabled(if: ProductBackend.forced != .blas),
+    arguments: [[784, 32, 10], [64, 32, 10], [16, 8, 3]], [2, 9, 50])
+  func copiesScoreAlikeAndKeepTheirOrder(widths: [Int], pairs: Int) throws {
+    let small = SmallProblem(
+      model: MLP(widths: widths, activation: .relu), items: pairs, queries: 3, sparsity: 0.5,
+      seed: UInt64(pairs)
+    ).make(Float.self)
+    let order = (0..<2 * pairs).map { $0 * 7 % (2 * pairs) }.map { $0 % pairs }
+    let problem = ScoreProblem(
+      model: small.model, loss: small.loss, items: small.items[order], queries: small.queries,
+      checkpoints: small.checkpoints)
+    let engine = try ScoreEngine(problem, pool: pool)
+    let matrix = try engine.scores()
+    let early = try engine.topItems(2 * pairs)
+    #expect(try engine.topItems(2 * pairs, stopsEarly: false).queries == early.queries)
+    let own = try engine.selfInfluence()
+    for query in 0..<3 {
+      let scores = matrix.row(query).scalars
+      for (a, b) in zip(order.indices, order.indices.dropFirst()) where order[a] == order[b] {
+        #expect(scores[a] == scores[b])
+      }
+      var first: [Int: Int] = [:]
+      for (place, item) in order.enumerated() {
+        let earlier = first[item] ?? place
+        first[item] = earlier
+        #expect(scores[place] == scores[earlier])
+        #expect(own[place] == own[earlier])
+      }
+      let sorted = order.indices.sorted {
+        scores[$0] == scores[$1] ? $0 < $1 : scores[$0] > scores[$1]
+      }
+      #expect(early.queries[query].supporters.map(\.item) == sorted)
+      let opposed = order.indices.sorted {
+        scores[$0] == scores[$1] ? $0 < $1 : scores[$0] < scores[$1]
+      }
+      #expect(early.queries[query].opponents.map(\.item) == opposed)
+    }
+  }
+
+  /// A query's row does not depend on the company in which it is asked, whatever the network.
+  @Test(
+    .enabled(if: ProductBackend.forced != .blas),
+    arguments: [
+      MLP(widths: [160, 24, 5], activation: .relu) as any Model, PositionsModel(folds: true),
+      PositionsModel(folds: false), PositionsFirstModel(),
+    ], [1, 2, 17])
+  func queriesHaveTheSameBitsInAnyCompany(model: any Model, asked: Int) throws {
+    let problem = SmallProblem(model: model, items: 70, queries: 40, checkpoints: 2, seed: 42)
+      .make(Float.self)
+    let whole = try ScoreEngine(problem, pool: pool).scores()
+    let chosen = (0..<asked).map { ($0 * 13 + 7) % 40 }
+    let few = ScoreProblem(
+      model: problem.model, loss: problem.loss, items: problem.items,
+      queries: problem.queries[chosen], checkpoints: problem.checkpoints)
+    let part = try ScoreEngine(few, pool: pool).scores()
+    for (row, query) in chosen.enumerated() {
+      #expect(part.row(row).scalars == whole.row(query).scalars)
+    }
   }
 
   /// The parameters after the last step stand for no step and cost nothing.

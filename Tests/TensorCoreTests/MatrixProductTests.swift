@@ -2,14 +2,47 @@ import CKernels
 import TensorCore
 import Testing
 
-/// The door to BLAS against plain loops in Double.
+/// A scalar whose products can be asked of the loops of one level of processors.
+protocol LeveledScalar: TensorScalar {
+  static func product(
+    _ level: Int32, _ m: Int, _ n: Int, _ k: Int, _ alpha: Self, _ a: UnsafePointer<Self>,
+    _ rowA: Int, _ columnA: Int, _ b: UnsafePointer<Self>, _ rowB: Int, _ columnB: Int,
+    _ beta: Self, _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
+}
+
+extension Float: LeveledScalar {
+  static func product(
+    _ level: Int32, _ m: Int, _ n: Int, _ k: Int, _ alpha: Float, _ a: UnsafePointer<Float>,
+    _ rowA: Int, _ columnA: Int, _ b: UnsafePointer<Float>, _ rowB: Int, _ columnB: Int,
+    _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+  ) {
+    kernel_product_at_f32(
+      level, m, n, k, alpha, a, rowA, columnA, b, rowB, columnB, beta, c, ldc)
+  }
+}
+
+extension Double: LeveledScalar {
+  static func product(
+    _ level: Int32, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double, _ a: UnsafePointer<Double>,
+    _ rowA: Int, _ columnA: Int, _ b: UnsafePointer<Double>, _ rowB: Int, _ columnB: Int,
+    _ beta: Double, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+  ) {
+    kernel_product_at_f64(
+      level, m, n, k, alpha, a, rowA, columnA, b, rowB, columnB, beta, c, ldc)
+  }
+}
+
+private let leveledPrecisions: [any LeveledScalar.Type] = [Float.self, Double.self]
+
+/// The door to products against plain loops: within the error bound in Double, and bit for bit in
+/// the order that the package's kernels state.
 ///
 /// A product of inner extent k errs by at most about k · ε · Σ|a||b|, whatever its order of
 /// summation; twice that and two roundings more are allowed.
 @Suite struct MatrixProductTests {
   static let extents = [
     (0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1), (2, 3, 4), (7, 1, 9), (17, 16, 33),
-    // Multiplied by our own kernel: whole tiles, edges on all sides, and several runs of k.
+    // Whole tiles, edges on all sides, and several runs of k.
     (16, 32, 8), (23, 65, 9), (16, 33, 261),
   ]
 
@@ -132,40 +165,124 @@ import Testing
     body(type)
   }
 
-  /// A level that this machine cannot run is left out; the lower ones always run.
-  @Test(arguments: Int32(KERNEL_BASELINE)...kernel_level_number())
-  func `our own products at every level of processors`(level: Int32) {
-    for (m, n, k) in [(1, 1, 1), (6, 64, 3), (7, 65, 5), (13, 47, 260), (5, 260, 2)] {
-      let a: Tensor<Float> = random([m, k], seed: 1), b: Tensor<Float> = random([k, n], seed: 2)
-      for (transposeA, transposeB) in [(false, false), (false, true), (true, false)] {
-        let (x, y) = (Self.orient(a, transposeA), Self.orient(b, transposeB))
-        var product = Tensor<Float>([m, n], repeating: .nan)
-        kernel_product_at_f32(
-          level, m, n, k, 1, x.scalars, transposeA ? 1 : k, transposeA ? m : 1, y.scalars,
-          transposeB ? 1 : n, transposeB ? k : 1, 0, &product.scalars, n)
-        Self.expectProduct(product, a, b)
+  /// Extents, strides, transpositions and factors by chance; a few of each are edges.
+  struct Draw {
+    var (m, n, k) = (1, 1, 1)
+    var (transposeA, transposeB) = (false, false)
+    var (paddingA, paddingB, paddingC) = (0, 0, 0)
+    var (alpha, beta) = (1.0, 0.0)
+
+    init(_ stream: inout RandomStream) {
+      // One long axis at most: plain loops are slow.
+      func any<Element>(_ elements: [Element]) -> Element {
+        elements[stream.nextInteger(below: elements.count)]
       }
-      let (x, y) = (a.cast(to: Double.self), b.cast(to: Double.self))
-      var product = Tensor<Double>([m, n], repeating: .nan)
-      kernel_product_at_f64(
-        level, m, n, k, 1, x.scalars, k, 1, y.scalars, n, 1, 0, &product.scalars, n)
-      Self.expectProduct(product, x, y)
+      var limits = any([[12, 12, 600], [40, 40, 40], [1, 90, 300]])
+      limits.shuffle(using: &stream)
+      (m, n, k) = (
+        1 + stream.nextInteger(below: limits[0]), 1 + stream.nextInteger(below: limits[1]),
+        1 + stream.nextInteger(below: limits[2])
+      )
+      (transposeA, transposeB) = (any([false, true]), any([false, true]))
+      (paddingA, paddingB, paddingC) = (any([0, 5, 10]), any([0, 5, 10]), any([0, 5, 10]))
+      (alpha, beta) = any([(1, 0), (1, 1), (-0.5, 0), (2, 0.25)])
     }
   }
 
-  @Test(arguments: precisions) func `an element has the same bits among any others`(
-    type: any TensorScalar.Type
-  ) {
-    func body<Scalar: TensorScalar>(_: Scalar.Type) {
-      let a: Tensor<Scalar> = random([40, 300]), b: Tensor<Scalar> = random([300, 96], seed: 2)
-      let whole = a.matmul(b.transposed(), transposeOther: true)
-      for rows in [16, 17, 39] {
-        let few = Tensor<Scalar>(rows: (0..<rows).map { a.row($0).scalars })
-        let part = few.matmul(b.transposed(), transposeOther: true)
-        #expect((0..<rows).allSatisfy { part.row($0).scalars == whole.row($0).scalars })
+  /// The product of a draw by one level's loops, with its operands as they are multiplied.
+  static func product<Scalar: LeveledScalar>(
+    _ draw: Draw, level: Int32, _ a: Tensor<Scalar>, _ b: Tensor<Scalar>, _ old: Tensor<Scalar>
+  ) -> Tensor<Scalar> {
+    let x = Strided(orient(a, draw.transposeA), padding: draw.paddingA)
+    let y = Strided(orient(b, draw.transposeB), padding: draw.paddingB)
+    var c = Strided(old, padding: draw.paddingC)
+    let (m, n, k) = (a.shape[0], b.shape[1], a.shape[1])
+    let (rowA, columnA) = draw.transposeA ? (1, x.stride) : (x.stride, 1)
+    let (rowB, columnB) = draw.transposeB ? (1, y.stride) : (y.stride, 1)
+    Scalar.product(
+      level, m, n, k, Scalar(draw.alpha), x.memory, rowA, columnA, y.memory, rowB, columnB,
+      Scalar(draw.beta), &c.memory, c.stride)
+    let rows = (0..<m).map { Array(c.rows.row($0).scalars) }
+    #expect(rows.allSatisfy { $0.dropFirst(n).allSatisfy { $0 == 99 } }, "written between rows")
+    return Tensor([m, n], rows.flatMap { $0.prefix(n) })
+  }
+
+  /// The order is part of what the kernels promise: plain loops in that order have the same bits.
+  ///
+  /// A level that this machine cannot run is left out; the lower ones always run.
+  @Test(arguments: Int32(KERNEL_BASELINE)...kernel_level_number(), leveledPrecisions)
+  func `an element is the sum in the stated order`(level: Int32, type: any LeveledScalar.Type) {
+    func body<Scalar: LeveledScalar>(_: Scalar.Type) {
+      var stream = RandomStream(seed: 60, stream: 0)
+      for number in 0..<60 {
+        let draw = Draw(&stream)
+        let a: Tensor<Scalar> = random([draw.m, draw.k], seed: UInt64(number))
+        let b: Tensor<Scalar> = random([draw.k, draw.n], seed: UInt64(number) + 1000)
+        let old: Tensor<Scalar> =
+          draw.beta == 0
+          ? Tensor([draw.m, draw.n], repeating: .nan)
+          : random([draw.m, draw.n], seed: UInt64(number) + 2000)
+        let expected = MatrixProduct.reference(
+          a, b, alpha: Scalar(draw.alpha), beta: Scalar(draw.beta), old,
+          fuses: level > Int32(KERNEL_BASELINE) || Kernels.level == "arm64")
+        #expect(Self.product(draw, level: level, a, b, old) == expected, "\(draw)")
       }
     }
     body(type)
+  }
+
+  /// Blocks of rows, of columns and of runs: cuts of a product that is larger than all of them.
+  @Test(arguments: Int32(KERNEL_BASELINE)...kernel_level_number(), leveledPrecisions)
+  func `an element has the same bits among any others`(
+    level: Int32, type: any LeveledScalar.Type
+  ) {
+    func body<Scalar: LeveledScalar>(_: Scalar.Type) {
+      var stream = RandomStream(seed: 61, stream: 0)
+      let (m, n, k) = (290, 2070, 260)
+      let a: Tensor<Scalar> = random([m, k]), b: Tensor<Scalar> = random([k, n], seed: 2)
+      var whole = Draw(&stream)
+      (whole.transposeA, whole.transposeB, whole.alpha, whole.beta) = (false, true, 1, 0)
+      let product = Self.product(whole, level: level, a, b, Tensor([m, n]))
+      for _ in 0..<20 {
+        var draw = Draw(&stream)
+        (draw.alpha, draw.beta) = (1, 0)
+        let (rows, columns) = (min(draw.m, m), min(draw.n, n))
+        let top = stream.nextInteger(below: m - rows + 1)
+        let left = stream.nextInteger(below: n - columns + 1)
+        let few = Tensor<Scalar>(rows: (top..<top + rows).map { a.row($0).scalars })
+        let narrow = Tensor<Scalar>(
+          rows: (0..<k).map { Array(b.row($0).scalars[left..<left + columns]) })
+        let part = Self.product(draw, level: level, few, narrow, Tensor([rows, columns]))
+        #expect(
+          (0..<rows).allSatisfy {
+            part.row($0).scalars == Array(product.row(top + $0).scalars[left..<left + columns])
+          }, "\(draw) at \(top), \(left)")
+      }
+    }
+    body(type)
+  }
+
+  @Test(arguments: precisions) func `both backends agree within the error bound`(
+    type: any TensorScalar.Type
+  ) {
+    func body<Scalar: TensorScalar>(_: Scalar.Type) {
+      for (m, n, k) in Self.extents where m * n * k > 0 {
+        let a: Tensor<Scalar> = random([m, k], seed: 4)
+        let b: Tensor<Scalar> = random([k, n], seed: 5)
+        var (own, blas) = (Tensor<Scalar>([m, n]), Tensor<Scalar>([m, n]))
+        Scalar.product(false, false, m, n, k, 1, a.scalars, k, b.scalars, n, 0, &own.scalars, n)
+        Scalar.gemm(false, false, m, n, k, 1, a.scalars, k, b.scalars, n, 0, &blas.scalars, n)
+        Self.expectProduct(own, a, b)
+        Self.expectProduct(blas, a, b)
+      }
+    }
+    body(type)
+  }
+
+  @Test func `the measured choice is for products whose bits may depend on extents`() {
+    guard ProductBackend.forced == nil else { return }
+    #expect(SummationOrder.fixed.backend(1 << 20, 1 << 20, 1 << 20) == .own)
+    #expect(SummationOrder.any.backend(8, 8, 8) == .own)
   }
 
   @Test(arguments: precisions) func `a Gram matrix is symmetric to the last bit`(

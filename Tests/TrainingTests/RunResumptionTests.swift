@@ -96,7 +96,7 @@ struct RunResumptionTests {
 
   @Test(
     "a run is not gone on with by another library or on other kernels",
-    arguments: ["palimpsest", "kernels", "blasCore", "blas"])
+    arguments: ["palimpsest", "kernels", "products", "blasCore", "blas"])
   func environment(_ name: String) throws {
     let made = try smallRun(as: Float.self)
     try room.interrupt(made, in: run, after: 5)

@@ -75,7 +75,7 @@ final class DilutionStore: Sendable {
       .init("precision", .string(RunManifest.Precision(Scalar.self).rawValue)),
       .init("palimpsest", .string(RunManifest.libraryVersion)),
       .init("kernels", .string(Kernels.level)),
-      .init("blasCore", .string(BLASThreads.coreName)),
+      .init("products", .string(Kernels.products)),
     ]
   }
 

@@ -17,19 +17,17 @@ enum ProductPath: String, CaseIterable, Sendable {
 /// The cheapest path for a term by floating-point operations.
 ///
 /// Per item and query a ghost product takes 2(I + O), a product of gradients 2·I·O, a contraction
-/// 2·T·I·O. Gradients cost 2·T·I·O once per item, which a few queries do not repay. The choice
-/// depends on the shapes alone and changes results within rounding only.
+/// 2·T·I·O. Forming an item's gradient costs 2·T·I·O once, and does not count: the choice depends on
+/// the shapes alone, never on the number of queries, so that a query has the same bits in whatever
+/// company it is scored.
 struct CostModel: Sendable {
   let queries: Int
 
   func path(for term: FactorTerm) -> ProductPath {
-    let queries = Double(queries)
-    let materialized = gradientOperations(term) + 2 * Double(term.gradientCount) * queries
-    let contraction =
-      term.allowsContraction ? contractionOperations(term) * queries : .infinity
-    let best: ProductPath = contraction < materialized ? .contraction : .materialized
-    return ghostOperations(term).map { $0 * queries <= min(materialized, contraction) } ?? false
-      ? .ghost : best
+    let materialized = 2 * Double(term.gradientCount)
+    let contraction = term.allowsContraction ? contractionOperations(term) : .infinity
+    if let ghost = ghostOperations(term), ghost <= min(materialized, contraction) { return .ghost }
+    return contraction < materialized ? .contraction : .materialized
   }
 
   /// Floating-point operations of a term for one item and all queries.

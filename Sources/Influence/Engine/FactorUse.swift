@@ -105,12 +105,12 @@ extension FactorProduct {
         let part = target + group * inputs * outputs
         let beta = block == 0 ? beta : 1
         if isOutputsFirst {
-          Scalar.gemm(
+          MatrixProduct.unchecked(
             !hasCotangentColumns, hasActivationColumns, outputs, inputs, positions, weight, d,
             hasCotangentColumns ? positions : outputs, a, hasActivationColumns ? positions : inputs,
             beta, part, inputs)
         } else {
-          Scalar.gemm(
+          MatrixProduct.unchecked(
             !hasActivationColumns, hasCotangentColumns, inputs, outputs, positions, weight, a,
             hasActivationColumns ? positions : inputs, d, hasCotangentColumns ? positions : outputs,
             beta, part, outputs)

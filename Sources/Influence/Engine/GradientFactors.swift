@@ -161,7 +161,7 @@ extension GradientFactors {
         for start in Swift.stride(from: 0, to: total, by: Self.chunk) {
           let length = min(Self.chunk, total - start)
           // [rows, D · height]: each row's columns against every row of every direction's matrix.
-          Scalar.gemm(
+          MatrixProduct.unchecked(
             false, true, length, number * height, width, 1, right + start * width, width,
             directions.entry(use.entry), width, 0, scratch, number * height)
           for row in 0..<length {
@@ -172,7 +172,7 @@ extension GradientFactors {
         }
       case .whole:
         let width = use.entry.shape.count
-        Scalar.gemm(
+        MatrixProduct.unchecked(
           false, true, number, count, width, 1, directions.entry(use.entry), width, own, width, 1,
           dots, max(stride, count))
       default:

@@ -31,7 +31,7 @@ extension QueryTerm {
 
 /// The queries' gradients at every checkpoint, as the paths want them.
 struct QuerySide<Scalar: TensorScalar> {
-  /// The number of rows, filled up with zeros to sixteens.
+  /// The number of queries.
   let count: Int
   /// The queries' inputs `[Q, I]`.
   let inputs: AlignedBuffer<Scalar>
@@ -44,17 +44,11 @@ struct QuerySide<Scalar: TensorScalar> {
   /// |∇f_q|² by checkpoint, query and term, `[C, Q, terms]`, without weights.
   let squareNorms: AlignedBuffer<Double>
 
-  /// The rows that so many queries take: at least sixteen, in sixteens.
-  ///
-  /// Products of a few rows are summed in another order. Rows of zeros fill up, so that a query has
-  /// the same bits in whatever company it is scored.
-  static func rows(for queries: Int) -> Int { (queries + 15) / 16 * 16 }
-
   /// The same for some of the queries.
   func gathering(_ chosen: [Int], _ plan: FactorPlan<Scalar>) -> QuerySide {
     func rows(_ memory: AlignedBuffer<Scalar>?, _ width: Int) -> AlignedBuffer<Scalar>? {
       guard let memory else { return nil }
-      let gathered = AlignedBuffer<Scalar>(Self.rows(for: chosen.count) * width, filledWith: 0)
+      let gathered = AlignedBuffer<Scalar>(chosen.count * width, filledWith: 0)
       for (row, query) in chosen.enumerated() {
         (gathered.base + row * width).update(from: memory.base + query * width, count: width)
       }
@@ -69,7 +63,7 @@ struct QuerySide<Scalar: TensorScalar> {
       }
     }
     return QuerySide(
-      count: Self.rows(for: chosen.count), inputs: rows(inputs, plan.inputCount) ?? inputs,
+      count: chosen.count, inputs: rows(inputs, plan.inputCount) ?? inputs,
       terms: gathered,
       transposedInputs: nil, values: chosen.map { values[$0] }, squareNorms: squareNorms
     ).transposing(transposedInputs != nil, plan)
@@ -100,7 +94,6 @@ extension FactorPlan {
     isCosine: Bool, transposesInputs: Bool, pool: WorkerPool
   ) throws(ScoreError) -> QuerySide<Scalar> {
     let count = range.count
-    let rows = QuerySide<Scalar>.rows(for: count)
     let workers = (0..<pool.threads).map { _ in makeWorker() }
     let blocks = Blocks(count, size: batch)
     let values = AlignedBuffer<Scalar>(count, filledWith: 0)
@@ -112,12 +105,12 @@ extension FactorPlan {
       let kept = zip(terms, paths).map { term, path in
         var kept = QueryTerm<Scalar>()
         if !path.keepsQueryGradients, let own = term.rankOne {
-          kept.cotangent = AlignedBuffer(rows * own.outputs, filledWith: 0)
+          kept.cotangent = AlignedBuffer(count * own.outputs, filledWith: 0)
           if own.activation != nil, !isInput(own.activation) {
-            kept.activation = AlignedBuffer(rows * own.inputs, filledWith: 0)
+            kept.activation = AlignedBuffer(count * own.inputs, filledWith: 0)
           }
         } else {
-          kept.gradient = AlignedBuffer(rows * term.gradientCount, filledWith: 0)
+          kept.gradient = AlignedBuffer(count * term.gradientCount, filledWith: 0)
         }
         return kept
       }
@@ -148,11 +141,11 @@ extension FactorPlan {
       }
       all.append(kept)
     }
-    let inputs = AlignedBuffer<Scalar>(rows * inputCount, filledWith: 0)
+    let inputs = AlignedBuffer<Scalar>(count * inputCount, filledWith: 0)
     inputs.base.update(
       from: queries.inputs + range.lowerBound * inputCount, count: count * inputCount)
     return QuerySide(
-      count: rows, inputs: inputs, terms: all, transposedInputs: nil,
+      count: count, inputs: inputs, terms: all, transposedInputs: nil,
       values: Array(values.elements), squareNorms: norms
     ).transposing(transposesInputs, self)
   }

@@ -52,8 +52,7 @@ public struct ScoreEstimate: Sendable, Equatable {
         + 3 * checkpoints * problem.model.layout.count)
     // Norms by checkpoint, item and term, weights by item, and the order of falling norm.
     let perItem = 8 * items * (checkpoints * (plan.terms.count + 1) + 3)
-    func bytes(_ queries: Int, _ panel: Int) -> Int {
-      let chunk = QuerySide<Scalar>.rows(for: queries)
+    func bytes(_ chunk: Int, _ panel: Int) -> Int {
       let rows = zip(plan.terms, paths).reduce(0) { $0 + plan.rowCount($1.0, $1.1) }
       let side =
         chunk * (checkpoints * rows + (transposesQueryInputs ? 2 : 1) * plan.inputCount)

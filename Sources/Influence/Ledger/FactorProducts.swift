@@ -60,7 +60,7 @@ struct FactorProducts<Scalar: TensorScalar>: Sendable {
   ) {
     guard let inputs else { return }
     let width = sources[inputs].count
-    Scalar.gemm(
+    MatrixProduct.unchecked(
       false, true, count, others.count, width, 1, a, width,
       b.base[inputs] + others.lowerBound * width, width, 0, products, others.count)
   }
@@ -80,7 +80,7 @@ struct FactorProducts<Scalar: TensorScalar>: Sendable {
     let known = inputProducts == nil ? nil : inputs
     for source in used where source != known {
       let width = sources[source].count
-      Scalar.gemm(
+      MatrixProduct.unchecked(
         false, true, items.count, others.count, width, 1,
         a.base[source] + items.lowerBound * width, width,
         b.base[source] + others.lowerBound * width, width, 0, scratch + source * size, others.count)

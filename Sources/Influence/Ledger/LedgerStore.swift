@@ -156,7 +156,7 @@ extension LedgerProblem {
   ) throws(FormatError) -> String {
     var text = [
       "\(Scalar.self)", measure.name, options.rule.rawValue, "\(options.tolerance)",
-      "\(options.comparesSameLabel)", "\(options.removals)", Kernels.level, BLASThreads.coreName,
+      "\(options.comparesSameLabel)", "\(options.removals)", Kernels.level, Kernels.products,
       RunManifest.libraryVersion,
     ]
     for path in [

@@ -69,7 +69,7 @@ public final class SubsetBank<Scalar: TensorScalar> {
   ) throws(FormatError) -> String {
     var parts = [
       "subset models", "\(Scalar.self)", "kept \(plan.kept) of \(plan.items)", "seed \(plan.seed)",
-      Kernels.level, BLASThreads.coreName, RunManifest.libraryVersion,
+      Kernels.level, Kernels.products, RunManifest.libraryVersion,
     ]
     for path in [
       "\(record.folder)/\(RunManifest.fileName)", record.batchesPath, record.checkpointPath(0),

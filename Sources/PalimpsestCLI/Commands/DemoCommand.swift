@@ -31,7 +31,7 @@ struct DemoCommand: ParsableCommand {
   private static let removed = 30
 
   mutating func run() throws {
-    let pool = compute.makePool()
+    let pool = try compute.makePool()
     let run = try makeRun()
     let folder = "\(out)/run"
     try checkFolder()

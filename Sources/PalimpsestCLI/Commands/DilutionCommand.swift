@@ -110,7 +110,7 @@ struct DilutionCommand: ParsableCommand {
       setting,
       inversion: InversionSetting(batchSizes: inputs.counts, width: inversionWidth, seeds: seeds),
       parts: Set(parts), data: data)
-    let pool = compute.makePool()
+    let pool = try compute.makePool()
     if dryRun { return try WorkEstimate(study, pool: pool).print(json: json) }
     let place = try StudyPlace(out)
     let report = report(study, try results(study, in: place.folder, pool), data)
@@ -207,7 +207,7 @@ struct DilutionCommand: ParsableCommand {
             "sgd, learning rate \(setting.learningRate), batches of \(setting.batchSize)"),
           .init("trainings", HumanNumber.count(study.trainings.reduce(0, +))),
           .init("precision", precision.rawValue),
-          .init("OpenBLAS kernels", BLASThreads.coreName),
+          .init("kernels of products", "\(Kernels.products), \(Kernels.level)"),
         ]))
   }
 }

@@ -141,7 +141,7 @@ struct EvaluateCommand: ParsableCommand {
       fractions: try fractions(of: run.train.items.count), subsets: subsets ?? 100, seed: seed,
       mislabeled: try subjects.contains(.items) ? wrongLabels(run) : nil)
     let file = try out.map { try ReportFile(path: $0) }
-    let pool = compute.makePool()
+    let pool = try compute.makePool()
     // First what a limit of memory may refuse.
     var scores: [EvaluationSubject: [EvaluationMethod.Scores]] = [:]
     for subject in [EvaluationSubject.outputs, .items] where subjects.contains(subject) {

@@ -123,7 +123,7 @@ struct ExposureCommand: ParsableCommand {
     let training = try training(trial)
     guard let corpus = training.text else { return }
     try training.check()
-    let pool = compute.makePool()
+    let pool = try compute.makePool()
     if dryRun { return try WorkEstimate(training, pool: pool).print(json: json) }
     // A place that cannot be written is known before the work.
     _ = try out.map { try ReportFile(path: $0) }

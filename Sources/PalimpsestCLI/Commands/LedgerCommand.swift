@@ -90,7 +90,7 @@ struct LedgerCommand: ParsableCommand {
     let problem = try LedgerProblem(
       record: record, queries: queries.data, measure: QueryMeasure(measure, loss: loss),
       strangers: try strangers(record))
-    let pool = compute.makePool()
+    let pool = try compute.makePool()
     if dryRun {
       let matrices = columns.wanted.count + (problem.strangers == nil ? 0 : 1)
       let bytes = matrices * queries.data.count * train.count * MemoryLayout<Scalar>.stride

@@ -11,6 +11,7 @@ struct ListCommand: ParsableCommand {
 
   enum Kind: String, CaseIterable, ExpressibleByArgument {
     case methods, models, formats, measures, losses, optimizers, columns, rules, metrics
+    case backends
   }
 
   @Argument(help: "What to list.")
@@ -46,6 +47,11 @@ struct ListCommand: ParsableCommand {
     case .columns: LedgerColumn.allCases.map { ($0.rawValue, $0.summary) }
     case .rules: QuadratureRule.allCases.map { ($0.rawValue, $0.summary) }
     case .metrics: EvaluationRegistry.all.map { ($0.name, $0.summary) }
+    case .backends:
+      ProductBackend.allCases.map { backend in
+        let fault = backend == .blas ? BLASLibrary.fault.map { "; \($0) computes wrongly" } : nil
+        return (backend.rawValue, backend.summary + (fault ?? ""))
+      }
     case .optimizers: OptimizerRegistry.all.map { ($0.name, $0.summary) }
     }
   }

@@ -98,7 +98,7 @@ struct MemorizationCommand: ParsableCommand {
   private func run<Scalar: TensorScalar>(_ record: RunRecord, as type: Scalar.Type) throws {
     // The scores beside need all of the run's checkpoints.
     _ = try record.checkpoints()
-    let pool = compute.makePool()
+    let pool = try compute.makePool()
     if dryRun { return try estimate(record, pool, as: type).print(json: json) }
     let bank = try SubsetBank<Scalar>(record, fraction: fraction, seed: seed, pool: pool)
     func open() throws -> (report: ReportFile?, scores: MemorizationFiles?) {

@@ -68,7 +68,7 @@ struct RetrainCommand: ParsableCommand {
   }
 
   private func run<Scalar: TensorScalar>(_ record: RunRecord, as type: Scalar.Type) throws {
-    let pool = compute.makePool()
+    let pool = try compute.makePool()
     if check { return try replay(record, pool) }
     let run: TrainingRun<Scalar> = try record.run()
     let queries = try query.read(

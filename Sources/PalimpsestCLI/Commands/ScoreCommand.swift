@@ -80,7 +80,7 @@ struct ScoreCommand: ParsableCommand {
     let setting = ScoreSetting(
       model: source.model, loss: source.loss, measure: measure, items: source.items,
       queries: queries.data, checkpoints: source.checkpoints, aggregatesQueries: aggregate)
-    let pool = compute.makePool()
+    let pool = try compute.makePool()
     let engine = try ScoreEngine(
       estimator.problem(setting), pool: pool, memory: compute.memory?.bytes)
     if dryRun {

@@ -48,7 +48,7 @@ struct SelfInfluenceCommand: ParsableCommand {
     let setting = ScoreSetting(
       model: source.model, loss: source.loss, items: source.items, queries: source.items[[]],
       checkpoints: source.checkpoints)
-    let pool = compute.makePool()
+    let pool = try compute.makePool()
     let engine = try ScoreEngine(
       estimator.problem(setting), pool: pool, memory: compute.memory?.bytes)
     if dryRun {

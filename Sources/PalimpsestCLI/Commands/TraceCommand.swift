@@ -157,7 +157,7 @@ struct TraceCommand: ParsableCommand {
       prompt: tokens(prompt, "--prompt", corpus), text: tokens(text, "--text", corpus)
     )
     let options = try options(corpus, folder: record.folder)
-    let pool = compute.makePool()
+    let pool = try compute.makePool()
     let tracer = try Tracer<Scalar>(record, options: options, pool: pool)
     let output: TracedOutput
     if let text = typed.text {

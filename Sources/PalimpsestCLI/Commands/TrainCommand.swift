@@ -146,7 +146,7 @@ struct TrainCommand: ParsableCommand {
   private func train<Scalar: TensorScalar>(as type: Scalar.Type) throws {
     let run = try makeRun(as: type)
     try run.check()
-    let pool = compute.makePool()
+    let pool = try compute.makePool()
     if let memory = compute.memory {
       let needed = WorkEstimate.peakBytes(run, pool)
       guard needed <= memory.bytes else {

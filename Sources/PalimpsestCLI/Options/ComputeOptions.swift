@@ -14,6 +14,14 @@ struct ComputeOptions: ParsableArguments {
       valueName: "size"), transform: ByteCount.init)
   var memory: ByteCount?
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Send every product of matrices through own or blas. Without it own multiplies wherever a \
+      result must not depend on what is computed beside it; with blas it may.
+      """, valueName: "backend"))
+  var products: ProductBackend?
+
   @Flag(help: "Log how the work is laid out to standard error.")
   var verbose = false
 
@@ -23,7 +31,14 @@ struct ComputeOptions: ParsableArguments {
     }
   }
 
-  func makePool() -> WorkerPool { WorkerPool(threads: threads) }
+  /// The threads that work, after products have been sent where they were asked to go.
+  ///
+  /// - Throws: `NumericError.wrongLibrary` where they go through a BLAS that computes wrongly.
+  func makePool() throws -> WorkerPool {
+    if let products { ProductBackend.forced = products }
+    if ProductBackend.forced == .blas { try BLASLibrary.requireRightness() }
+    return WorkerPool(threads: threads)
+  }
 }
 
 /// A number of bytes as people write it.
@@ -49,3 +64,4 @@ struct ByteCount {
 extension RunManifest.Precision: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
 extension Measure: ExpressibleByArgument {}
+extension ProductBackend: ExpressibleByArgument {}

@@ -158,9 +158,9 @@ struct ModelOptions: ParsableArguments {
   /// Says where the last bits may differ from those of the run's own machine.
   private static func warn(_ record: RunRecord) {
     let recorded = record.manifest.environment.first { $0.name == "blasCore" }?.value.string
-    if let recorded, recorded != BLASThreads.coreName {
+    if let recorded, recorded != BLASLibrary.coreName {
       Logger(label: "palimpsest").warning(
-        "the run was made with OpenBLAS kernels \(recorded), these are \(BLASThreads.coreName)")
+        "the run was made with OpenBLAS kernels \(recorded), these are \(BLASLibrary.coreName)")
     }
   }
 

@@ -15,6 +15,7 @@ public struct CholeskyFactorization<Scalar: TensorScalar>: Sendable {
   ///   made of the lower triangle alone.
   /// - Complexity: n³ / 3 multiply-adds.
   public init(_ matrix: consuming Tensor<Scalar>) throws(NumericError) {
+    try BLASLibrary.requireRightness()
     let order = squareOrder(matrix, "a matrix to factor")
     try matrix.requireFinite("the matrix")
     let norm = try matrix.oneNorm("the matrix")

@@ -145,8 +145,10 @@ private struct Basis<Scalar: TensorScalar> {
       vector.withMutableElements { v in
         weights.withMutableElements { w in
           for _ in 0..<2 {
-            Scalar.gemv(false, count, dimension, 1, rows, dimension, v, 0, w)
-            Scalar.gemv(true, count, dimension, -1, rows, dimension, w, 1, v)
+            MatrixProduct.unchecked(
+              false, false, count, 1, dimension, 1, rows, dimension, v, 1, 0, w, 1)
+            MatrixProduct.unchecked(
+              true, false, dimension, 1, count, -1, rows, dimension, w, 1, 1, v, 1)
           }
         }
       }

@@ -14,6 +14,7 @@ public struct LinearSolve<Scalar: TensorScalar>: Sendable {
   /// - Precondition: The matrix is square.
   /// - Complexity: 2 · n³ / 3 multiply-adds.
   public init(_ matrix: consuming Tensor<Scalar>) throws(NumericError) {
+    try BLASLibrary.requireRightness()
     let order = squareOrder(matrix, "a matrix to solve with")
     try matrix.requireFinite("the matrix")
     let norm = try matrix.oneNorm("the matrix")

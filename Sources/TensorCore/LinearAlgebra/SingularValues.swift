@@ -14,6 +14,7 @@ public struct SingularValues<Scalar: TensorScalar>: Sendable {
   /// - Throws: `NumericError.notFinite`, or `NumericError.decompositionFailed`.
   /// - Complexity: O(m · n · r).
   public init(_ matrix: consuming Tensor<Scalar>) throws(NumericError) {
+    try BLASLibrary.requireRightness()
     precondition(matrix.shape.rank == 2, "singular values of a tensor of shape \(matrix.shape)")
     try matrix.requireFinite("the matrix")
     let (m, n) = (matrix.shape[0], matrix.shape[1])

@@ -15,6 +15,7 @@ public struct SymmetricEigen<Scalar: TensorScalar>: Sendable {
   ///   triangle is read.
   /// - Complexity: O(n³), about ten times a Cholesky factorisation.
   public init(_ matrix: consuming Tensor<Scalar>) throws(NumericError) {
+    try BLASLibrary.requireRightness()
     let order = squareOrder(matrix, "a matrix to decompose")
     try matrix.requireFinite("the matrix")
     var values = Tensor<Scalar>([order])

@@ -8,14 +8,8 @@ extension Tensor {
     precondition(
       shape.rank == 2 && x.shape == [shape[transposeSelf ? 0 : 1]],
       "a matrix–vector product of \(shape)\(transposeSelf ? " transposed" : "") and \(x.shape)")
-    var y = Tensor([shape[transposeSelf ? 1 : 0]])
-    guard count > 0 else { return y }
-    withElements(of: x) { a, x in
-      y.withMutableElements { y in
-        Scalar.gemv(transposeSelf, shape[0], shape[1], 1, a, shape[1], x, 0, y)
-      }
-    }
-    return y
+    return matmul(x.reshaped([x.count, 1]), transposeSelf: transposeSelf).reshaped(
+      [shape[transposeSelf ? 1 : 0]])
   }
 
   /// The symmetric product self · selfᵀ `[m, m]` of a matrix `[m, n]`; with `transposeSelf`
@@ -29,11 +23,29 @@ extension Tensor {
     guard count > 0 else { return product }
     withElements { a in
       product.withMutableElements { c in
-        Scalar.syrk(transposeSelf, order, inner, 1, a, shape[1], 0, c, order)
+        switch SummationOrder.any.backend(order, order, inner) {
+        case .blas: Scalar.syrk(transposeSelf, order, inner, 1, a, shape[1], 0, c, order)
+        case .own: Self.lowerGram(transposeSelf, order, inner, a, shape[1], c)
+        }
       }
     }
     product.mirrorLowerTriangle()
     return product
+  }
+
+  /// The lower triangle of A · Aᵀ or Aᵀ · A, in stripes of rows that end behind the diagonal.
+  private static func lowerGram(
+    _ transpose: Bool, _ order: Int, _ inner: Int, _ a: UnsafePointer<Scalar>, _ lda: Int,
+    _ c: UnsafeMutablePointer<Scalar>
+  ) {
+    let stripes = Blocks(order, size: 96)
+    for stripe in 0..<stripes.number {
+      let rows = stripes[stripe]
+      Scalar.product(
+        transpose, !transpose, rows.count, rows.upperBound, inner, 1,
+        a + rows.lowerBound * (transpose ? 1 : lda), lda, a, lda, 0, c + rows.lowerBound * order,
+        order)
+    }
   }
 
   /// Adds scale · x · yᵀ to a matrix `[m, n]`, x `[m]`, y `[n]`.
@@ -44,7 +56,7 @@ extension Tensor {
       "adding an outer product of \(x.shape) and \(y.shape) to \(shape)")
     guard count > 0 else { return }
     withMutableElements { a in
-      x.withElements(of: y) { x, y in Scalar.ger(m, n, scale, x, y, a, n) }
+      x.withElements(of: y) { x, y in Scalar.addOuter(m, n, scale, x, y, a) }
     }
   }
 

@@ -12,6 +12,7 @@ public enum TriangularSolve {
   public static func solve<Scalar: TensorScalar>(
     lower: Tensor<Scalar>, transposed: Bool = false, _ rightHandSide: consuming Tensor<Scalar>
   ) throws(NumericError) -> Tensor<Scalar> {
+    try BLASLibrary.requireRightness()
     let order = squareOrder(lower, "a triangular matrix")
     checkRightHandSide(rightHandSide.shape, order)
     for i in 0..<order where lower[i, i] == 0 {

@@ -11,7 +11,7 @@ internal import Synchronization
 ///
 /// Results must not depend on the number of threads. Callers therefore cut work into blocks whose
 /// size depends on the problem alone, let each block write its own place, and combine blocks in
-/// their order. BLAS itself runs on one thread (``BLASThreads``).
+/// their order. BLAS itself runs on one thread (``BLASLibrary``).
 public final class WorkerPool: Sendable {
   /// The number of threads that work, the caller's included.
   public let threads: Int

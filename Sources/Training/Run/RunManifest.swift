@@ -90,8 +90,9 @@ public struct RunManifest: Equatable, Sendable {
     [
       .init("palimpsest", .string(libraryVersion)),
       .init("kernels", .string(Kernels.level)),
-      .init("blasCore", .string(BLASThreads.coreName)),
-      .init("blas", .string(BLASThreads.configuration)),
+      .init("products", .string(Kernels.products)),
+      .init("blasCore", .string(BLASLibrary.coreName)),
+      .init("blas", .string(BLASLibrary.configuration)),
     ]
   }
 
