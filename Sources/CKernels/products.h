@@ -44,6 +44,12 @@ static _Thread_local T NAME(packed_b)[PRODUCT_RUN * PANEL] __attribute__((aligne
 void NAME(kernel_product_at)(int level, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T alpha, const T *a,
                              ptrdiff_t rowA, ptrdiff_t columnA, const T *b, ptrdiff_t rowB,
                              ptrdiff_t columnB, T beta, T *c, ptrdiff_t ldc) {
+  if (m <= 0 || n <= 0) return;
+  if (k <= 0) {  // a sum of nothing
+    for (ptrdiff_t i = 0; i < m; i++)
+      for (ptrdiff_t j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
+    return;
+  }
   // A column from columns of A is a row from rows of A's transpose, which fills the registers.
   if (n == 1 && rowA == 1 && ldc == 1 && m > 1) {
     NAME(kernel_product_at)(level, 1, m, k, alpha, b, k, rowB, a, columnA, 1, beta, c, m);

@@ -38,7 +38,7 @@ public enum MatrixProduct {
       order: order)
   }
 
-  /// The same for pointers that the caller has checked, with all extents positive.
+  /// The same for pointers that the caller has checked.
   @inline(__always)
   public static func unchecked<Scalar: TensorScalar>(
     _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Scalar,

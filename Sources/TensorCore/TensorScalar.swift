@@ -50,7 +50,7 @@ public protocol TensorScalar: Real, BinaryFloatingPoint, BitwiseCopyable, Sendab
 
   // MARK: Kernels
 
-  /// C = alpha · op(A) · op(B) + beta · C, `[m, n]`, k > 0, by the package's own kernels.
+  /// C = alpha · op(A) · op(B) + beta · C, `[m, n]`, by the package's own kernels.
   ///
   /// Each element is summed over k in runs of equal length, 256 at most; within a run one fused
   /// multiply-add follows the other.

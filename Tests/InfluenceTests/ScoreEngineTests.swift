@@ -341,7 +341,7 @@ import Training
     .enabled(if: ProductBackend.forced != .blas),
     arguments: [
       MLP(widths: [160, 24, 5], activation: .relu) as any Model, PositionsModel(folds: true),
-      PositionsModel(folds: false), PositionsFirstModel(),
+      PositionsModel(folds: false), built(sequence),
     ], [1, 2, 17])
   func queriesHaveTheSameBitsInAnyCompany(model: any Model, asked: Int) throws {
     let problem = SmallProblem(model: model, items: 70, queries: 40, checkpoints: 2, seed: 42)

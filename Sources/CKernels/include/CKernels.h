@@ -117,8 +117,7 @@ enum { KERNEL_PANEL_F32 = 64, KERNEL_PANEL_F64 = 32 };
                                  const int32_t *index, const T *value, const ptrdiff_t *start,     \
                                  const T *panel, T *y, ptrdiff_t ldy);                             \
   /* C = alpha A B + beta C for C [m, n] with rows ldc apart and operands with steps from row to */  \
-  /* row and from column to column; B's rows or its columns are runs, k > 0. C is not read for */  \
-  /* beta 0. */                                                                                    \
+  /* row and from column to column; B's rows or its columns are runs. C is not read for beta 0. */ \
   void kernel_product_##S(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T alpha, const T *a,              \
                           ptrdiff_t rowA, ptrdiff_t columnA, const T *b, ptrdiff_t rowB,           \
                           ptrdiff_t columnB, T beta, T *c, ptrdiff_t ldc);                         \

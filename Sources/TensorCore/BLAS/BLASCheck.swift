@@ -112,7 +112,8 @@ package struct BLASCheck<Scalar: TensorScalar> {
     // Not symmetric, so that rows are told from columns.
     matrix[n - 1] += 1
     var (factors, x, pivots) = (matrix, right, [Int32](repeating: 0, count: n))
-    guard routines.getrf(n, &factors, &pivots) == 0,
+    // Rows are swapped as the pivots say: others than these would lead out of the memory.
+    guard routines.getrf(n, &factors, &pivots) == 0, pivots.allSatisfy({ 1...n ~= Int($0) }),
       routines.getrs(n, 1, factors, pivots, &x) == 0
     else { return false }
     return solves(matrix, x, right)
