@@ -17,14 +17,15 @@ struct ProductRates: ParsableCommand {
 
   func run() throws {
     ProductBackend.forced = ProductBackend(rawValue: backend)
-    setvbuf(stdout, nil, _IOLBF, 0)
     while let line = readLine() {
       let words = line.split(separator: " ")
       let extents = words.prefix(3).compactMap { Int($0) }
       guard words.count == 4, extents.count == 3, words[3].count == 2 else {
         throw ValidationError("found \"\(line)\", expected M N K and two of N and T")
       }
-      print(time(extents[0], extents[1], extents[2], words[3].first == "T", words[3].last == "T"))
+      let seconds = time(
+        extents[0], extents[1], extents[2], words[3].first == "T", words[3].last == "T")
+      FileHandle.standardOutput.write(Data("\(seconds)\n".utf8))
     }
   }
 
