@@ -39,8 +39,8 @@ from palimpsest.files import (
 )
 from palimpsest.specifications import parameter_shapes
 
-Loss = Literal["cross-entropy", "squared-error"]
-LOSSES = ("cross-entropy", "squared-error")
+Loss = Literal["cross-entropy", "binary-cross-entropy", "squared-error"]
+LOSSES = ("cross-entropy", "binary-cross-entropy", "squared-error")
 MODEL_FILE = "model.onnx"
 
 # The constants each optimizer reads, by their names in run.json.

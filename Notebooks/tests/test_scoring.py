@@ -174,3 +174,64 @@ def test_the_command_scores_the_module_as_pytorch_does(name, tmp_path, command):
     report = read_report(text)
     assert report.header["method"] == "tracin"
     np.testing.assert_array_equal(report.top()[:, 0], expected.argmax(1))
+
+
+def by_gradients(module, x, y, losses, names):
+    """The inner products of the items' gradients by some parameters."""
+    chosen = [p for n, p in module.named_parameters() if n in names]
+    rows = [
+        torch.cat([g.reshape(-1) for g in torch.autograd.grad(losses(module(x[i : i + 1]), y[i : i + 1]).sum(), chosen)])
+        for i in range(len(x))
+    ]  # fmt: skip
+    g = torch.stack(rows)
+    return (0.1 * g[:2] @ g.T).numpy()
+
+
+@pytest.mark.parametrize("options, names", [
+    ({"constants": ["0.*"]}, ["2.weight", "2.bias"]),
+    ({"parameters": ["0.weight"]}, ["0.weight"]),
+])  # fmt: skip
+def test_frozen_parameters(tmp_path, command, options, names):
+    module = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))
+    x, y = torch.randn(6, 4), torch.randint(0, 3, (6,))
+    files = write(tmp_path / "files", module, x, y, **options)
+    files.score("--scores", tmp_path / "s.npy", executable=command)
+    expected = by_gradients(module, x, y, item_losses, names)
+    np.testing.assert_allclose(np.load(tmp_path / "s.npy"), expected, rtol=1e-4, atol=1e-6)
+    with pytest.raises(PalimpsestError, match="no parameter"):
+        write(tmp_path / "other", module, x, y, constants=["head.*"])
+
+
+def test_one_logit(tmp_path, command):
+    module = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 1))
+    x, y = torch.randn(6, 4), torch.randint(0, 2, (6, 1))
+    files = write(tmp_path / "files", module, x, y, loss="binary-cross-entropy")
+    files.score("--scores", tmp_path / "s.npy", executable=command)
+    names = [name for name, _ in module.named_parameters()]
+    expected = by_gradients(
+        module, x, y, lambda o, t: item_losses(o, t, "binary-cross-entropy"), names
+    )
+    np.testing.assert_allclose(np.load(tmp_path / "s.npy"), expected, rtol=1e-4, atol=1e-6)
+
+
+class Stopped(nn.Module):
+    """A row of padding and a stop of the gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.a = nn.Embedding(7, 4, padding_idx=0), nn.Linear(4, 3)
+        nn.init.normal_(self.embed.weight)
+
+    def forward(self, x):
+        h = self.embed(x).mean(1)
+        return self.a(h * torch.sigmoid(h).detach())
+
+
+def test_where_the_gradient_stops(tmp_path, command):
+    module = Stopped().eval()
+    x, y = torch.randint(0, 3, (6, 5)), torch.randint(0, 3, (6,))
+    files = write(tmp_path / "files", module, x, y)
+    files.score("--scores", tmp_path / "s.npy", executable=command)
+    names = [name for name, _ in module.named_parameters()]
+    expected = by_gradients(module, x, y, item_losses, names)
+    np.testing.assert_allclose(np.load(tmp_path / "s.npy"), expected, rtol=1e-4, atol=1e-6)

@@ -10,6 +10,14 @@ extension Graph {
     return multiply(x, affine(erf, scale: 0.5, offset: 0.5))
   }
 
+  /// log(1 + exp x) as max(x, 0) + log(1 + exp(−|x|)), which cannot overflow.
+  public mutating func softplus(_ x: NodeID) -> NodeID {
+    // Written with minimum and maximum: their derivatives at 0 add up to the right one.
+    let size = add(Binary(.minimum), negate(x), x)
+    let rest = unary(.logOnePlus, unary(.exp, size))
+    return add(add(Binary(.maximum), x, constant(0)), rest)
+  }
+
   /// The form of GELU with tanh (Hendrycks & Gimpel 2016, section 2).
   public mutating func geluTanh(_ x: NodeID) -> NodeID {
     // √(2/π) (x + 0.044715 x³)

@@ -79,6 +79,8 @@ public enum ScoreError: Error, Equatable, Sendable, CustomStringConvertible {
   case badNumber(what: String, found: Double)
   /// A gradient or score is NaN or infinite.
   case notFinite(what: String, item: Int)
+  /// The same, with the place where it stops being a number.
+  case notFiniteAt(what: String, item: Int, place: String)
   /// The memory asked for does not hold even one tile.
   case memory(needed: Int, allowed: Int)
 
@@ -90,6 +92,9 @@ public enum ScoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case .notFinite(let what, let item):
       "\(what) \(item) gives a gradient or score that is NaN or infinite; look at its values and at "
         + "the parameters"
+    case .notFiniteAt(let what, let item, let place):
+      "\(what) \(item) gives a gradient or score that is NaN or infinite: \(place); look at its values "
+        + "and at the parameters"
     case .memory(let needed, let allowed):
       "--memory: found \(allowed >> 20) MiB, expected at least \((needed >> 20) + 1) MiB for the "
         + "smallest tiles"

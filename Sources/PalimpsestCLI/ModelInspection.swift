@@ -13,19 +13,28 @@ struct ModelInspection {
   /// What open extents are tried with: a layer may need so many positions.
   private static let extents = [8, 32, 128]
 
-  init(_ source: ByteSource) throws {
+  init(_ source: ByteSource, _ settings: ModelSettings = ModelSettings()) throws {
     self.source = source
     graph = try ONNXGraph(source)
-    let isOpen = graph.inputs.contains { input in
-      (input.extents ?? [.unknown]).dropFirst().contains { Self.number($0) == nil }
-    }
+    let isOpen =
+      settings.itemShapes.isEmpty
+      && graph.inputs.contains { input in
+        (input.extents ?? [.unknown]).dropFirst().contains { Self.number($0) == nil }
+      }
     for extent in isOpen ? Self.extents : [0] {
       do {
-        model = try ONNXModel(path: source.name, itemShape: isOpen ? itemShape(extent) : nil)
+        model = try ONNXModel(
+          path: source.name, itemShape: isOpen ? itemShape(extent) : nil, settings: settings)
         openExtent = isOpen ? extent : nil
         problem = nil
         return
       } catch { problem = problem ?? "\(error)" }
+    }
+    if isOpen, let reason = problem {
+      let tried = Self.extents.map(String.init).joined(separator: ", ")
+      problem =
+        "open extents are not known and were taken for \(tried), which need not fit; give the shape "
+        + "of an item with --item-shape (the first fault: \(reason))"
     }
   }
 
@@ -73,11 +82,20 @@ struct ModelInspection {
                 .init("shape", Self.shape($0.shape)),
               ])
             })),
-        .init("notes", .array(model.notes.map { .string($0) })),
+        .init("notes", .array((model.notes + probabilityNotes(model)).map { .string($0) })),
       ]
     }
     members.append(.init("problem", problem.map { .string($0) } ?? .null))
     return members
+  }
+
+  /// What a loss of logits would have to know.
+  private func probabilityNotes(_ model: ONNXModel) -> [String] {
+    model.probabilities.map {
+      [
+        "the output is of probabilities (\($0.operatorName)); its logits are \(FormatError.quoted($0.logits))"
+      ]
+    } ?? []
   }
 
   private func array(_ named: NamedArray, _ forms: [String: [GradientForm]]) -> JSONValue {
@@ -86,14 +104,25 @@ struct ModelInspection {
       .init("shape", Self.shape(named.array.shape)),
     ]
     guard let model else { return .object(members) }
-    let entry = model.layout.entries.first { $0.name == named.name }
-    let role = entry.map { $0.isTrainable ? "parameter" : "statistic" } ?? "constant"
-    members.append(.init("role", .string(role)))
+    let role = zip(model.layout.entries, model.roles).first { $0.0.name == named.name }?.1
+    members.append(.init("role", .string(Self.name(of: role))))
+    if let role { members.append(.init("reason", .string(role.text))) }
     if let forms = forms[named.name] {
       let text = forms.map(\.rawValue).joined(separator: ", ")
       members.append(.init("gradient", .string(text)))
     }
     return .object(members)
+  }
+
+  /// One word; an array that stands in no graph under its name is a constant.
+  private static func name(of role: ONNXProgram.Role?) -> String {
+    switch role {
+    case .parameter?: "parameter"
+    case .statistic?, .unreached?: "statistic"
+    case .buffer?: "buffer"
+    case .frozen?: "frozen"
+    case nil: "constant"
+    }
   }
 
   private static func shape(_ shape: Shape) -> JSONValue {

@@ -88,8 +88,12 @@ enum Scoring {
   }
 
   /// What a reader must know before trusting a method on a run.
-  static func notes(_ estimator: any Estimator.Type, _ record: RunRecord?) -> [String] {
-    var notes: [String] = []
+  static func notes(
+    _ estimator: any Estimator.Type, _ record: RunRecord?, _ model: (any Model)? = nil,
+    bytes: [String?] = []
+  ) -> [String] {
+    var notes = [(model ?? record?.model)?.trainedSummary].compactMap(\.self)
+    notes += bytes.compactMap(\.self)
     if estimator.usesTrajectory, let record {
       notes.append(
         "First order: gradients at each checkpoint stand for the steps up to the next.")

@@ -27,15 +27,22 @@ extension Model {
           compiled = (plan, workspace, part.count)
         }
         guard let (plan, workspace, _) = compiled else { return }
-        workspace.set(ItemGraph.inputsLabel, part.inputs)
-        switch part.targets {
-        case .labels(let labels): workspace.set(ItemGraph.targetsLabel, indices: labels)
-        case .values(let values): workspace.set(ItemGraph.targetsLabel, values)
-        }
+        workspace.set(part)
         plan.run(workspace)
         values += workspace.tensor(0).scalars
       }
     }
     return values
+  }
+}
+
+extension Workspace {
+  /// Sets the inputs and the targets of an ``ItemGraph`` to these items.
+  package func set(_ items: Dataset<Scalar>) {
+    set(ItemGraph.inputsLabel, items.inputs)
+    switch items.targets {
+    case .labels(let labels): set(ItemGraph.targetsLabel, indices: labels)
+    case .values(let values): set(ItemGraph.targetsLabel, values)
+    }
   }
 }

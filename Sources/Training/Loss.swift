@@ -9,17 +9,25 @@ public enum Loss: String, CaseIterable, Sendable {
   case crossEntropy = "cross-entropy"
   /// −log softmax(logits)[label], summed over the labelled positions of a sequence.
   case crossEntropySum = "cross-entropy-sum"
+  /// The mean over the outputs of −y log σ(z) − (1 − y) log(1 − σ(z)), for targets y from 0 to 1: a
+  /// binary classification with one output z, or one for each of several labels.
+  case binaryCrossEntropy = "binary-cross-entropy"
   /// The mean over the outputs of (ŷ − y)².
   case squaredError = "squared-error"
 
   /// Whether targets are class labels rather than numbers.
-  public var takesLabels: Bool { self != .squaredError }
+  public var takesLabels: Bool { self == .crossEntropy || self == .crossEntropySum }
+
+  /// Whether the outputs are logits, so that the loss is counted in nats.
+  public var takesLogits: Bool { self != .squaredError }
 
   /// One line for listings.
   public var summary: String {
     switch self {
     case .crossEntropy: "-log softmax(logits)[label], the mean over the positions of a sequence"
     case .crossEntropySum: "the same, summed over the positions of a sequence"
+    case .binaryCrossEntropy:
+      "mean over outputs of -y log sigmoid(z) - (1 - y) log(1 - sigmoid(z)), y from 0 to 1"
     case .squaredError: "mean over outputs of (prediction - target)^2"
     }
   }
@@ -32,6 +40,9 @@ public enum Loss: String, CaseIterable, Sendable {
     case .crossEntropy, .crossEntropySum:
       return overPositions(
         &graph, graph.crossEntropy(outputs, labels: targets), outputs: outputs, targets: targets)
+    case .binaryCrossEntropy:
+      let each = graph.subtract(graph.softplus(outputs), graph.multiply(outputs, targets))
+      return graph.mean(each, axes: (1..<graph.shape(outputs).rank).map { -$0 })
     case .squaredError:
       let square = graph.unary(.square, graph.subtract(outputs, targets))
       return graph.mean(square, axes: (1..<graph.shape(outputs).rank).map { -$0 })

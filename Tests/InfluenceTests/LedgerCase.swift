@@ -75,11 +75,16 @@ struct LedgerCase {
     _ count: Int, _ model: any Model, _ loss: Loss, _ draws: inout Draws
   ) -> Dataset<Double> {
     let (inputs, outputs) = (model.inputShape.count, model.outputShape.count)
-    return Dataset(
-      inputs: Tensor([count, inputs], draws.numbers(count * inputs)),
-      targets: loss.takesLabels
-        ? .labels((0..<count).map { _ in Int32((draws.next() >> 20) % UInt64(outputs)) })
-        : .values(Tensor([count, outputs], draws.numbers(count * outputs))))
+    let rows = Tensor([count, inputs], draws.numbers(count * inputs))
+    if loss.takesLabels {
+      let labels = (0..<count).map { _ in Int32((draws.next() >> 20) % UInt64(outputs)) }
+      return Dataset(inputs: rows, targets: .labels(labels))
+    }
+    let numbers = draws.numbers(count * outputs)
+    // Targets of binary cross-entropy are shares.
+    let shares = numbers.map { min(max(($0 + 1) / 2, 0), 1) }
+    let targets = loss == .binaryCrossEntropy ? shares : numbers
+    return Dataset(inputs: rows, targets: .values(Tensor([count, outputs], targets)))
   }
 
   var isScaled: Bool { run.optimizer.rule.hasScaledSteps }

@@ -134,6 +134,59 @@ struct ImportedModelTests {
     #expect(try model.departure(room.array("s.npy"), from: "tracin") < 1e-4)
   }
 
+  @Test("a prefix that a wrapper puts before all names is taken off, and said")
+  func prefix() async throws {
+    let model = ImportedModel(name: "convolutional")
+    let room = try Room()
+    let checkpoints = try rename(model, in: room) { NamedArray("module." + $0.name, $0.array) }
+    let outcome = try await room.run(
+      ["score", "--model", model.model] + checkpoints + model.training + model.queries
+        + ["--scores", "s.npy"])
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.contains("“module.”"), "\(outcome.errors)")
+    #expect(try model.departure(room.array("s.npy"), from: "tracin") < 1e-4)
+  }
+
+  @Test("parameters are chosen by patterns, and a run keeps the choice")
+  func patterns() async throws {
+    let model = ImportedModel(name: "convolutional")
+    let room = try Room()
+    let names = try Safetensors(path: model.path("checkpoint-1.safetensors")).arrays.map(\.name)
+    let last = try #require(names.last)
+    let score = ["score", "--model", model.model] + model.training + model.queries
+    func scores(_ file: String, _ more: [String]) async throws -> Tensor<Float> {
+      let outcome = try await room.run(
+        score + ["--method", "grad-dot", "--scores", file] + more)
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      return try room.array(file)
+    }
+    let only = try await scores("only.npy", ["--parameters", last])
+    let rest = try await scores("rest.npy", ["--constant", last])
+    let all = try await scores("all.npy", [])
+    // Inner products of gradients are sums over parameters.
+    for place in all.scalars.indices {
+      let sum = only.scalars[place] + rest.scalars[place]
+      #expect(abs(sum - all.scalars[place]) <= 1e-4 * all.scalars.map(abs).reduce(0, max))
+    }
+    let strange = try await room.run(score + ["--constant", "nothing.*"])
+    #expect(strange.status == 65 && strange.errors.contains("“nothing.*”"), "\(strange.errors)")
+
+    let train = try await room.run(
+      ["train", "--model", model.model, "--out", "run", "--epochs", "1", "--batch-size", "4"]
+        + model.training + ["--parameters", last])
+    try #require(train.status == 0, "\(train.errors)")
+    let before = try Safetensors(path: room.path("run/checkpoints/00000000.safetensors"))
+    let after = try Safetensors(path: room.path("run/checkpoints/00000002.safetensors"))
+    for name in names {
+      let (a, b) = (try #require(before[name]), try #require(after[name]))
+      let isSame =
+        try a.tensor(as: Float.self).scalars == b.tensor(as: Float.self).scalars
+      #expect(isSame == (name != last), "\(name)")
+    }
+    let ledger = try await room.run(["ledger", "run", "--query", "train:0"])
+    #expect(ledger.status == 0, "\(ledger.errors)")
+  }
+
   @Test("--map says what cannot be found")
   func map() async throws {
     let model = ImportedModel(name: "convolutional")
@@ -142,7 +195,7 @@ struct ImportedModelTests {
     let checkpoints = try rename(model, in: room) { named in
       var elements = try named.array.tensor(as: Float.self).scalars
       elements[0] += 1
-      return NamedArray("net." + named.name, StoredArray(Tensor(named.array.shape, elements)))
+      return NamedArray(named.name + "-0", StoredArray(Tensor(named.array.shape, elements)))
     }
     let arguments =
       ["score", "--model", model.model] + checkpoints + model.training + model.queries
@@ -150,7 +203,7 @@ struct ImportedModelTests {
     #expect(refused.status == 65)
     #expect(refused.errors.contains("--map"), "\(refused.errors)")
     let names = try Safetensors(path: model.path("checkpoint-1.safetensors")).arrays.map(\.name)
-    let outcome = try await room.run(arguments + names.flatMap { ["--map", "\($0)=net.\($0)"] })
+    let outcome = try await room.run(arguments + names.flatMap { ["--map", "\($0)=\($0)-0"] })
     #expect(outcome.status == 0, "\(outcome.errors)")
   }
 

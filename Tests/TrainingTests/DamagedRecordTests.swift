@@ -80,7 +80,7 @@ struct DamagedRecordTests {
     ("mlp:4-5-3:tanh", "cnn:3", "\"model\": “cnn:3”, expected the text of a model such as mlp:"),
     (
       "\"cross-entropy\"", "\"hinge\"",
-      "found \"loss\": “\"hinge\"”, expected cross-entropy, cross-entropy-sum, squared"
+      "found \"loss\": “\"hinge\"”, expected cross-entropy, cross-entropy-sum, binary-"
     ),
     ("\"float32\"", "32", "found \"precision\": “32”, expected float32, float64"),
     ("\"adam\"", "\"lion\"", "found \"optimizer.name\": “\"lion\"”, expected sgd, momentum"),

@@ -32,6 +32,9 @@ from palimpsest.pytorch.modules import (
 
 CHECKED_ITEMS = 4
 TOLERANCE = 1e-4  # Of the largest output; two programs add up in different orders.
+# What the exporter says of an operator (a stop of the gradient, a row of padding), and of an array.
+TRACE = "pkg.torch.onnx.fx_node"
+KIND = "pkg.torch.export.graph_signature.InputSpec.kind"
 FLOATS = (
     onnx.TensorProto.FLOAT,
     onnx.TensorProto.DOUBLE,
@@ -164,13 +167,22 @@ def _tidy(file: onnx.ModelProto, module: nn.Module) -> None:
     ordered = [arrays[name] for name in kept]
     for part in (file, graph, *nodes, *ordered, *graph.input, *graph.output, *graph.value_info):
         part.doc_string = ""
+        kept_lines = [entry for entry in part.metadata_props if entry.key == TRACE]
         part.ClearField("metadata_props")
+        part.metadata_props.extend(kept_lines)
     del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes)
     graph.initializer.extend(ordered)
     kept_values = [value for value in graph.value_info if value.name not in arrays]
     del graph.value_info[:]
     graph.value_info.extend(kept_values)
+    for array in ordered:
+        if array.data_type not in FLOATS:
+            continue
+        value = helper.make_tensor_value_info(array.name, array.data_type, list(array.dims))
+        is_parameter = array.name in parameters
+        value.metadata_props.add(key=KIND, value="PARAMETER" if is_parameter else "BUFFER")
+        graph.value_info.append(value)
 
 
 def _check_parameters(file: onnx.ModelProto, module: nn.Module, used: list[str]) -> None:
@@ -201,7 +213,13 @@ def _runner(content: bytes) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
 
 
 def _check_outputs(content: bytes, module: nn.Module, inputs: Inputs, names: list[str]) -> None:
-    run = _runner(content)
+    try:
+        run = _runner(content)
+    except Exception as error:  # Each runtime has errors of its own.
+        raise PalimpsestError(
+            f"the exported file is not valid: {_line(error)}. Is a buffer or parameter at the top of "
+            "the module called like an operation (mean, std, add)? Rename it, or wrap the module"
+        ) from error
     # An input that the output does not need is not in the file.
     known = {value.name for value in onnx.load_from_string(content).graph.input}
     if missing := [name for name in names if name not in known]:

@@ -1,5 +1,6 @@
 """Writes the files that `palimpsest score` takes."""
 
+import fnmatch
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -47,6 +48,9 @@ def write_score_files(
     train: tuple[Inputs, torch.Tensor | np.ndarray],
     queries: tuple[Inputs, torch.Tensor | np.ndarray],
     loss: Loss = "cross-entropy",
+    *,
+    parameters: Sequence[str] = (),
+    constants: Sequence[str] = (),
 ) -> ScoreFiles:
     """Writes `model.onnx`, `checkpoint-K.safetensors` and the data into a new folder.
 
@@ -57,6 +61,9 @@ def write_score_files(
         train: inputs `[N, ...]` (or a tuple of several) and labels `[N]`, `[N, T]` or targets.
         queries: likewise.
         loss: what the items were trained with.
+        parameters: patterns of the parameters that were trained, such as `head.*`; all others count
+            as constants. None for all.
+        constants: patterns of those that were not, such as a frozen backbone.
 
     Raises:
         PalimpsestError: where the module, a state dict or the data will not do.
@@ -92,6 +99,11 @@ def write_score_files(
         path = target / f"{name}.npy"
         write_npy(path, array)
         arguments += [f"--{name}", str(path)]
+    for option, patterns in (("--parameters", parameters), ("--constant", constants)):
+        for pattern in patterns:
+            if not fnmatch.filter(names, pattern):
+                raise PalimpsestError(f"{pattern}: no parameter has such a name")
+            arguments += [option, pattern]
     return ScoreFiles(target, (*arguments, "--loss", loss))
 
 

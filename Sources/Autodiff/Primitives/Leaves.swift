@@ -107,5 +107,5 @@ extension Graph {
   }
 
   /// The value of a constant node, nil for others.
-  func constantValue(_ id: NodeID) -> Double? { (self[id].primitive as? Constant)?.value }
+  package func constantValue(_ id: NodeID) -> Double? { (self[id].primitive as? Constant)?.value }
 }

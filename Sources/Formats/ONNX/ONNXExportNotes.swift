@@ -5,6 +5,8 @@ struct ONNXExportNotes {
   private let parameters: [ONNXProgram.Parameter]
   private let nodes: [ONNXGraph.Node]
   private let isOfPyTorch: Bool
+  /// Whether the file says which arrays are parameters, so that nothing has to be guessed.
+  private let isDeclared: Bool
 
   /// How a model is exported with its weights as they are.
   static let recipe =
@@ -14,13 +16,16 @@ struct ONNXExportNotes {
   init(_ source: ONNXGraph, _ parameters: [ONNXProgram.Parameter], output: String) {
     self.parameters = parameters
     isOfPyTorch = source.producer.hasPrefix("pytorch")
+    isDeclared = source.signature.isPresent
     let needed = source.needed(for: [output]).nodes
     nodes = zip(source.nodes, needed).filter(\.1).map(\.0)
   }
 
   /// One line each.
   func notes() throws(FormatError) -> [String] {
-    let lines = [renamed, try tied(), merged, constants].compactMap(\.self)
+    let lines =
+      isDeclared
+      ? [remade].compactMap(\.self) : [renamed, try tied(), merged, constants].compactMap(\.self)
     guard !lines.isEmpty, isOfPyTorch else { return lines }
     return lines + ["an export that keeps the weights: \(Self.recipe)"]
   }
@@ -63,6 +68,13 @@ struct ONNXExportNotes {
 
   private static let products: Set<String> = ["MatMul", "Gemm", "Conv", "ConvTranspose"]
 
+  /// Parameters that the exporter wrote in another order of their elements.
+  private var remade: String? {
+    let names = parameters.filter { $0.role == .parameter(.computed) }.map(\.name)
+    guard !names.isEmpty else { return nil }
+    return "parameters in another order of their elements: \(Self.list(names)). Scores are the same"
+  }
+
   /// Weights that the exporter computed: folded normalizations, transposed matrices.
   private var renamed: String? {
     let own = Set(parameters.map(\.name).filter(Self.isExportersOwn))
@@ -72,19 +84,13 @@ struct ONNXExportNotes {
         + "the model's names have to be mapped to them"
     }
     // A bias named after its weight is one that the model did not have.
-    let folded = nodes.filter { $0.operatorName.hasPrefix("Conv") }.map(\.inputs).flatMap {
-      inputs in
-      inputs.dropFirst().filter { own.contains($0) || $0 == inputs[1] + "_bias" }
+    let biases = nodes.filter { $0.operatorName.hasPrefix("Conv") }.map(\.inputs).flatMap {
+      inputs in inputs.dropFirst().filter { $0 == inputs[1] + "_bias" }
     }
-    let others = parameters.map(\.name).filter { own.contains($0) && !folded.contains($0) }
-    var parts: [String] = []
-    if !folded.isEmpty {
-      parts.append(
-        "\(Self.list(folded)) of convolutions, into which a batch normalization is folded")
-    }
-    if !others.isEmpty { parts.append("\(Self.list(others)), transposed or computed") }
-    guard !parts.isEmpty else { return nil }
-    return "weights that the exporter made: " + parts.joined(separator: "; ")
+    let names = parameters.map(\.name).filter { own.contains($0) || biases.contains($0) }
+    guard !names.isEmpty else { return nil }
+    return "weights that the exporter made, transposed or with others computed into them: "
+      + Self.list(names)
       + ". Where they are only transposed, scores are the same; otherwise they are of these weights "
       + "and not of the model's own"
   }

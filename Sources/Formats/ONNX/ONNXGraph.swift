@@ -14,6 +14,8 @@ public struct ONNXGraph: Sendable {
     public let outputs: [String]
     /// Its constants.
     public let attributes: [String: Attribute]
+    /// The line of the exported program that it was made for.
+    let trace: ONNXTrace
   }
 
   /// A constant of an operator.
@@ -72,4 +74,6 @@ public struct ONNXGraph: Sendable {
   public let producer: String
   /// The names of further files that hold arrays of this one, relative to its folder, sorted.
   public let externalFiles: [String]
+  /// What the exporter says of its arrays.
+  let signature: ONNXSignature
 }

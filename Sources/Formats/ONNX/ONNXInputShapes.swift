@@ -9,8 +9,11 @@ struct ONNXInputShapes {
   private var symbols: [String: Int] = [:]
 
   /// Binds the names of the batch axes to 1, and others to what the data say.
+  ///
+  /// - Parameter rowCount: How many numbers all inputs have together, from which one open extent
+  ///   follows.
   init(
-    _ source: ONNXGraph, file: String, itemShapes: [String: [Int]]
+    _ source: ONNXGraph, file: String, itemShapes: [String: [Int]], rowCount: Int? = nil
   ) throws(FormatError) {
     self.source = source
     self.file = file
@@ -34,6 +37,47 @@ struct ONNXInputShapes {
         symbols[name] = known
       }
     }
+    if let rowCount { bindOpenExtent(rowCount) }
+  }
+
+  /// Binds the only name that is left open to the extent with which the inputs have so many numbers
+  /// together.
+  private mutating func bindOpenExtent(_ rowCount: Int) {
+    let all = source.inputs.map { $0.extents?.dropFirst() ?? [.unknown] }
+    var open: Set<String> = []
+    for extent in all.joined() {
+      switch extent {
+      case .fixed: break
+      case .symbol(let name): if symbols[name] == nil { open.insert(name) }
+      case .unknown: return
+      }
+    }
+    guard open.count == 1, let name = open.first else { return }
+    /// Nil where there are more.
+    func count(_ extent: Int) -> Int? {
+      var sum = 0
+      for extents in all {
+        var product = 1
+        for case let other in extents {
+          let factor: Int
+          switch other {
+          case .fixed(let number): factor = number
+          case .symbol(let symbol): factor = symbols[symbol] ?? extent
+          case .unknown: return nil
+          }
+          let (next, overflows) = product.multipliedReportingOverflow(by: factor)
+          guard !overflows, next <= rowCount else { return nil }
+          product = next
+        }
+        sum += product
+        guard sum <= rowCount else { return nil }
+      }
+      return sum
+    }
+    // The count grows with the extent.
+    var extent = 1
+    while let count = count(extent), count < rowCount, extent < rowCount { extent += 1 }
+    if count(extent) == rowCount { symbols[name] = extent }
   }
 
   private func fault(
@@ -105,6 +149,6 @@ struct ONNXInputShapes {
   private func unbound(_ input: ONNXGraph.Value, _ axis: Int, _ name: String) -> FormatError {
     fault(
       input, "axis \(axis)\(name), whose extent the file leaves open",
-      remedy: "give the shape of an item, or export the model with a fixed one")
+      remedy: "give the shape of an item with --item-shape, or export the model with a fixed one")
   }
 }

@@ -10,6 +10,8 @@ package struct ONNXInterpreter {
   private static let mostNodes = 1 << 20
   /// The most steps of computing before there are data, all together.
   private static let mostFoldedWork = 1 << 31
+  /// The most rounds of loops, all together.
+  private static let mostRounds = 1 << 16
   /// The deepest branches within branches.
   private static let deepest = 16
 
@@ -21,10 +23,21 @@ package struct ONNXInterpreter {
   private let parameters: [String: NodeID]
   private let stored: [NodeID: StoredArray]
   private var foldedWork = 0
+  /// The rounds of loops so far.
+  private var rounds = 0
   /// The elements of known arrays and literals so far.
   private var held = 0
   /// What was added to the graph, in order.
-  package private(set) var operations: [ONNXProgram.Operation] = []
+  package var operations: [ONNXProgram.Operation] { made.map(\.operation) }
+  /// The same with the values.
+  private(set) var made: [(id: NodeID, operation: ONNXProgram.Operation)] = []
+  /// The whole numbers of arithmetic on data, in order.
+  private(set) var wholeNumbers: [ONNXProgram.WholeNumber] = []
+  /// Operators whose whole numbers can be larger than those that they take.
+  private static let growing: Set<String> = [
+    "Add", "Sub", "Mul", "Pow", "Sum", "ReduceSum", "ReduceProd", "ReduceSumSquare", "CumSum",
+    "MatMul", "Gemm", "Einsum", "BitShift", "Neg", "Cast", "CastLike",
+  ]
 
   /// An interpreter of a file.
   ///
@@ -120,6 +133,8 @@ package struct ONNXInterpreter {
     let results: [ONNXValue]
     if node.operatorName == "If" && node.domain.isEmpty {
       results = try branch(node, operands, depth: depth)
+    } else if node.operatorName == "Loop" && node.domain.isEmpty {
+      results = try loop(node, operands, depth: depth)
     } else {
       results = try self.results(of: node, operands)
     }
@@ -135,9 +150,12 @@ package struct ONNXInterpreter {
     }
     for (name, value) in zip(node.outputs, results) where !name.isEmpty {
       values[name] = value
-      guard case .computed(let id, _) = value else { continue }
-      operations.append(
-        .init(operatorName: node.operatorName, output: name, shape: graph.shape(id)))
+      guard case .computed(let id, let type) = value else { continue }
+      if !type.isFloatingPoint, type != .bool, Self.growing.contains(node.operatorName) {
+        wholeNumbers.append(.init(value: id, operatorName: node.operatorName, name: name))
+      }
+      made.append(
+        (id, .init(operatorName: node.operatorName, output: name, shape: graph.shape(id))))
     }
   }
 
@@ -188,7 +206,7 @@ package struct ONNXInterpreter {
     let weights = try ONNXParameters(branch, outputs: outputs, file: file).arrays
     guard weights.isEmpty else {
       throw operation.fault(
-        "weights inside of a branch: \(ONNXExportNotes.list(weights.map(\.name)))",
+        "weights inside of a branch: \(ONNXExportNotes.list(weights.map(\.array.name)))",
         expected: "weights of the whole model, which are parameters",
         remedy: "export the model without branches")
     }
@@ -197,6 +215,68 @@ package struct ONNXInterpreter {
     let outer = defined.map { values[$0] }
     defer { for (name, value) in zip(defined, outer) { values[name] = value } }
     return try run(branch, outputs: outputs, depth: depth + 1)
+  }
+}
+
+extension ONNXInterpreter {
+  /// A loop whose rounds are known before there are data, written out one after another.
+  private mutating func loop(
+    _ node: ONNXGraph.Node, _ operands: [ONNXValue?], depth: Int
+  ) throws(FormatError) -> [ONNXValue] {
+    let operation = ONNXOperation(
+      node, opset: source.opset, file: file, operands: operands, parameters: stored, folds: true,
+      held: held, graph: Graph())
+    let remedy = "export the model with its loops unrolled"
+    func number(_ value: ONNXValue?, _ what: String) throws(FormatError) -> Double? {
+      guard let value else { return nil }
+      guard case .constant(let constant) = value, constant.elements.count == 1 else {
+        throw operation.fault(
+          "\(what) that depends on the data, which is not supported", remedy: remedy)
+      }
+      return constant.elements[0]
+    }
+    guard case .graph(let body)? = node.attributes["body"] else {
+      throw operation.fault("no attribute body")
+    }
+    let most = try number(operands.first ?? nil, "a number of rounds")
+    var goes = try number(operands.count > 1 ? operands[1] : nil, "a condition") != 0
+    var carried: [ONNXValue] = []
+    for operand in operands.dropFirst(2) {
+      guard let operand else { throw operation.fault("a value left out", expected: "one") }
+      carried.append(operand)
+    }
+    let (names, outputs) = (body.inputs.map(\.name), body.outputs.map(\.name))
+    guard names.count == carried.count + 2, outputs.count == carried.count + 1 else {
+      throw operation.fault(
+        "a body of \(names.count) inputs and \(outputs.count) outputs",
+        expected: "\(carried.count + 2) and \(carried.count + 1), without rows that are collected",
+        remedy: remedy)
+    }
+    let weights = try ONNXParameters(body, outputs: outputs, file: file).arrays
+    guard weights.isEmpty else {
+      throw operation.fault(
+        "weights inside of a loop: \(ONNXExportNotes.list(weights.map(\.array.name)))",
+        expected: "weights of the whole model, which are parameters", remedy: remedy)
+    }
+    // What the body defines is seen inside of it alone.
+    let defined = names + body.initializers.map(\.name) + body.nodes.flatMap(\.outputs)
+    let outer = defined.map { values[$0] }
+    defer { for (name, value) in zip(defined, outer) { values[name] = value } }
+    var round = 0
+    while goes, most.map({ Double(round) < $0 }) ?? true {
+      rounds += 1
+      guard rounds <= Self.mostRounds else {
+        throw operation.fault("more than \(Self.mostRounds) rounds of loops")
+      }
+      values[names[0]] = .constant(ONNXConstant([], .int64, [Double(round)]))
+      values[names[1]] = .constant(ONNXConstant([], .bool, [1]))
+      for (name, value) in zip(names.dropFirst(2), carried) { values[name] = value }
+      let results = try run(body, outputs: outputs, depth: depth + 1)
+      goes = try number(results[0], "a condition") != 0
+      carried = Array(results.dropFirst())
+      round += 1
+    }
+    return carried
   }
 }
 

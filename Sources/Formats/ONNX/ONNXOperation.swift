@@ -238,6 +238,13 @@ struct ONNXOperation {
     return value
   }
 
+  /// Texts, none where they are not given.
+  mutating func strings(_ name: String) throws(FormatError) -> [String] {
+    guard let attribute = attribute(name) else { return [] }
+    guard case .strings(let values) = attribute else { throw wrong(name, "texts") }
+    return values
+  }
+
   /// An array, nil where it is not given.
   mutating func tensor(_ name: String) throws(FormatError) -> StoredArray? {
     guard let attribute = attribute(name) else { return nil }

@@ -6,7 +6,8 @@ package enum ONNXOperatorRegistry {
     ONNXOperator.comparisons, ONNXOperator.activations, ONNXOperator.layout, ONNXOperator.indexing,
     ONNXOperator.padding, ONNXOperator.reductions, ONNXOperator.products, ONNXOperator.convolutions,
     ONNXOperator.pooling, ONNXOperator.normalizations, ONNXOperator.softmaxes,
-    ONNXOperator.attention, ONNXOperator.sequences, ONNXOperator.refusals,
+    ONNXOperator.attention, ONNXOperator.sequences, ONNXOperator.resizing,
+    ONNXOperator.recurrences, ONNXOperator.placing, ONNXOperator.refusals,
   ].flatMap(\.self)
 
   private static let byName = Dictionary(grouping: all, by: \.name)

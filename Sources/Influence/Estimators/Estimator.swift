@@ -103,7 +103,7 @@ extension Measure {
   public func unit(_ loss: Loss) -> String {
     switch self {
     case .loss:
-      loss.takesLabels ? "nats of the query's loss" : "units of the query's loss"
+      loss.takesLogits ? "nats of the query's loss" : "units of the query's loss"
     case .logit: "units of the label's logit"
     case .margin: "nats of log odds"
     case .logProbability: "nats of log probability"

@@ -22,6 +22,8 @@ struct InspectCommand: ParsableCommand {
   )
   var path: String
 
+  @OptionGroup var choice: ModelChoiceOptions
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
@@ -91,7 +93,10 @@ struct InspectCommand: ParsableCommand {
   private func inspectFile() throws -> [JSONValue.Member] {
     let source = try ByteSource(path: path)
     let format = try FormatRegistry.format(of: source)
-    if format.name == "onnx" { return try ModelInspection(source).members() }
+    if format.name == "onnx" { return try ModelInspection(source, choice.settings).members() }
+    guard choice.settings.isEmpty else {
+      throw UsageError("--parameters, --constant, --output and --item-shape are for ONNX models")
+    }
     return [
       .init("format", .string(format.name)), .init("bytes", .number(source.count)),
       .init("arrays", .array(Self.entries(try ItemTable(source)))),

@@ -36,6 +36,9 @@ struct ScoreCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Write a report: .html, .jsonl or .csv.", valueName: "file"))
   var out: String?
 
+  @Flag(help: "Leave out training items whose gradient is NaN or infinite, and say which.")
+  var skipBadItems = false
+
   @OptionGroup var compute: ComputeOptions
 
   @Flag(help: "Say what it would take, and stop.")
@@ -72,10 +75,17 @@ struct ScoreCommand: ParsableCommand {
     }
     let estimator = try Scoring.gradients(named)
     try query.check(source.loss(of: origin))
-    let source = try source.source(origin, trajectory: estimator.usesTrajectory, as: type)
+    var source = try source.source(origin, trajectory: estimator.usesTrajectory, as: type)
     let queries = try query.read(
       source.model, loss: source.loss, train: source.items, record: source.record,
       hasPictures: hasPictures)
+    // Queries were chosen by the numbers of all items.
+    if skipBadItems { source = try source.withoutBadItems() }
+    if queries.isFromFile, (source.byteNote == nil) != (queries.byteNote == nil) {
+      Output.warn(
+        "training inputs and queries are of two types, of which bytes alone are divided by 255: "
+          + (source.byteNote ?? queries.byteNote ?? ""))
+    }
     let measure = query.measure
     let setting = ScoreSetting(
       model: source.model, loss: source.loss, measure: measure, items: source.items,
@@ -91,13 +101,17 @@ struct ScoreCommand: ParsableCommand {
       return try estimate.print(json: json)
     }
     let file = try out.map { try ReportFile(path: $0) }
-    let sections = try sections(engine, source.items, queries)
+    let sections = try Scoring.locatingFaults(source, queries.data) {
+      try self.sections(engine, source.items, queries)
+    }
     let report = ScoreReport(
       title: "Scores of \(source.items.count) training items for \(sections.count) outputs",
       method: .init(estimator, measure: measure, loss: source.loss, weights: source.weights),
       measure: measure, loss: source.loss,
       model: source.model.specification, itemCount: source.items.count, sections: sections,
-      notes: Scoring.notes(estimator, source.record), provenance: Scoring.provenance(source.record))
+      notes: Scoring.notes(
+        estimator, source.record, source.model, bytes: [source.byteNote, queries.byteNote]),
+      provenance: Scoring.provenance(source.record))
     try file?.write(report)
     try Scoring.print(report, json: json)
   }

@@ -20,6 +20,9 @@ struct SelfInfluenceCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Write all values, npy [N].", valueName: "file"))
   var scores: String?
 
+  @Flag(help: "Leave out training items whose gradient is NaN or infinite, and say which.")
+  var skipBadItems = false
+
   @OptionGroup var compute: ComputeOptions
 
   @Flag(help: "Say what it would take, and stop.")
@@ -44,7 +47,8 @@ struct SelfInfluenceCommand: ParsableCommand {
     _ origin: ModelOptions.Origin, as type: Scalar.Type
   ) throws {
     let estimator = try Scoring.gradients(Scoring.estimator(method))
-    let source = try source.source(origin, trajectory: estimator.usesTrajectory, as: type)
+    var source = try source.source(origin, trajectory: estimator.usesTrajectory, as: type)
+    if skipBadItems { source = try source.withoutBadItems() }
     let setting = ScoreSetting(
       model: source.model, loss: source.loss, items: source.items, queries: source.items[[]],
       checkpoints: source.checkpoints)
@@ -60,7 +64,7 @@ struct SelfInfluenceCommand: ParsableCommand {
     }
     // A place that cannot be written is known before the work.
     if let scores { _ = try AtomicFile(path: scores) }
-    let values = try selfInfluence(engine)
+    let values = try Scoring.locatingFaults(source, source.items) { try selfInfluence(engine) }
     if let scores { try NPY.write(Tensor<Double>([values.count], values), to: scores) }
     try print(values, source, estimator)
   }
@@ -87,7 +91,9 @@ struct SelfInfluenceCommand: ParsableCommand {
     if !json {
       let unit = estimator.unit(.loss, loss: source.loss, weights: source.weights) ?? "no unit"
       try Output.line("self-influence by \(method), \(unit), \(values.count) items")
-      for note in Scoring.notes(estimator, source.record) { try Output.line("note: \(note)") }
+      for note in Scoring.notes(
+        estimator, source.record, source.model, bytes: [source.byteNote])
+      { try Output.line("note: \(note)") }
     }
     let chosen = order.prefix(top)
     let items = chosen.map { Scoring.item($0, source.items, "train") }

@@ -68,6 +68,8 @@ struct TrainCommand: ParsableCommand {
     help: ArgumentHelp("Model, such as mlp:64-32-10:tanh, or a .onnx file.", valueName: "spec"))
   var model: String
 
+  @OptionGroup var choice: ModelChoiceOptions
+
   @Option(help: "What training lowers.")
   var loss = Loss.crossEntropy
 
@@ -197,7 +199,10 @@ struct TrainCommand: ParsableCommand {
   private func makeRun<Scalar: TensorScalar>(as type: Scalar.Type) throws -> TrainingRun<Scalar> {
     let text = try textOptions.corpus(self.model, seed: seed)
     let files = try trainingFiles()
-    let model = try text?.1 ?? ModelRegistry.model(self.model, itemShape: files?.itemShape)
+    let model =
+      try text?.1
+      ?? ModelRegistry.model(
+        self.model, settings: choice.settings, itemShape: files?.itemShape)
     var settings = try OptimizerSettings(optimizer)
     if let momentum {
       guard settings.rule.constants.contains(.momentum) else {
@@ -208,6 +213,8 @@ struct TrainCommand: ParsableCommand {
     settings.weightDecay = WeightDecay(weightDecay, settings.weightDecay.kind)
     settings.clipNorm = clipNorm
     (model as? ONNXModel)?.notes.forEach(Output.warn)
+    Output.warnOfProbabilities(model, loss)
+    if let note = files?.byteNote(model, loss: loss, "training inputs") { Output.warn(note) }
     var sources = try sources(files, text?.0, model, as: type)
     if trainIds != nil || trainGroups != nil {
       let count = sources.train.items.count

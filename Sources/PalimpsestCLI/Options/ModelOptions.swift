@@ -25,6 +25,8 @@ struct ModelOptions: ParsableArguments {
         + "behind it transposes it; repeatable.", valueName: "parameter=array"))
   var map: [String] = []
 
+  @OptionGroup var choice: ModelChoiceOptions
+
   @Option(
     help: ArgumentHelp(
       "Inputs of the training items: npy, npz, IDX(.gz), CSV, JSON lines, or a folder with a "
@@ -48,9 +50,11 @@ struct ModelOptions: ParsableArguments {
   struct Source<Scalar: TensorScalar> {
     let model: any Model
     let loss: Loss
-    let items: Dataset<Scalar>
-    let checkpoints: [WeightedCheckpoint<Scalar>]
+    var items: Dataset<Scalar>
+    var checkpoints: [WeightedCheckpoint<Scalar>]
     let record: RunRecord?
+    /// What became of training inputs that are bytes; nil where there are none.
+    let byteNote: String?
 
     /// What the weights of the checkpoints stand for.
     var weights: CheckpointWeights { record?.checkpointWeights ?? .relative }
@@ -68,9 +72,12 @@ struct ModelOptions: ParsableArguments {
   func origin() throws -> Origin {
     switch (run, model) {
     case (let run?, nil):
-      guard checkpoint.isEmpty, map.isEmpty, trainX == nil, trainY == nil, loss == nil else {
+      guard checkpoint.isEmpty, map.isEmpty, trainX == nil, trainY == nil, loss == nil,
+        choice.settings.isEmpty
+      else {
         throw UsageError(
-          "a run brings its own checkpoints, items and loss; leave those options out")
+          "a run brings its own checkpoints, items, loss and choice of parameters; leave those "
+            + "options out")
       }
       return .record(try RunRecord(folder: run))
     case (nil, let model?):
@@ -83,15 +90,27 @@ struct ModelOptions: ParsableArguments {
       }
       guard let trainX else { throw UsageError("--model needs --train-x and --train-y") }
       // A wrong text is told before the data are read.
-      let builtIn = isFile ? nil : try ModelRegistry.model(model)
+      let settings = choice.settings
+      let builtIn = isFile ? nil : try ModelRegistry.model(model, settings: settings)
       let items = try StoredItems(inputs: trainX, targets: trainY)
       return .files(
-        model: try builtIn ?? ModelRegistry.model(model, itemShape: items.itemShape), items: items)
+        model: try builtIn
+          ?? ModelRegistry.model(
+            model, settings: settings, known: checkpointNames(), itemShape: items.itemShape),
+        items: items)
     case (nil, nil):
       throw UsageError("which model? Expected the folder of a run, or --model with --checkpoint")
     default:
       throw UsageError("a run and --model exclude each other")
     }
+  }
+
+  /// The names of the arrays of all checkpoints.
+  private func checkpointNames() throws -> Set<String> {
+    Set(
+      try checkpoint.flatMap { text in
+        try CheckpointFile(path: Self.weighted(text).path).arrays.map(\.name)
+      })
   }
 
   /// The precision to compute in.
@@ -114,17 +133,23 @@ struct ModelOptions: ParsableArguments {
     _ origin: Origin, trajectory: Bool, as type: Scalar.Type
   ) throws -> Source<Scalar> {
     switch origin {
+    case .record(let record): Output.warnOfProbabilities(record.model, record.manifest.loss)
+    case .files(let model, _): Output.warnOfProbabilities(model, loss(of: origin))
+    }
+    switch origin {
     case .record(let record):
       Self.warn(record)
       (record.model as? ONNXModel)?.notes.forEach(Output.warn)
       return Source(
         model: record.model, loss: record.manifest.loss, items: try record.train(),
-        checkpoints: try record.weightedCheckpoints(trajectory: trajectory), record: record)
+        checkpoints: try record.weightedCheckpoints(trajectory: trajectory), record: record,
+        byteNote: try record.byteNote())
     case .files(let model, let items):
       let loss = loss(of: origin)
       return Source(
         model: model, loss: loss, items: try Dataset.read(items, model, loss: loss),
-        checkpoints: try checkpoints(of: model), record: nil)
+        checkpoints: try checkpoints(of: model), record: nil,
+        byteNote: items.byteNote(model, loss: loss, "Training inputs"))
     }
   }
 

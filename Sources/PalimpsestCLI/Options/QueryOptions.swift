@@ -24,6 +24,20 @@ struct QueryOptions: ParsableArguments {
   struct Queries<Scalar: TensorScalar> {
     var data: Dataset<Scalar>
     var items: [ScoreReport.Item]
+    /// What became of queries that are bytes; nil where there are none.
+    var byteNote: String?
+    /// Whether they are of a file of their own.
+    var isFromFile = false
+
+    init(
+      data: Dataset<Scalar>, byteNote: String? = nil, isFromFile: Bool = false,
+      items: [ScoreReport.Item]
+    ) {
+      self.data = data
+      self.byteNote = byteNote
+      self.isFromFile = isFromFile
+      self.items = items
+    }
   }
 
   /// The options that name queries or what is asked of them, so far as they were given.
@@ -60,9 +74,10 @@ struct QueryOptions: ParsableArguments {
   ) throws -> Queries<Scalar> {
     try check(loss)
     if let queryX {
-      let data = try Dataset<Scalar>.read(inputs: queryX, targets: queryY, model, loss: loss)
+      let stored = try StoredItems(inputs: queryX, targets: queryY)
+      let data = try Dataset<Scalar>.read(stored, model, loss: loss)
       return Queries(
-        data: data,
+        data: data, byteNote: stored.byteNote(model, loss: loss, "Queries"), isFromFile: true,
         items: (0..<data.count).map { Scoring.item($0, data, "query", hasPictures: hasPictures) })
     }
     guard let record else {

@@ -37,6 +37,13 @@ extension Dataset {
             + "\(vocabulary - 1)")
       }
     }
+    if let whole = (model as? ONNXModel)?.wholeNumbers,
+      let overflow = whole.overflow(inputs, model.inputShape)
+    {
+      throw .data(
+        "\(name): item \(overflow.item): found \(overflow.found), expected "
+          + WholeNumbers.expected(Scalar.self))
+    }
     switch targets {
     case .labels(let labels): try check(labels, model, loss, targetsName ?? name)
     case .values(let values): try check(values, model, loss, targetsName ?? name)
@@ -57,6 +64,12 @@ extension Dataset {
         "\(name): found \(labels.count) labels for \(count) items, expected \(width) for each")
     }
     let classes = model.outputShape[-1]
+    guard classes > 1 else {
+      throw .data(
+        "\(name): found labels for a model of one output, a single class, expected two at least: "
+          + "it has probability 1, so \(loss.rawValue) is 0 whatever the output; use "
+          + "--loss \(Loss.binaryCrossEntropy.rawValue) for labels 0 and 1")
+    }
     let isClass = { (label: Int32) in label >= 0 && Int(label) < classes || label == Self.noLabel }
     if let fault = labels.firstIndex(where: { !isClass($0) }) {
       throw .label(fault / max(width, 1), labels[fault], classes: classes, name)
@@ -79,6 +92,13 @@ extension Dataset {
       throw .data(
         "\(name): item \(index / model.outputShape.count): found \(values.scalars[index]) as "
           + "target, expected a finite number")
+    }
+    if loss == .binaryCrossEntropy,
+      let index = values.scalars.firstIndex(where: { $0 < 0 || $0 > 1 })
+    {
+      throw .data(
+        "\(name): item \(index / model.outputShape.count): found \(values.scalars[index]) as "
+          + "target, expected a number from 0 to 1 for \(loss.rawValue)")
     }
   }
 }

@@ -4,10 +4,12 @@ import TensorCore
 extension Dataset {
   /// Reads items from files of any known format.
   ///
-  /// Inputs `[N, …]` are taken row by row in the model's input shape; inputs that are bytes (type
-  /// uint8, such as the pixels of IDX images) are divided by 255, unless they are tokens. Targets are
-  /// whole numbers, `[N]` for a loss that takes a label of each item, else numbers in the model's
-  /// output shape, `[N]` for a single one. Names and groups of items that stand beside the inputs are
+  /// Inputs `[N, …]` are taken row by row in the model's input shape: a row of numbers may stand for
+  /// several axes, and axes of extent 1 do not count. Inputs that are bytes (type uint8, such as the
+  /// pixels of IDX images) are divided by 255, unless they are tokens or the model's settings keep
+  /// them; so are targets that are such bytes in the shape of the inputs. Targets are whole numbers,
+  /// `[N]` for a loss that takes a label of each item, else numbers in the model's output shape, `[N]`
+  /// for a single one. Names and groups of items that stand beside the inputs are
   /// kept.
   ///
   /// - Parameters:
@@ -36,7 +38,7 @@ extension Dataset {
     groups: [String] = [], count: Int? = nil
   ) throws -> Dataset {
     let x = try rows(
-      of: model.inputShape, inputs, what: "inputs", scalesBytes: !model.takesWholeNumbers, model)
+      of: model.inputShape, inputs, what: "inputs", scalesBytes: model.scales(inputs), model)
     if let count, x.shape[0] != count {
       throw TrainingError.data(
         "\(inputs.name): found \(x.shape[0]) items, expected \(count), which run.json says")
@@ -48,7 +50,8 @@ extension Dataset {
       dataset = Dataset(inputs: x, targets: .labels(labels), ids: ids, groups: groups)
     } else {
       let values = try rows(
-        of: model.outputShape, targets, what: "targets", scalesBytes: false, model)
+        of: model.outputShape, targets, what: "targets",
+        scalesBytes: model.scales(inputs) && model.targetsAreLikeInputs(targets), model)
       try check(values.shape[0], targets, against: x, inputs)
       dataset = Dataset(inputs: x, targets: .values(values), ids: ids, groups: groups)
     }
@@ -61,10 +64,27 @@ extension Dataset {
   ) throws -> Tensor<Scalar> {
     let array = file.array
     let rows = array.shape.extents.first ?? 0
-    guard rows > 0, array.count / rows == shape.count else {
+    let own = Shape(Array(array.shape.extents.dropFirst()))
+    guard rows > 0, array.count / rows == shape.count,
+      shape.rank < 2 || own.rank < 2 || own.squeezed == shape.squeezed
+    else {
+      let axes = (["N"] + shape.extents.map(String.init)).joined(separator: ", ")
+      let isTurned =
+        shape.rank == 3 && own.extents == [shape[1], shape[2], shape[0]]
+        ? "; the channels have to be the first axis of an item: numpy.moveaxis(x, -1, 1)" : ""
       throw TrainingError.data(
-        "\(file.name): found \(what) of shape \(array.shape), expected [N, \(shape.count)] for "
-          + "the model \(model.specification)")
+        "\(file.name): found \(what) of shape \(array.shape), expected [\(axes)]"
+          + (shape.rank < 2 ? "" : " or [N, \(shape.count)]")
+          + " for the model \(model.specification)\(isTurned)")
+    }
+    if model.takesWholeNumbers, what == "inputs", !array.elementType.isFloatingPoint {
+      let limit = WholeNumbers.limit(Scalar.self)
+      if let place = try array.integers().firstIndex(where: { Double($0.magnitude) > limit }) {
+        throw TrainingError.data(
+          "\(file.name): item \(place / max(shape.count, 1)): found "
+            + "\(try array.integers()[place]) as input \(place % max(shape.count, 1)), a whole number, "
+            + "expected " + WholeNumbers.expected(Scalar.self))
+      }
     }
     var elements = try array.tensor(as: Scalar.self).scalars
     if scalesBytes, array.elementType == .uint8 {
@@ -114,6 +134,51 @@ extension Dataset {
         "\(targets.name): found \(count) targets, expected \(inputs.shape[0]), one for each item "
           + "in \(file.name)")
     }
+  }
+}
+
+extension Model {
+  /// Whether inputs are bytes that are divided by 255.
+  func scales(_ inputs: StoredFile) -> Bool {
+    inputs.array.elementType == .uint8 && !takesWholeNumbers && !settings.keepsBytes
+  }
+
+  /// Whether targets are bytes in the shape of the inputs, as those of an autoencoder are.
+  func targetsAreLikeInputs(_ targets: StoredFile) -> Bool {
+    targets.array.elementType == .uint8 && inputShape.count == outputShape.count
+  }
+}
+
+extension StoredItems {
+  /// What became of inputs that are bytes; nil where there are none.
+  public func byteNote(_ model: any Model, loss: Loss, _ name: String) -> String? {
+    StoredItems.byteNote(inputs, targets, model, loss, name)
+  }
+
+  static func byteNote(
+    _ inputs: StoredFile, _ targets: StoredFile, _ model: any Model, _ loss: Loss, _ name: String
+  ) -> String? {
+    guard inputs.array.elementType == .uint8, !model.takesWholeNumbers else { return nil }
+    if !model.scales(inputs) { return "\(name) are bytes (uint8), taken as the numbers they are." }
+    let isBoth = !loss.takesLabels && model.targetsAreLikeInputs(targets)
+    return "\(name)\(isBoth ? " and their targets" : "") are bytes (uint8), divided by 255; "
+      + "--keep-bytes takes them as they are."
+  }
+}
+
+extension RunRecord {
+  /// What became of training inputs that are bytes; nil where there are none.
+  ///
+  /// - Throws: `FormatError` where a file cannot be read; digests are not compared again.
+  public func byteNote() throws -> String? {
+    func file(_ data: RunManifest.DataFile) throws -> StoredFile {
+      try StoredFile(
+        ByteSource(
+          path: ContainedPath.resolve(
+            data.path, inside: folder, namedBy: "\(folder)/\(RunManifest.fileName)")))
+    }
+    let (inputs, targets) = (try file(manifest.train.inputs), try file(manifest.train.targets))
+    return StoredItems.byteNote(inputs, targets, model, manifest.loss, "Training inputs")
   }
 }
 

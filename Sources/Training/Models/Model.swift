@@ -19,6 +19,9 @@ public protocol Model: Sendable {
   /// The file that the model comes from, of which a record takes a copy; nil where the text says all.
   var file: ByteSource? { get }
 
+  /// What a person says about it beside its text.
+  var settings: ModelSettings { get }
+
   /// Whether inputs are whole numbers, such as tokens and masks, that are taken as they are.
   var takesWholeNumbers: Bool { get }
 
@@ -38,6 +41,9 @@ extension Model {
 
   /// Tokens are whole numbers.
   public var takesWholeNumbers: Bool { vocabulary != nil }
+
+  /// Most models are what their text says.
+  public var settings: ModelSettings { ModelSettings() }
 
   /// Most models are made from their text.
   public var file: ByteSource? { nil }

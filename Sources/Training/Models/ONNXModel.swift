@@ -28,14 +28,29 @@ public struct ONNXModel: Model {
   public let notes: [String]
   /// The operators that are left for each item, in order.
   public let operations: [ONNXProgram.Operation]
+  /// What a person says about it.
+  public let settings: ModelSettings
+  /// What each array of ``layout`` is to training, and on what evidence.
+  public let roles: [ONNXProgram.Role]
+  /// Values of the file that are copies of a parameter, and of which.
+  let copies: [String: String]
+  /// Whether the exporter wrote which arrays are parameters.
+  let declaresParameters: Bool
   /// The weights that the file holds, flat `[P]`.
   public let weights: [Double]
 
+  /// Where the output is made of probabilities: the operator, and the name of the logits it takes.
+  public let probabilities: (operatorName: String, logits: String)?
+  /// The whole numbers that are computed from the inputs; nil for none.
+  let wholeNumbers: WholeNumbers?
+
   /// The graph of one example.
-  private let single: Graph
+  let single: Graph
   private let input: NodeID
   private let parameters: [NodeID]
-  private let output: NodeID
+  let output: NodeID
+  /// The values of ``operations`` in that graph.
+  let operationValues: [NodeID]
 
   /// Understands a file.
   ///
@@ -43,32 +58,59 @@ public struct ONNXModel: Model {
   ///   - path: A `.onnx` file.
   ///   - itemShape: The shape of one item's input where the data say it; needed where the file leaves
   ///     extents open, such as a number of positions.
-  /// - Throws: `FormatError`, naming the node or weight at fault.
-  public init(path: String, itemShape: Shape? = nil) throws(FormatError) {
-    try self.init(path: path, itemShape: itemShape, specification: path)
+  ///   - settings: What a person says about it.
+  ///   - known: The names of the arrays of checkpoints, which say what is a parameter where the file
+  ///     does not.
+  /// - Throws: `FormatError`, naming the node or weight at fault; a file without parameters, and one
+  ///   that lost parameters of the module.
+  public init(
+    path: String, itemShape: Shape? = nil, settings: ModelSettings = ModelSettings(),
+    known: Set<String> = []
+  ) throws(FormatError) {
+    try self.init(
+      path: path, itemShape: itemShape, settings: settings, known: known, specification: path)
   }
 
-  init(path: String, itemShape: Shape?, specification: String) throws(FormatError) {
+  init(
+    path: String, itemShape: Shape?, settings: ModelSettings, known: Set<String> = [],
+    specification: String
+  ) throws(FormatError) {
     let bytes = try ByteSource(path: path)
     let source = try ONNXGraph(bytes)
     externalFiles = source.externalFiles
     file = bytes
     var shapes: [String: [Int]] = [:]
-    if let itemShape, source.inputs.count == 1 {
+    let given = settings.itemShapes
+    guard given.isEmpty || given.count == source.inputs.count else {
+      throw FormatError(
+        .malformed, file: path, found: "\(given.count) shapes of an item (--item-shape)",
+        expected: "\(source.inputs.count), one for each input: "
+          + source.inputs.map { FormatError.quoted($0.name) }.joined(separator: ", "))
+    }
+    for (input, extents) in zip(source.inputs, given) { shapes[input.name] = extents }
+    if let itemShape, given.isEmpty, source.inputs.count == 1 {
       shapes[source.inputs[0].name] = Self.itemExtents(itemShape, of: source.inputs[0])
     }
-    let program = try ONNXProgram(source, file: path, itemShapes: shapes)
-    guard program.outputShape.extents.first == 1, program.outputShape.rank >= 2 else {
+    let program = try ONNXProgram(
+      source, file: path, output: settings.output, itemShapes: shapes,
+      rowCount: source.inputs.count > 1 ? itemShape?.count : nil, patterns: settings.patterns,
+      known: known)
+    guard program.outputShape.extents.first == 1 else {
       throw FormatError(
         .malformed, file: path,
         found: "an output of shape \(program.outputShape) for one item",
-        expected: "the batch as its first axis, and numbers for each item")
+        expected: "the batch as its first axis")
     }
     self.specification = specification
+    self.settings = settings
     notes = program.notes
+    copies = program.copies
+    declaresParameters = program.declaresParameters
     operations = program.operations
     let inputs = program.inputs
-    outputShape = Shape(Array(program.outputShape.extents.dropFirst()))
+    // One number for each item, as squeeze(-1) leaves it, is an output of one number.
+    outputShape =
+      program.outputShape.rank == 1 ? [1] : Shape(Array(program.outputShape.extents.dropFirst()))
     inputShape =
       inputs.count == 1
       ? Shape(Array(inputs[0].shape.extents.dropFirst()))
@@ -78,6 +120,14 @@ public struct ONNXModel: Model {
     layout = ParameterLayout(
       order.filter(\.isTrainable).map { ($0.name, $0.array.shape) },
       buffers: order.filter { !$0.isTrainable }.map { ($0.name, $0.array.shape) })
+    guard layout.trainableCount > 0 else {
+      throw FormatError(
+        .malformed, file: path,
+        found: "no parameter: every array is a constant, or no derivative reaches it",
+        expected: "one that training changed",
+        remedy: "export with \(ONNXProgram.exportRecipe), or name parameters with --parameters")
+    }
+    roles = order.map(\.role)
     var weights: [Double] = []
     for parameter in order {
       weights += try parameter.array.finiteElements(parameter.name, of: path)
@@ -95,8 +145,12 @@ public struct ONNXModel: Model {
         inputs.count == 1 ? input : graph.slice(input, axis: -1, start: start, count: count)
       return graph.reshape(own, to: part.shape)
     }
-    output = try program.output(
+    let values = try program.values(
       &graph, inputs: parts, parameters: program.parameters.compactMap { places[$0.name] })
+    output = values.output
+    operationValues = values.made
+    probabilities = program.probabilities
+    wholeNumbers = WholeNumbers(values.wholeNumbers, of: graph)
     parameters = layout.entries.compactMap { places[$0.name] }
     self.input = input
     vocabulary =

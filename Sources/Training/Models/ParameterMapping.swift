@@ -4,8 +4,10 @@ public import TensorCore
 /// Which array of a checkpoint each parameter of a model from a file is.
 ///
 /// Arrays are taken by name. Exporters rename and transpose weights; then the file's own weights are
-/// looked for among the arrays of the checkpoints, and what is found holds for all of them. Arrays
-/// that no parameter is are passed over.
+/// looked for among the arrays of the checkpoints, and what is found holds for all of them. A prefix
+/// that all names have, as wrappers of modules put there, is taken off. What training left alone
+/// keeps the file's elements where a checkpoint does not have it. Arrays that no parameter is are
+/// passed over, unless they belong to a layer whose other arrays are parameters.
 public struct ParameterMapping: Sendable {
   /// An array of a checkpoint.
   struct Source: Hashable, Sendable {
@@ -16,11 +18,14 @@ public struct ParameterMapping: Sendable {
     var text: String { FormatError.quoted(name) + (isTransposed ? " transposed" : "") }
   }
 
-  /// What was found by value.
+  /// What was not found under its own name.
   public let notes: [String]
   private let layout: ParameterLayout
-  /// One for each entry of the layout.
-  private let sources: [Source]
+  /// One for each entry of the layout; nil where the file's elements stand.
+  private let sources: [Source?]
+  private let weights: [Double]
+  /// What a checkpoint need not have.
+  private let optional: Set<String>
 
   /// Finds the array of each parameter.
   ///
@@ -37,6 +42,7 @@ public struct ParameterMapping: Sendable {
     _ model: ONNXModel, checkpoints: [CheckpointFile], given: [String] = []
   ) throws {
     layout = model.layout
+    weights = model.weights
     let entries = model.layout.entries
     var sources = try Self.parse(given, entries, checkpoints)
     for entry in entries where sources[entry.name] == nil {
@@ -45,13 +51,42 @@ public struct ParameterMapping: Sendable {
       }
       if isEverywhere { sources[entry.name] = Source(name: entry.name) }
     }
-    let unnamed = entries.filter { sources[$0.name] == nil }
+    var notes: [String] = []
+    let optional = Set(zip(entries, model.roles).filter { $1.mayBeAbsent }.map { $0.0.name })
+    self.optional = optional
+    let missing = entries.filter { sources[$0.name] == nil }
+    if let prefix = Self.prefix(missing.filter { !optional.contains($0.name) }, checkpoints) {
+      for entry in missing {
+        let name = prefix.name(entry.name)
+        if checkpoints.contains(where: { $0[name] != nil }) {
+          sources[entry.name] = Source(name: name)
+        }
+      }
+      notes.append(prefix.note)
+    }
+    let unnamed = entries.filter { sources[$0.name] == nil && !optional.contains($0.name) }
     let byValue = try ParameterSearch(model, checkpoints).sources(
       of: unnamed, taken: Set(sources.values.map(\.name)))
     sources.merge(byValue) { own, _ in own }
-    self.sources = entries.compactMap { sources[$0.name] }
-    try Self.requireUnfolded(model, checkpoints, used: Set(self.sources.map(\.name)))
-    notes = Self.found(unnamed, byValue).map { [$0] } ?? []
+    for entry in entries where optional.contains(entry.name) {
+      let isAnywhere = checkpoints.contains { $0[entry.name] != nil }
+      if sources[entry.name] == nil, isAnywhere { sources[entry.name] = Source(name: entry.name) }
+    }
+    self.sources = entries.map { sources[$0.name] }
+    let used = Set(sources.values.map(\.name))
+    try Self.requireUnfolded(model, checkpoints, used: used)
+    try Self.requireWhole(model, checkpoints, sources)
+    if let found = Self.found(unnamed, byValue) { notes.append(found) }
+    let kept = entries.map(\.name).filter { name in
+      sources[name].map { source in !checkpoints.allSatisfy { $0[source.name] != nil } } ?? true
+    }
+    if !kept.isEmpty {
+      let shown = kept.prefix(6).map(FormatError.quoted).joined(separator: ", ")
+      notes.append(
+        "not trained, not in every checkpoint, and so as in the model's file: \(shown)"
+          + (kept.count > 6 ? " and \(kept.count - 6) more" : ""))
+    }
+    self.notes = notes
   }
 
   /// The flat parameters `[P]` of a checkpoint.
@@ -63,6 +98,10 @@ public struct ParameterMapping: Sendable {
     var flat: [Scalar] = []
     flat.reserveCapacity(layout.count)
     for (entry, source) in zip(layout.entries, sources) {
+      guard let source, file[source.name] != nil || !optional.contains(entry.name) else {
+        flat += weights[entry.range].map { Scalar($0) }
+        continue
+      }
       // Another export of the same model has the parameter under its own name.
       guard let array = file[source.name], array.fit(entry.shape, isTransposed: source.isTransposed)
       else {
@@ -81,6 +120,47 @@ public struct ParameterMapping: Sendable {
   ) -> [Scalar] {
     guard let (rows, columns) = matrix else { return elements }
     return (0..<rows).flatMap { row in (0..<columns).map { elements[$0 * rows + row] } }
+  }
+
+  // MARK: Prefixes
+
+  /// What a wrapper such as `DistributedDataParallel` puts before every name of a module.
+  private struct Prefix {
+    let text: String
+    /// Whether the checkpoints have it; else the model's file.
+    let isInCheckpoints: Bool
+
+    /// The name in the checkpoints.
+    func name(_ own: String) -> String {
+      isInCheckpoints ? text + own : String(own.dropFirst(own.hasPrefix(text) ? text.count : 0))
+    }
+
+    var note: String {
+      "the names in the \(isInCheckpoints ? "checkpoints" : "model's file") have "
+        + "\(FormatError.quoted(text)) in front"
+    }
+  }
+
+  /// A prefix under which all of these are in every checkpoint.
+  private static func prefix(
+    _ entries: [ParameterLayout.Entry], _ checkpoints: [CheckpointFile]
+  ) -> Prefix? {
+    guard let first = entries.first, let file = checkpoints.first else { return nil }
+    let candidates = file.arrays.lazy.map(\.name).compactMap { name -> Prefix? in
+      if name.hasSuffix("." + first.name) {
+        return Prefix(text: String(name.dropLast(first.name.count)), isInCheckpoints: true)
+      }
+      guard first.name.hasSuffix("." + name) else { return nil }
+      return Prefix(text: String(first.name.dropLast(name.count)), isInCheckpoints: false)
+    }
+    return candidates.first { prefix in
+      entries.allSatisfy { entry in
+        guard prefix.isInCheckpoints || entry.name.hasPrefix(prefix.text) else { return false }
+        return checkpoints.allSatisfy {
+          $0[prefix.name(entry.name)]?.fit(entry.shape, isTransposed: false) ?? false
+        }
+      }
+    }
   }
 
   // MARK: What is given and said
@@ -150,6 +230,59 @@ public struct ParameterMapping: Sendable {
       )
     }
   }
+}
+
+extension ParameterMapping {
+  /// Refuses a graph that lost an array of the checkpoints, where its exporter does not say what the
+  /// module had: one of a layer whose other arrays are parameters, or one that another stands for.
+  private static func requireWhole(
+    _ model: ONNXModel, _ checkpoints: [CheckpointFile], _ sources: [String: Source]
+  ) throws(FormatError) {
+    if model.declaresParameters { return }
+    let used = Set(sources.values.map(\.name))
+    let layers = Set(used.compactMap(layer))
+    for file in checkpoints {
+      for named in file.arrays where !used.contains(named.name) {
+        let name = named.name
+        let isOfLayer = layer(name).map(layers.contains) ?? false
+        let original = model.copies[name].flatMap { sources[$0] ?? Source(name: $0) }
+        guard named.array.elementType.isFloatingPoint, isOfLayer || original != nil,
+          !name.hasPrefix(ParameterLayout.optimizerPrefix),
+          model.settings.patterns.trains(name) != false,
+          try !isAgain(named.array, in: file, of: original.map { [$0.name] } ?? Array(used))
+        else { continue }
+        throw FormatError(
+          .malformed, file: model.specification,
+          found: "no parameter \(FormatError.quoted(name)), which \(file.path) has",
+          expected: "every array of the layers that it has",
+          remedy: "the exporter dropped it, or merged it with an equal one: export with "
+            + "\(ONNXProgram.exportRecipe), or give --constant \(FormatError.printable(name)) where "
+            + "the model does not use it")
+      }
+    }
+  }
+
+  /// `encoder.0` of `encoder.0.weight`.
+  private static func layer(_ name: String) -> String? {
+    name.lastIndex(of: ".").map { String(name[..<$0]) }
+  }
+
+  /// Whether an array is one of these again, as tied weights are.
+  private static func isAgain(
+    _ array: StoredArray, in file: CheckpointFile, of names: [String]
+  ) throws(FormatError) -> Bool {
+    let own = try array.tensor(as: Double.self).scalars
+    for name in names {
+      guard let other = file[name], other.shape == array.shape else { continue }
+      if try other.tensor(as: Double.self).scalars == own { return true }
+    }
+    return false
+  }
+}
+
+extension ONNXProgram.Role {
+  /// Whether a checkpoint need not have the array: training left it as the model's file has it.
+  fileprivate var mayBeAbsent: Bool { self == .buffer || self == .frozen }
 }
 
 extension Shape {

@@ -106,7 +106,8 @@ struct ParameterSearch {
         + "neither by name nor by value in \(names)",
       expected: "weights as the checkpoints have them",
       remedy: "the exporter computed it, perhaps by folding a batch normalization: export with "
-        + "\(ONNXProgram.exportRecipe), or give --map \(FormatError.printable(entry.name))=ARRAY")
+        + "\(ONNXProgram.exportRecipe), or give --map \(FormatError.printable(entry.name))=ARRAY, or "
+        + "--constant \(FormatError.printable(entry.name)) where training left it alone")
   }
 
   private func ambiguous(_ entry: Entry, _ sources: [Source]) -> FormatError {

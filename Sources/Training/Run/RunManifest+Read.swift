@@ -22,6 +22,9 @@ extension RunManifest {
     }
     model = try fields.string("model", expected: "the text that makes the model")
     modelSHA256 = fields.has("modelSHA256") ? try fields.digest("modelSHA256") : nil
+    if fields.has("modelSettings") {
+      modelSettings = try ModelSettings(fields.object("modelSettings"))
+    }
     loss = try fields.choice("loss")
     precision = fields.has("precision") ? try fields.choice("precision") : .float32
     optimizer = try OptimizerSettings(fields.object("optimizer"))
@@ -88,6 +91,25 @@ extension FlippedLabels {
       throw fields.fault("labels", expected: "\(items.count) labels, one for each item")
     }
     self.init(items: items, labels: labels)
+  }
+}
+
+extension ModelSettings {
+  fileprivate init(_ fields: ManifestFields) throws(FormatError) {
+    func patterns(_ name: String) throws(FormatError) -> [String] {
+      fields.has(name) ? try fields.array(name, of: "patterns of names") { $0.string } : []
+    }
+    self.init()
+    self.patterns = NamePatterns(
+      parameters: try patterns("parameters"), constants: try patterns("constants"))
+    output = fields.has("output") ? try fields.string("output") : nil
+    keepsBytes = fields.value["keepsBytes"] == .bool(true)
+    guard fields.has("itemShapes") else { return }
+    itemShapes = try fields.array("itemShapes", of: "lists of whole numbers from 1") { value in
+      guard let values = value.array else { return nil }
+      let extents = values.compactMap { $0.integer(Int.self).flatMap { $0 > 0 ? $0 : nil } }
+      return extents.count == values.count && Shape.count(of: extents) != nil ? extents : nil
+    }
   }
 }
 

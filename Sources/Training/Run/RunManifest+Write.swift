@@ -10,6 +10,7 @@ extension RunManifest {
       .init("model", .string(model)),
     ]
     if let modelSHA256 { members.append(.init("modelSHA256", .string(modelSHA256))) }
+    if !modelSettings.isEmpty { members.append(.init("modelSettings", modelSettings.json)) }
     members += [
       .init("loss", .string(loss.rawValue)),
       .init("precision", .string(precision.rawValue)),
@@ -41,6 +42,23 @@ extension RunManifest {
         remedy: "take fewer steps or items, or larger batches")
     }
     try AtomicFile.write(bytes, to: file)
+  }
+}
+
+extension ModelSettings {
+  fileprivate var json: JSONValue {
+    var members: [JSONValue.Member] = []
+    for (name, texts) in [("parameters", patterns.parameters), ("constants", patterns.constants)]
+    where !texts.isEmpty {
+      members.append(.init(name, .array(texts.map { .string($0) })))
+    }
+    if let output { members.append(.init("output", .string(output))) }
+    if keepsBytes { members.append(.init("keepsBytes", .bool(true))) }
+    if !itemShapes.isEmpty {
+      let lists = itemShapes.map { JSONValue.array($0.map { .number($0) }) }
+      members.append(.init("itemShapes", .array(lists)))
+    }
+    return .object(members)
   }
 }
 

@@ -3,7 +3,7 @@ public import TensorCore
 
 /// What `run.json` says about a run.
 ///
-/// Keys: `format`, `version`, `model`, `modelSHA256`, `loss`, `precision`, `optimizer`, `seed`, `datasets`,
+/// Keys: `format`, `version`, `model`, `modelSHA256`, `modelSettings`, `loss`, `precision`, `optimizer`, `seed`, `datasets`,
 /// `text`, `flippedLabels`, `weights`, `steps`, `checkpoints`, `environment`. A record from elsewhere
 /// needs `format`, `version`, `model`, `loss`, `optimizer`, `datasets` and `steps`. Other keys
 /// are passed over; they stay in the file, which is never written again.
@@ -49,6 +49,8 @@ public struct RunManifest: Equatable, Sendable {
   public var model: String
   /// The digest of the file that `model` names; nil where it names none or the record does not say.
   public var modelSHA256: String?
+  /// What a person said about the model.
+  public var modelSettings = ModelSettings()
   /// What was lowered.
   public var loss: Loss
   /// What the run computed in; float32 where the record does not say.

@@ -37,9 +37,11 @@ public struct RunRecord: Sendable {
       let items = manifest.train.inputs.shape
       return try ONNXModel(
         path: path, itemShape: items.map { Shape(Array($0.extents.dropFirst())) },
-        specification: manifest.model)
+        settings: manifest.modelSettings, specification: manifest.model)
     }
-    guard let model = try? ModelRegistry.model(manifest.model) else {
+    guard
+      let model = try? ModelRegistry.model(manifest.model, settings: manifest.modelSettings)
+    else {
       let examples = ModelRegistry.all.map(\.example).joined(separator: ", ")
       throw FormatError(
         .malformed, file: file, found: "\"model\": \(FormatError.quoted(manifest.model))",

@@ -82,6 +82,7 @@ extension TrainingRun {
       model: recordedModel, loss: loss, precision: .init(Scalar.self), optimizer: optimizer,
       seed: seed, train: try train.store("train", in: folder), learningRates: learningRates)
     manifest.modelSHA256 = try model.file.map(SHA256.hex)
+    manifest.modelSettings = model.settings
     manifest.test = try test?.store("test", in: folder)
     if let text {
       try text.write(to: folder)
@@ -134,6 +135,7 @@ extension TrainingRun {
     if let own = record.model.file, let asked = model.file {
       try require("model", SHA256.hex(of: own), SHA256.hex(of: asked), shown: false)
     }
+    try require("choice of parameters", manifest.modelSettings, model.settings, shown: false)
     try require("loss", manifest.loss.rawValue, loss.rawValue)
     try require("precision", manifest.precision, .init(Scalar.self))
     try require("optimizer", manifest.optimizer, optimizer)

@@ -42,21 +42,24 @@ extension ONNXOperator {
     },
     ONNXOperator("HardSigmoid") { o throws(FormatError) in
       o.ignore("consumed_inputs")
-      let (alpha, beta) = (try o.float("alpha") ?? 0.2, try o.float("beta") ?? 0.5)
+      let given = try o.float("alpha") ?? 0.2
+      // PyTorch's slope, which the file holds in single precision.
+      let alpha = Float(given) == 1.0 / 6 ? 1.0 / 6 : given
+      let beta = try o.float("beta") ?? 0.5
       let x = try o.input(0)
-      return [try o.result(o.ramp(x, slope: alpha, height: beta))]
+      return [try o.result(try o.ramp(x, slope: alpha, height: beta))]
     },
     ONNXOperator("HardSwish") { o throws(FormatError) in
       let x = try o.input(0)
-      return [try o.result(o.graph.multiply(x, o.ramp(x, slope: 1.0 / 6, height: 0.5)))]
+      return [try o.result(o.graph.multiply(x, try o.ramp(x, slope: 1.0 / 6, height: 0.5)))]
     },
     ONNXOperator("Softplus") { o throws(FormatError) in
       let x = try o.input(0)
-      return [try o.result(o.softplus(x))]
+      return [try o.result(o.graph.softplus(x))]
     },
     ONNXOperator("Mish") { o throws(FormatError) in
       let x = try o.input(0)
-      return [try o.result(o.graph.multiply(x, o.graph.unary(.tanh, o.softplus(x))))]
+      return [try o.result(o.graph.multiply(x, o.graph.unary(.tanh, o.graph.softplus(x))))]
     },
     ONNXOperator("Softsign") { o throws(FormatError) in
       let x = try o.input(0)
@@ -119,18 +122,16 @@ extension ONNXOperation {
   }
 
   /// A line cut off below 0 and above 1.
-  fileprivate mutating func ramp(_ x: NodeID, slope: Double, height: Double) -> NodeID {
+  fileprivate mutating func ramp(
+    _ x: NodeID, slope: Double, height: Double
+  ) throws(FormatError) -> NodeID {
     let line = graph.affine(x, scale: slope, offset: height)
-    let low = graph.add(Binary(.maximum), line, graph.constant(0))
-    return graph.add(Binary(.minimum), low, graph.constant(1))
-  }
-
-  /// log(1 + exp x) as max(x, 0) + log(1 + exp(−|x|)), which cannot overflow.
-  fileprivate mutating func softplus(_ x: NodeID) -> NodeID {
-    // Written with minimum and maximum: their derivatives at 0 add up to the right one.
-    let size = graph.add(Binary(.minimum), graph.negate(x), x)
-    let rest = graph.unary(.logOnePlus, graph.unary(.exp, size))
-    return graph.add(graph.add(Binary(.maximum), x, graph.constant(0)), rest)
+    let low = graph.binary(.maximum, graph.detach(line), graph.constant(0))
+    let flat = graph.binary(.minimum, low, graph.constant(1))
+    // Where it bends is exact in x, and not in the line, which is rounded.
+    let isAbove = graph.binary(.less, graph.constant(-height / slope), x)
+    let isBelow = graph.binary(.less, x, graph.constant((1 - height) / slope))
+    return try select(graph.multiply(isAbove, isBelow), line, flat)
   }
 
   /// A vector of one element per channel, of images `[N, C, …]`; other operands broadcast as they

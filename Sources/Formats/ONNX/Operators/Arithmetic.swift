@@ -13,8 +13,8 @@ extension ONNXOperator {
     },
     ONNXOperator("Mod", remainder),
     ONNXOperator("Pow", power),
-    fold("Max") { o, a, b throws(FormatError) in try o.binary(.maximum, a, b) },
-    fold("Min") { o, a, b throws(FormatError) in try o.binary(.minimum, a, b) },
+    fold("Max") { o, a, b throws(FormatError) in try o.extreme(.maximum, a, b) },
+    fold("Min") { o, a, b throws(FormatError) in try o.extreme(.minimum, a, b) },
     fold("Sum") { o, a, b throws(FormatError) in try o.add(a, b) },
     ONNXOperator("Mean") { o throws(FormatError) in
       let total = try folded(&o) { o, a, b throws(FormatError) in try o.add(a, b) }
@@ -72,10 +72,15 @@ extension ONNXOperator {
 
   private static func clip(_ o: inout ONNXOperation) throws(FormatError) -> [ONNXValue] {
     o.ignore("consumed_inputs")
-    var x = try o.input(0)
-    if let least = try o.limit("min", 1) { x = try o.binary(.maximum, x, least) }
-    if let most = try o.limit("max", 2) { x = try o.binary(.minimum, x, most) }
-    return [try o.result(x)]
+    let x = try o.input(0)
+    let (least, most) = (try o.limit("min", 1), try o.limit("max", 2))
+    // ReLU6 and hard tanh, which other exporters tell by nothing but their bounds.
+    let bounds = [least, most].map { $0.flatMap { o.graph.constantValue($0) } }
+    let target = o.node.trace.target
+    let isRamp =
+      target.isEmpty
+      ? bounds == [0, 6] : target.contains("relu6") || target.contains("hardtanh")
+    return [try o.result(try o.clipped(x, least, most, excludesBounds: isRamp))]
   }
 }
 

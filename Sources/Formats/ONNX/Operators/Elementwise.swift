@@ -4,13 +4,17 @@ import TensorCore
 /// Functions of one argument, element by element.
 extension ONNXOperator {
   static let elementwise: [ONNXOperator] = [
-    map("Abs", .abs), map("Sign", .sign), map("Sqrt", .sqrt), map("Reciprocal", .reciprocal),
+    map("Abs", .abs), map("Sign", .sign), map("Reciprocal", .reciprocal),
     map("Exp", .exp), map("Log", .log), map("Erf", .erf), map("Sin", .sin), map("Cos", .cos),
     map("Tan", .tan), map("Asin", .asin), map("Acos", .acos), map("Atan", .atan),
     map("Sinh", .sinh), map("Cosh", .cosh), map("Asinh", .asinh), map("Acosh", .acosh),
     map("Atanh", .atanh), map("Floor", .floor), map("Ceil", .ceil), map("Round", .round),
     map("Tanh", .tanh),
     map("Sigmoid", .sigmoid), map("Relu", .relu),
+    ONNXOperator("Sqrt") { o throws(FormatError) in
+      let x = try o.input(0)
+      return [try o.result(o.sumsSquares(x) ? o.norm(ofSquare: x) : o.graph.unary(.sqrt, x))]
+    },
     ONNXOperator("Neg") { o throws(FormatError) in
       let x = try o.input(0)
       return [try o.result(o.graph.negate(x))]

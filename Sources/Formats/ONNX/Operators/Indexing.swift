@@ -91,11 +91,18 @@ extension ONNXOperator {
     let shape = try o.shape(0)
     let axis = try o.axis(try o.int("axis") ?? 0, rank: shape.rank)
     let x = try o.input(0)
-    if case .constant(let indices) = try o.value(1) {
+    let padding = try o.paddingRow()
+    if padding == nil, case .constant(let indices) = try o.value(1) {
       return [try o.result(try o.gather(x, axis: axis, indices))]
     }
-    let indices = try o.wrapped(try o.input(1), extent: shape[axis])
-    return [try o.result(try o.gather(x, axis: axis, indices))]
+    let own = try o.input(1)
+    let indices = try o.wrapped(own, extent: shape[axis])
+    let rows = try o.gather(x, axis: axis, indices)
+    guard let padding else { return [try o.result(rows)] }
+    // The row of padding is read, and gets no gradient.
+    let isPadding = try o.binary(.equal, indices, o.graph.constant(Double(padding)))
+    let column = try o.reshape(isPadding, to: o.graph.shape(own).extents + [1])
+    return [try o.result(try o.select(column, o.graph.detach(rows), rows))]
   }
 
   /// Element by element: y[i, j, k] = x[i, index[i, j, k], k] for axis 1.
@@ -263,6 +270,20 @@ extension ONNXOperation {
     let table = try reshape(x, to: before + [shape[axis], Shape(behind).count])
     let rows = try adding(Gather(), table, indices)
     return try reshape(rows, to: before + graph.shape(indices).extents + behind)
+  }
+
+  /// The row of a table of embeddings that training leaves alone (`padding_idx`), as the exporter
+  /// says; nil for none.
+  fileprivate func paddingRow() throws(FormatError) -> Int? {
+    guard node.trace.target == "aten.embedding.default" else { return nil }
+    let arguments = node.trace.arguments.dropFirst(2)
+    if arguments.dropFirst().first == "True" {
+      throw fault(
+        "a table of embeddings whose gradient is divided by how often a batch has each row "
+          + "(scale_grad_by_freq), so that an item has none of its own",
+        remedy: "train without it")
+    }
+    return arguments.first.flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil }
   }
 
   /// Entries along an axis by indices within its extent.

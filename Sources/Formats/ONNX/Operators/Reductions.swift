@@ -8,10 +8,10 @@ extension ONNXOperator {
     reduce("ReduceSum") { o, x, axes throws(FormatError) in o.sum(x, axes: axes, keepsAxes: true) },
     reduce("ReduceMean") { o, x, axes throws(FormatError) in o.mean(x, axes: axes) },
     reduce("ReduceMax") { o, x, axes throws(FormatError) in
-      try o.largest(x, axes: axes, ofNone: try o.type(0).smallest)
+      try o.extreme(x, axes: axes, ofNone: try o.type(0).smallest)
     },
     reduce("ReduceMin") { o, x, axes throws(FormatError) in
-      let least = try o.largest(o.graph.negate(x), axes: axes, ofNone: -(try o.type(0).largest))
+      let least = try o.extreme(o.graph.negate(x), axes: axes, ofNone: -(try o.type(0).largest))
       return o.graph.negate(least)
     },
     reduce("ReduceProd") { o, x, axes throws(FormatError) in try o.product(x, axes: axes) },
@@ -19,7 +19,7 @@ extension ONNXOperator {
       o.sum(o.graph.unary(.abs, x), axes: axes, keepsAxes: true)
     },
     reduce("ReduceL2") { o, x, axes throws(FormatError) in
-      o.graph.unary(.sqrt, o.sum(o.graph.unary(.square, x), axes: axes, keepsAxes: true))
+      o.norm(ofSquare: o.sum(o.graph.unary(.square, x), axes: axes, keepsAxes: true))
     },
     reduce("ReduceSumSquare") { o, x, axes throws(FormatError) in
       o.sum(o.graph.unary(.square, x), axes: axes, keepsAxes: true)

@@ -2,11 +2,9 @@
 extension ONNXOperator {
   static let refusals: [ONNXOperator] =
     refuse(
-      ["Loop", "Scan", "SequenceMap"],
-      because: "loops are not supported", remedy: "export the model with its loops unrolled")
-    + refuse(
-      ["LSTM", "GRU", "RNN"], because: "recurrent layers are not supported",
-      remedy: "export the model with its recurrence unrolled into single steps")
+      ["Scan", "SequenceMap"],
+      because: "loops over arrays are not supported",
+      remedy: "export the model with its loops unrolled")
     + refuse(
       [
         "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv",

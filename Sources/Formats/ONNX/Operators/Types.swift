@@ -14,7 +14,13 @@ extension ONNXOperator {
       o.ignore("saturate", "round_mode")
       return [try o.cast(to: try o.type(1))]
     },
-    ONNXOperator("Identity") { o throws(FormatError) in [try o.value(0)] },
+    ONNXOperator("Identity") { o throws(FormatError) in
+      // The exporter has no other operator for where a module stops the gradient.
+      guard o.node.trace.target == "aten.detach.default",
+        case .computed(let x, let type) = try o.value(0)
+      else { return [try o.value(0)] }
+      return [.computed(o.graph.detach(x), type)]
+    },
   ]
 }
 

@@ -11,11 +11,12 @@ extension ONNXReader {
         expected: "at most \(ONNXReader.deepest)", remedy: "export the model without branches")
     }
     let (nodes, initializers, inputs, outputs, sparse) = (1, 5, 11, 12, 15)
-    // Types of inner values and quantization are not needed.
-    let (innerValues, quantization) = (13, 14)
+    let (innerValues, metadata) = (13, 16)
+    // Quantization is not needed.
+    let quantization = 14
     let (body, parts) = try file.message(
       GraphProto.self, in: range,
-      apart: [nodes, initializers, inputs, outputs, sparse, innerValues, quantization])
+      apart: [nodes, initializers, inputs, outputs, sparse, innerValues, quantization, metadata])
     if let part = parts.first(where: { $0.number == sparse }) {
       throw malformed(
         at: part.range.lowerBound, "a sparse weight", expected: "dense ones",
@@ -56,10 +57,17 @@ extension ONNXReader {
       try require(value.name, for: "the graph's outputs", at: part.range.lowerBound)
       results.append(value)
     }
+    var signature = ONNXSignature()
+    for part in parts where part.number == innerValues {
+      let (name, said) = try described(part)
+      signature.read(said, of: name)
+    }
+    let said = try self.metadata(parts.filter { $0.number == metadata }, [ONNXSignature.key])
+    if let text = said[ONNXSignature.key] { signature.read(signature: text) }
     return ONNXGraph(
       name: body.name, opset: model.opset, nodes: operators, initializers: weights,
       inputs: arguments, outputs: results, producer: model.producer,
-      externalFiles: externalFiles.keys.sorted())
+      externalFiles: externalFiles.keys.sorted(), signature: signature)
   }
 
   /// Lets a name stand for a value from here on.
@@ -127,8 +135,8 @@ extension ONNXReader {
     var extents: [ONNXGraph.Extent] = []
     for dimension in tensor.shape.dim {
       switch dimension.value {
-      // Some exporters write -1 for an axis of any extent.
-      case nil, .dimValue(-1), .dimParam(""): extents.append(.unknown)
+      // Some exporters write -1 or a question mark for an axis of any extent.
+      case nil, .dimValue(-1), .dimParam(""), .dimParam("?"): extents.append(.unknown)
       case .dimParam(let name): extents.append(.symbol(name))
       case .dimValue(let extent):
         guard extent >= 0, let extent = Int(exactly: extent) else {

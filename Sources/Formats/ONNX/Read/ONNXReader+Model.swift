@@ -31,11 +31,21 @@ extension ONNXReader {
   }
 
   private func opset(_ model: ModelProto) throws(FormatError) -> Int {
-    let versions = model.opsetImport.filter { ONNXReader.domain($0.domain).isEmpty }.map(\.version)
+    // One version may be named under both names of the domain.
+    let versions = Set(
+      model.opsetImport.filter { ONNXReader.domain($0.domain).isEmpty }.map(\.version))
+    let others = model.opsetImport.map(\.domain).filter { !ONNXReader.domain($0).isEmpty }
     guard let version = versions.first, versions.count == 1 else {
+      let domains = others.map(FormatError.quoted).joined(separator: ", ")
+      let numbers = versions.sorted().map(String.init).joined(separator: " and ")
       throw source.malformed(
-        found: "\(versions.count) versions of ONNX's operators (opset)", expected: "one",
-        remedy: "export the model again")
+        found: !versions.isEmpty
+          ? "the versions \(numbers) of ONNX's operators (opset)"
+          : others.isEmpty
+            ? "no version of ONNX's operators (opset)"
+            : "operators of \(domains) alone",
+        expected: "operators of ONNX itself, in one version",
+        remedy: "export the model as a network of ONNX's own operators")
     }
     let known = ONNXReader.opsets
     guard let opset = Int(exactly: version), known.contains(opset) else {

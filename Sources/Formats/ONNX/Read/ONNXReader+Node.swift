@@ -3,8 +3,9 @@ extension ONNXReader {
   func node(
     _ part: ProtobufFile.Field, depth: Int, of model: Model, _ defined: inout [String]
   ) throws(FormatError) -> ONNXGraph.Node {
-    let attribute = 5
-    let (body, parts) = try file.message(NodeProto.self, in: part.payload, apart: [attribute])
+    let (attribute, metadata) = (5, 9)
+    let (body, parts) = try file.message(
+      NodeProto.self, in: part.payload, apart: [attribute, metadata])
     let offset = part.range.lowerBound
     let operatorName = FormatError.quoted(body.opType)
     let label =
@@ -16,7 +17,7 @@ extension ONNXReader {
     }
     for name in body.input where !name.isEmpty { try require(name, for: label, at: offset) }
     var attributes: [String: ONNXGraph.Attribute] = [:]
-    for part in parts {
+    for part in parts where part.number == attribute {
       let (name, value) = try self.attribute(part, of: label, depth: depth, in: model)
       guard attributes.updateValue(value, forKey: name) == nil else {
         throw malformed(
@@ -29,7 +30,10 @@ extension ONNXReader {
     }
     return ONNXGraph.Node(
       name: body.name, operatorName: body.opType, domain: ONNXReader.domain(body.domain),
-      inputs: body.input, outputs: body.output, attributes: attributes)
+      inputs: body.input, outputs: body.output, attributes: attributes,
+      trace: ONNXTrace(
+        try self.metadata(
+          parts.filter { $0.number == metadata }, [ONNXTrace.key, ONNXTrace.ruleKey])))
   }
 
   /// Reads an `AttributeProto`.
