@@ -10,6 +10,7 @@ See README.md for the workloads, the peers and the protocol of the executable. T
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -25,7 +26,7 @@ from checks import Checks, same_top
 from contestants import HERE, Contestant, Failure
 from network_arrays import NetworkArrays
 from peers import PEERS
-from workloads import NETWORK_WORKLOADS, PALIMPSEST, WORKLOADS, flops, product_flops
+from workloads import BEFORE, NETWORK_WORKLOADS, PALIMPSEST, WORKLOADS, flops, product_flops
 
 SGEMM = "sgemm"
 
@@ -86,9 +87,12 @@ class Comparison:
         if found is None or not found.alive:
             timeout = self.options.timeout
             try:
-                if name == PALIMPSEST:
-                    found = Contestant.palimpsest(
-                        self.options.executable, self.folder, threads, timeout)
+                if name in (PALIMPSEST, BEFORE):
+                    executable = (
+                        self.options.before if name == BEFORE else self.options.executable)
+                    found = Contestant.palimpsest(executable, self.folder, threads, timeout)
+                    if name == BEFORE:
+                        found.title += ", before"
                 else:
                     found = Contestant.peer(name, self.folder, threads, timeout)
             except Failure as failure:
@@ -107,6 +111,8 @@ class Comparison:
             if entry.name == PALIMPSEST:
                 if self.options.executable:
                     yield entry
+                if self.options.before:
+                    yield dataclasses.replace(entry, name=BEFORE)
             elif chosen is None or entry.name in chosen:
                 yield entry
 
@@ -118,7 +124,7 @@ class Comparison:
             threads = entry.threads or self.options.threads
             if any(r.entry.name == entry.name and r.threads == threads for r in rows):
                 continue  # One thread was asked for, so this entry is there already.
-            title = "Palimpsest" if entry.name == PALIMPSEST else PEERS[entry.name][2]
+            title = PEERS[entry.name][2] if entry.name in PEERS else "Palimpsest"
             rows.append(Row(entry, title, threads))
         self.results[workload] = rows
         self.interleave(workload, [row for row in rows if row.entry.items is None])
@@ -294,7 +300,7 @@ class Comparison:
     def best_peer(self, workload):
         """The least median of the peers whose result is right and complete."""
         rows = self.results.get(workload, [])
-        return min((row.median for row in rows if row.entry.name != PALIMPSEST and row.seconds
+        return min((row.median for row in rows if row.entry.name in PEERS and row.seconds
                     and row.deviation is not None and not row.wrong), default=None)
 
     def claims(self):
@@ -405,6 +411,7 @@ def read_options():
     add = parser.add_argument
     add("--data", type=Path, help="folder with MNIST's IDX files; enlarged digits without it")
     add("--executable", type=Path, default=executable, help="the Palimpsest side")
+    add("--before", type=Path, help="another build of it, to measure a change")
     add("--scratch", type=Path, default=benchmarks / ".build" / "peers",
         help="where the arrays are kept (some 200 MB, and 240 MB for each result)")
     add("--threads", type=int, default=os.cpu_count())

@@ -16,6 +16,7 @@ class Entry:
 
 
 PALIMPSEST = "palimpsest"
+BEFORE = "before"  # Another build of Palimpsest, where one is given.
 
 WORKLOADS = {
     "sgemm": [

@@ -8,7 +8,7 @@ public enum MatrixProduct {
   ///
   /// - Parameter order: What the bits of an element may depend on.
   /// - Complexity: 2 · m · n · k floating-point operations.
-  @inline(__always)
+  @inlinable @inline(__always)
   public static func gemm<Scalar: TensorScalar>(
     _ a: UnsafeBufferPointer<Scalar>, transposeA: Bool = false, lda: Int? = nil,
     _ b: UnsafeBufferPointer<Scalar>, transposeB: Bool = false, ldb: Int? = nil,
@@ -39,7 +39,7 @@ public enum MatrixProduct {
   }
 
   /// The same for pointers that the caller has checked.
-  @inline(__always)
+  @inlinable @inline(__always)
   public static func unchecked<Scalar: TensorScalar>(
     _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Scalar,
     _ a: UnsafePointer<Scalar>, _ lda: Int, _ b: UnsafePointer<Scalar>, _ ldb: Int, _ beta: Scalar,
