@@ -22,6 +22,7 @@
 #define ATANH_POLYNOMIAL(z)                                                                        \
   (z * (2.0 / 3 + z * (2.0 / 5 + z * (2.0 / 7 + z * (2.0 / 9 + z * (2.0 / 11 + z * (2.0 / 13 +     \
    z * (2.0 / 15 + z * (2.0 / 17 + z * (2.0 / 19 + z * (2.0 / 21)))))))))))
+#define RUNS_V3 4 /* runs turned at once, a register of that level */
 #define PANEL KERNEL_PANEL_F64
 #include "kernels.h"
 #include "windows.h"

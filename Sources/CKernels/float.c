@@ -21,6 +21,7 @@
 // 2 atanh(s) / s - 2 for z = s^2: 2z/3 + 2z^2/5 + ..., with |s| at most 0.172
 #define ATANH_POLYNOMIAL(z)                                                                        \
   (z * (2.0f / 3 + z * (2.0f / 5 + z * (2.0f / 7 + z * (2.0f / 9 + z * (2.0f / 11))))))
+#define RUNS_V3 8 /* runs turned at once, a register of that level */
 #define PANEL KERNEL_PANEL_F32
 #define ERROR_FUNCTION error_function
 // erf(x) = x P(z) for z = x^2 up to 15.5, beyond which it rounds to one. P is the interpolation of

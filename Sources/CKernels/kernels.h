@@ -74,6 +74,14 @@ INLINE T NAME(logarithm)(T x) {
   return x < 0 ? (T)NAN : y;
 }
 
+// With u = 1 + x rounded, log(1 + x) is log(u) times x / (u - 1) but for a rounding (Goldberg, ACM
+// Computing Surveys 23(1), 1991, theorem 4).
+INLINE T NAME(logarithm_of_one_plus)(T x) {
+  T u = 1 + x;
+  T y = NAME(logarithm)(u) * (x / (u - 1));
+  return u == 1 || x - x != 0 ? (x < -1 ? (T)NAN : x) : y;
+}
+
 INLINE T NAME(hyperbolic_tangent)(T x) {
   T a = x < 0 ? -x : x;
   a = a > TANH_LIMIT ? TANH_LIMIT : a;
@@ -131,7 +139,7 @@ WIDE void NAME(kernel_map)(int f, ptrdiff_t n, const T *x, T *y) {
   case KERNEL_TRUNCATE: LOOP(MATH(trunc)(v))
   case KERNEL_ROUND: LOOP(MATH(rint)(v)) /* halves to even */
   case KERNEL_EXPM1: CALLS(MATH(expm1)(v))
-  case KERNEL_LOG1P: CALLS(MATH(log1p)(v))
+  case KERNEL_LOG1P: LOOP(NAME(logarithm_of_one_plus)(v))
   case KERNEL_SIN: CALLS(MATH(sin)(v))
   case KERNEL_COS: CALLS(MATH(cos)(v))
   case KERNEL_TAN: CALLS(MATH(tan)(v))
@@ -396,7 +404,7 @@ WIDE void NAME(kernel_log_sum_exp)(ptrdiff_t rows, ptrdiff_t columns, const T *x
     T sum = 0, e[64];
     for (ptrdiff_t c = 0; c < columns; c += 64)
       sum += NAME(exponentials)(columns - c < 64 ? columns - c : 64, x + c, m, e);
-    y[r] = m + MATH(log)(sum);
+    y[r] = m + NAME(logarithm)(sum);
   }
 }
 
@@ -425,7 +433,8 @@ WIDE void NAME(kernel_cross_entropy)(ptrdiff_t rows, ptrdiff_t columns, const T 
       others += NAME(total)(n, e);
     }
     T own = NAME(exponential)(x[l] - m);
-    y[r] = x[l] == m ? MATH(log1p)(others) : (m - x[l]) + MATH(log)(others + own);
+    y[r] = x[l] == m ? NAME(logarithm_of_one_plus)(others)
+                    : (m - x[l]) + NAME(logarithm)(others + own);
   }
 }
 

@@ -23,17 +23,20 @@ static _Thread_local T NAME(packed_b)[PRODUCT_RUN * PANEL] __attribute__((aligne
 #define LEVEL(f) NAME(f##_v4)
 #define PRODUCT_TARGET __attribute__((target("arch=x86-64-v4"), min_vector_width(512)))
 #define LANES (64 / (ptrdiff_t)sizeof(T))
+#define RUNS 8
 #define WIDTH 4
 #include "product_tiles.h"
 #define LEVEL(f) NAME(f##_v3)
 #define PRODUCT_TARGET __attribute__((target("arch=x86-64-v3")))
 #define LANES (32 / (ptrdiff_t)sizeof(T))
+#define RUNS RUNS_V3
 #define WIDTH 2
 #include "product_tiles.h"
 #endif
 #define LEVEL(f) NAME(f##_baseline)
 #define PRODUCT_TARGET
 #define LANES (16 / (ptrdiff_t)sizeof(T))
+#define RUNS 4
 #if defined(__aarch64__)
 #define WIDTH 4  // 32 registers
 #else
@@ -50,9 +53,9 @@ void NAME(kernel_product_at)(int level, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T
       for (ptrdiff_t j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
     return;
   }
-  // A column from columns of A is a row from rows of A's transpose, which fills the registers.
-  if (n == 1 && rowA == 1 && ldc == 1 && m > 1) {
-    NAME(kernel_product_at)(level, 1, m, k, alpha, b, k, rowB, a, columnA, 1, beta, c, m);
+  // A column of C is a row of its transpose, which fills the registers.
+  if (n == 1 && ldc == 1 && m > 1) {
+    NAME(kernel_product_at)(level, 1, m, k, alpha, b, columnB, rowB, a, columnA, rowA, beta, c, m);
     return;
   }
   switch (level) {

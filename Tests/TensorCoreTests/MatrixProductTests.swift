@@ -177,7 +177,7 @@ private let leveledPrecisions: [any LeveledScalar.Type] = [Float.self, Double.se
       func any<Element>(_ elements: [Element]) -> Element {
         elements[stream.nextInteger(below: elements.count)]
       }
-      var limits = any([[12, 12, 600], [40, 40, 40], [1, 90, 300]])
+      var limits = any([[12, 12, 600], [40, 40, 40], [1, 90, 300], [3, 90, 100]])
       limits.shuffle(using: &stream)
       (m, n, k) = (
         1 + stream.nextInteger(below: limits[0]), 1 + stream.nextInteger(below: limits[1]),
@@ -214,7 +214,7 @@ private let leveledPrecisions: [any LeveledScalar.Type] = [Float.self, Double.se
   func `an element is the sum in the stated order`(level: Int32, type: any LeveledScalar.Type) {
     func body<Scalar: LeveledScalar>(_: Scalar.Type) {
       var stream = RandomStream(seed: 60, stream: 0)
-      for number in 0..<60 {
+      for number in 0..<80 {
         let draw = Draw(&stream)
         let a: Tensor<Scalar> = random([draw.m, draw.k], seed: UInt64(number))
         let b: Tensor<Scalar> = random([draw.k, draw.n], seed: UInt64(number) + 1000)

@@ -231,9 +231,9 @@ public struct MatMul: Primitive {
   }
 }
 
-/// A large product cut along the columns or the rows of its result into tiles that threads can share.
+/// A large product cut into tiles of its result that threads can share.
 ///
-/// The cut depends on the extents alone, and each element is summed over k in one tile.
+/// The cut depends on the extents alone; an element has the same bits in any cut.
 struct MatMulTiles: Sendable {
   let m: Int
   let n: Int
@@ -245,10 +245,9 @@ struct MatMulTiles: Sendable {
 
   /// Floating-point operations below which a tile is not worth handing to a thread.
   private static let smallestTile = 2_000_000
-  /// Columns below which a tile packs more than it multiplies.
+  /// Tiles below these extents copy more than they multiply.
   private static let fewestColumns = 64
-  /// Rows below which a tile does.
-  private static let fewestRows = 8
+  private static let fewestRows = 24
   private static let mostTiles = 16
 
   /// - Parameters:
@@ -262,13 +261,27 @@ struct MatMulTiles: Sendable {
     // Many results are shared out as they are.
     let most = products >= Self.mostTiles ? 1 : Self.mostTiles
     let wanted = max(1, min(Int(min(operations / Double(Self.smallestTile), 1e9)), most))
-    let across = max(1, min(wanted, n / Self.fewestColumns))
-    let down = depth == 1 || across > 1 ? 1 : max(1, min(wanted, m / Self.fewestRows))
-    let width = (n + across - 1) / across
-    columns = Blocks(n, size: max(across == 1 ? n : (width + 15) / 16 * 16, 1))
+    let (down, across) = Self.cut(m, n, into: wanted)
     rows = Blocks(m, size: max((m + down - 1) / down, 1))
+    // Whole panels of the kernels.
+    let width = (n + across - 1) / across
+    columns = Blocks(n, size: max(across == 1 ? n : (width + 63) / 64 * 64, 1))
     let tile = operations / Double(max(rows.number * columns.number, 1))
     blockSize = max(Int(Double(Self.smallestTile) / max(tile, 1)), 1)
+  }
+
+  /// As many tiles as wanted or fewer, so that they read as little as possible: each of `down` rows
+  /// of tiles reads all of B, each of `across` columns all of A.
+  private static func cut(_ m: Int, _ n: Int, into wanted: Int) -> (down: Int, across: Int) {
+    var best = (down: 1, across: 1)
+    for down in 1...max(1, min(wanted, m / fewestRows)) {
+      let across = max(1, min(wanted / down, n / fewestColumns))
+      let (tiles, most) = (down * across, best.down * best.across)
+      if tiles > most || tiles == most && across * m + down * n < best.across * m + best.down * n {
+        best = (down, across)
+      }
+    }
+    return best
   }
 
   /// The tiles of one result.

@@ -14,7 +14,9 @@ final class ChordGradients<Scalar: TensorScalar> {
     /// f of each query at the point, `[D]`.
     fileprivate(set) var values: [Double]
     /// ⟨∇f, Δ⟩ of each query for the chord Δ, `[D]`.
-    fileprivate(set) var slopes: [Double]
+    var slopes: [Double]
+    /// Inner products with the gradients of the step's items, where they are kept.
+    var products: AlignedBuffer<Scalar>?
     /// What each query's gradient counts for in the integral, `[D]`.
     var weights: [Double]
     /// Whether it holds the whole block.
@@ -87,11 +89,7 @@ final class ChordGradients<Scalar: TensorScalar> {
     node.queries = queries
     block.run(at: chord.parameters(at: place), into: node.memory.map(\.base))
     for (row, query) in queries.enumerated() { node.values[query] = block.value(row) }
-    takeSlopes(node)
   }
-
-  /// Takes the slopes of a node along the chord of another step that it lies on too.
-  func takeSlopes(_ node: Node) { takeProducts(node, chord.direction, into: &node.slopes) }
 
   /// ⟨∇f, direction⟩ of a node's queries.
   func takeProducts(_ node: Node, _ direction: Directions<Scalar>, into products: inout [Double]) {
@@ -110,6 +108,8 @@ final class ChordGradients<Scalar: TensorScalar> {
 /// What becomes of the integral of gradients along a chord.
 protocol ChordIntegral<Scalar>: AnyObject {
   associatedtype Scalar: TensorScalar
+  /// Takes ⟨∇f, Δ⟩ of a node's queries along the chord Δ of the current step.
+  func takeSlopes(_ node: ChordGradients<Scalar>.Node)
   /// Adds the gradients of a node's queries times their weights.
   func add(_ node: ChordGradients<Scalar>.Node)
 }

@@ -57,7 +57,7 @@ struct ChordQuadrature<Scalar: TensorScalar> {
   func integrate(
     ends: [(Double, Double)], allowed: [Double], last: ChordGradients<Scalar>.Node?
   ) -> ChordGradients<Scalar>.Node? {
-    if let last { gradients.takeSlopes(last) }
+    if let last { integral.takeSlopes(last) }
     let whole = panel(0, 1, everyone, left: nil, right: last)
     let failing =
       rule.isRefined
@@ -139,11 +139,16 @@ struct ChordQuadrature<Scalar: TensorScalar> {
     let nodes = rule.nodes.map { place, weight in
       let given = !isClosed ? nil : place == 0 ? left : place == 1 ? right : nil
       return (
-        node: given ?? gradients.node(at: start + place * width, for: queries),
-        weight: weight * width
+        node: given ?? newNode(at: start + place * width, for: queries), weight: weight * width
       )
     }
     return Panel(start: start, width: width, nodes: nodes)
+  }
+
+  private func newNode(at place: Double, for queries: [Int]) -> Node {
+    let node = gradients.node(at: place, for: queries)
+    integral.takeSlopes(node)
+    return node
   }
 
   /// By how much the integral of a query's slope misses the difference of f; 0 within rounding.

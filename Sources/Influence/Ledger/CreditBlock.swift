@@ -15,10 +15,10 @@ final class CreditBlock<Scalar: TensorScalar>: SweepBlock {
     self.queries = queries
     self.setting = setting
     adjoint = Adjoint(queries.count, setting.run.model.layout, setting.run.optimizer)
+    let gradients = ChordGradients(queries, setting.run.model.layout)
     quadrature = ChordQuadrature(
-      ChordGradients(queries, setting.run.model.layout),
-      into: WrittenIntegral(queries.factors, into: adjoint.parameters), setting.rule,
-      noise: setting.noise)
+      gradients, into: WrittenIntegral(gradients, queries.factors, into: adjoint.parameters),
+      setting.rule, noise: setting.noise)
     scratch = AlignedBuffer(setting.items.contractionScratch(queries.count), filledWith: 0)
     decay = [Double](repeating: 0, count: queries.count)
   }

@@ -33,41 +33,37 @@ final class FactoredCreditBlock<Scalar: TensorScalar>: SweepBlock {
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   func goBack(_ step: SweptStep<Scalar>, into products: StepProducts<Scalar>) {
+    guard let items = step.prepared.items else { return }
     let size = setting.run.batches.size
-    var partners: [FactoredIntegral<Scalar>.Partners] =
-      step.prepared.items.map {
-        [.init(rows: $0.rows, count: $0.count, sums: products.items, stride: size)]
-      } ?? []
+    let scale = step.prepared.derivative.direct * step.clipScale
+    let weightDecay = setting.run.optimizer.weightDecay
+    // Without state, coupled and decoupled decay are the same.
+    let shrinking = -setting.run.learningRates[step.number] * weightDecay.rate
+    var strangers: [FactoredIntegral<Scalar>.Partners] = []
     var start = 0
     for memory in step.prepared.strangers {
-      partners.append(
+      strangers.append(
         .init(
           rows: memory.rows, count: memory.count, sums: products.strangers + start,
           stride: products.strangerCount))
       start += memory.count
     }
-    integral.meet(partners)
-    if let decayed {
-      decayed.memory.base.update(from: step.before, count: decayed.elementCount)
-      integral.decayed = decayed
-      for query in 0..<queries.count { integral.decay[query] = 0 }
-    }
+    if let decayed { decayed.memory.base.update(from: step.before, count: decayed.elementCount) }
+    integral.meet(
+      .init(rows: items.rows, count: items.count, sums: products.items, stride: size),
+      moves: setting.run.shares(of: step.number).map { scale * $0 }, strangers: strangers,
+      decayed: decayed.map { ($0, shrinking) })
     setting.withEnds(of: step, quadrature.gradients.chord) {
       last = quadrature.integrate(
         ends: setting.ends(step.number, queries), allowed: setting.allowed(step.number, queries),
         last: last.flatMap { $0.step == step.number + 1 ? $0.node : nil }
       ).map { (step.number, $0) }
     }
-    let direct = step.prepared.derivative.direct
-    let scale = direct * step.clipScale
     Scalar.affine(queries.count * size, scale, products.items, 0, products.items)
     Scalar.affine(
       queries.count * products.strangerCount, scale, products.strangers, 0, products.strangers)
-    let weightDecay = setting.run.optimizer.weightDecay
-    if weightDecay.rate != 0 {
-      // Without state, coupled and decoupled decay are the same.
-      let rate = setting.run.learningRates[step.number] * weightDecay.rate
-      for query in 0..<queries.count { decay[query] -= rate * integral.decay[query] }
+    if decayed != nil {
+      for query in 0..<queries.count { decay[query] += shrinking * integral.decay[query] }
     }
   }
 }

@@ -24,14 +24,20 @@ final class FactoredIntegral<Scalar: TensorScalar>: ChordIntegral {
     }
   }
 
-  /// Whom the gradients meet on the current step.
-  private var partners: [Partners] = []
-  /// Inner products of the queries' inputs with those of each partner, chunk by chunk.
+  /// The items of the current step's batch.
+  private var items: Partners?
+  /// What the step moves the parameters by for each unit of each item's gradient, `[B]`.
+  private var moves: [Scalar] = []
+  /// Who would have been in the items' places.
+  private var strangers: [Partners] = []
+  /// Inner products of the queries' inputs with those of the items, chunk by chunk, then with those
+  /// of the strangers.
   private var inputProducts: [AlignedBuffer<Scalar>] = []
-  /// The parameters as the only direction where decay is to be integrated too.
-  var decayed: Directions<Scalar>?
+  /// The parameters as the only direction where decay is to be integrated too, and what the step
+  /// multiplies them by.
+  private var decayed: (parameters: Directions<Scalar>, factor: Double)?
   /// ∫⟨∇f, θ⟩ of the current step, `[D]`.
-  var decay: [Double]
+  private(set) var decay: [Double]
   private let gradients: ChordGradients<Scalar>
   private let products: FactorProducts<Scalar>
   private let scratch: AlignedBuffer<Scalar>
@@ -45,12 +51,20 @@ final class FactoredIntegral<Scalar: TensorScalar>: ChordIntegral {
     dots = AlignedBuffer(gradients.count * FactorProducts<Scalar>.chunk, filledWith: 0)
   }
 
-  /// Begins a step.
+  /// Begins a step, θ' = θ + Σ move_i g_i + factor · θ.
   ///
-  /// - Parameter partners: The batch's items, then strangers, who are the same on every step.
-  func meet(_ partners: [Partners]) {
-    self.partners = partners
-    for (number, partner) in partners.enumerated()
+  /// - Parameters:
+  ///   - items: Those of the batch.
+  ///   - moves: move_i of each of them.
+  ///   - strangers: They are the same on every step.
+  ///   - decayed: θ and the factor; nil without decay.
+  func meet(
+    _ items: Partners, moves: [Scalar], strangers: [Partners],
+    decayed: (parameters: Directions<Scalar>, factor: Double)?
+  ) {
+    (self.items, self.moves, self.strangers, self.decayed) = (items, moves, strangers, decayed)
+    for query in decay.indices { decay[query] = 0 }
+    for (number, partner) in ([items] + strangers).enumerated()
     where number == 0 || number >= inputProducts.count {
       if number >= inputProducts.count {
         inputProducts.append(AlignedBuffer(gradients.count * partner.count, filledWith: 0))
@@ -63,30 +77,82 @@ final class FactoredIntegral<Scalar: TensorScalar>: ChordIntegral {
     }
   }
 
+  /// Inner products of some of a node's queries with a part of the partners of a number.
+  private func multiply(
+    _ node: ChordGradients<Scalar>.Node, _ rows: Range<Int>, _ number: Int, _ partner: Partners,
+    _ part: Range<Int>, into target: UnsafeMutablePointer<Scalar>
+  ) {
+    let known =
+      inputProducts[number].base + gradients.count * part.lowerBound + rows.lowerBound * part.count
+    products.multiply(
+      node.rows, rows, partner.rows, part,
+      inputProducts: node.isWhole ? UnsafePointer(known) : nil, into: target, scratch: scratch.base)
+  }
+
+  /// The step moves along its items' gradients, so that the slope is a sum of inner products with
+  /// them, which the integral is made of too.
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
-  func add(_ node: ChordGradients<Scalar>.Node) {
-    let counting = node.queries.indices.filter { node.weights[node.queries[$0]] != 0 }
-    guard let first = counting.first, let last = counting.last else { return }
-    for (partner, inputProducts) in zip(partners, inputProducts) {
-      for part in partner.parts {
-        let known = inputProducts.base + gradients.count * part.lowerBound + first * part.count
-        products.multiply(
-          node.rows, first..<last + 1, partner.rows, part,
-          inputProducts: node.isWhole ? UnsafePointer(known) : nil, into: dots.base,
-          scratch: scratch.base)
-        for row in counting {
-          let query = node.queries[row]
-          Scalar.axpy(
-            part.count, Scalar(node.weights[query]), dots.base + (row - first) * part.count,
-            partner.sums + query * partner.stride + part.lowerBound)
+  func takeSlopes(_ node: ChordGradients<Scalar>.Node) {
+    guard let items else { return }
+    let count = node.queries.count
+    let known = node.products.flatMap { $0.count >= gradients.count * items.count ? $0 : nil }
+    let kept = known ?? AlignedBuffer(gradients.count * items.count, filledWith: 0)
+    node.products = kept
+    for query in node.queries { node.slopes[query] = 0 }
+    for part in items.parts {
+      let dots = kept.base + count * part.lowerBound
+      multiply(node, 0..<count, 0, items, part, into: dots)
+      moves.withUnsafeBufferPointer { moves in
+        guard let moves = moves.baseAddress else { return }
+        for (row, query) in node.queries.enumerated() {
+          node.slopes[query] += Double(
+            Scalar.dot(part.count, dots + row * part.count, moves + part.lowerBound))
         }
       }
     }
     if let decayed {
       var along = decay
-      gradients.takeProducts(node, decayed, into: &along)
+      gradients.takeProducts(node, decayed.parameters, into: &along)
+      for query in node.queries { node.slopes[query] += decayed.factor * along[query] }
+    }
+  }
+
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  func add(_ node: ChordGradients<Scalar>.Node) {
+    let counting = node.queries.indices.filter { node.weights[node.queries[$0]] != 0 }
+    guard let first = counting.first, let last = counting.last, let items else { return }
+    if let kept = node.products {
+      for part in items.parts {
+        let dots = kept.base + node.queries.count * part.lowerBound
+        for row in counting { add(node, row, dots + row * part.count, items, part) }
+      }
+    }
+    for (number, partner) in strangers.enumerated() {
+      for part in partner.parts {
+        multiply(node, first..<last + 1, number + 1, partner, part, into: dots.base)
+        for row in counting {
+          add(node, row, dots.base + (row - first) * part.count, partner, part)
+        }
+      }
+    }
+    if let decayed {
+      var along = decay
+      gradients.takeProducts(node, decayed.parameters, into: &along)
       for query in node.queries { decay[query] += node.weights[query] * along[query] }
     }
+  }
+
+  /// Adds one query's inner products with a part of some partners to their sums.
+  @inline(__always)
+  private func add(
+    _ node: ChordGradients<Scalar>.Node, _ row: Int, _ dots: UnsafePointer<Scalar>,
+    _ partner: Partners, _ part: Range<Int>
+  ) {
+    let query = node.queries[row]
+    Scalar.axpy(
+      part.count, Scalar(node.weights[query]), dots,
+      partner.sums + query * partner.stride + part.lowerBound)
   }
 }

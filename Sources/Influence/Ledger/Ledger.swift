@@ -115,7 +115,8 @@ public final class Ledger<Scalar: TensorScalar> {
     let states = run.model.layout.count * (1 + run.optimizer.rule.stateNames.count) * stride
     let fewest = Trajectory<Scalar>.smallestRoom(run.batches.count) * states
     let (visits, items) = (run.batches.rows.count, run.train.items.count)
-    let blocks = LedgerSweep<Scalar>.blocks(problem.queries.count)
+    let blocks = LedgerSweep<Scalar>.blocks(
+      problem.queries.count, parameters: run.model.layout.count)
     let size = blocks.map(\.count).max() ?? 1
     let workspaces = try workspaceCount(problem, options, size)
     // Adjoints, gradients at the points of a chord, products; rows and phases as double numbers.

@@ -97,18 +97,20 @@ final class LedgerSweep<Scalar: TensorScalar> {
   /// Steps after which the threads meet: few enough that progress is seen and an interruption is
   /// not waited for.
   private static var longestLeg: Int { 32 }
-  /// Queries of a block.
-  private static var largestBlock: Int { 16 }
+  /// Queries of a block: a block of a larger network would not stay in the cache.
+  private static func largestBlock(_ parameters: Int) -> Int { parameters <= 1 << 15 ? 32 : 16 }
   /// Queries of the smaller batches for points of a chord that few need.
   private static var few: Int { 4 }
 
-  /// Blocks of queries of nearly the same size, a multiple of four of them where there are so many.
+  /// Blocks of queries of nearly the same size: two, or a multiple of four of them.
   ///
-  /// Which queries share a block depends on their number alone, so that no bit depends on the memory.
-  static func blocks(_ queries: Int) -> [Range<Int>] {
+  /// Which queries share a block depends on the problem alone, so that a ledger which was interrupted
+  /// goes on under any number of threads and any limit of memory.
+  static func blocks(_ queries: Int, parameters: Int) -> [Range<Int>] {
     guard queries > 0 else { return [] }
-    let wanted = (queries + largestBlock - 1) / largestBlock
-    let number = min(queries, (wanted + 3) / 4 * 4)
+    let largest = largestBlock(parameters)
+    let wanted = (queries + largest - 1) / largest
+    let number = min(queries, wanted <= 2 ? 2 : (wanted + 3) / 4 * 4)
     return (0..<number).map { $0 * queries / number..<($0 + 1) * queries / number }
   }
 
@@ -198,37 +200,30 @@ final class LedgerSweep<Scalar: TensorScalar> {
         into: StepProducts(
           items: items.base, strangers: strangers.base, strangerCount: others))
       let entries = problem.run.batches[step]
-      var scales = self.scales(entries)
+      // A marginal is for each unit of weight.
+      var shares = problem.run.shares(of: step, countsWeights: isCredit)
       for query in 0..<count {
         let target = visits.base + ((first + query) * problem.run.batches.count + step) * size
-        Scalar.zip(.multiply, size, items.base + query * size, true, &scales, true, target)
+        Scalar.zip(.multiply, size, items.base + query * size, true, &shares, true, target)
       }
-      if others > 0 { addStrangers(strangers, others, entries, scales, first..<first + count) }
+      if others > 0 { addStrangers(strangers, others, entries, shares, first..<first + count) }
     }
   }
 
   /// Adds what each stranger would have added in the place of each of a step's items.
   private func addStrangers(
     _ products: AlignedBuffer<Scalar>, _ number: Int, _ entries: ArraySlice<Int>,
-    _ scales: [Scalar], _ rows: Range<Int>
+    _ shares: [Scalar], _ rows: Range<Int>
   ) {
     guard let table = strangers else { return }
     for (query, row) in rows.enumerated() {
-      for (entry, scale) in zip(entries, scales) where entry >= 0 {
+      for (entry, share) in zip(entries, shares) where entry >= 0 {
         let range = table.range[entry]
         Scalar.axpy(
           range.count, scale, products.base + query * number + range.lowerBound,
           strangerCredits.base + row * table.rowCount + table.start[entry])
       }
     }
-  }
-
-  /// What each entry's product is multiplied by: w_i / b for credit, 1 / b for a marginal, 0 where
-  /// there is no item.
-  private func scales(_ entries: ArraySlice<Int>) -> [Scalar] {
-    let present = Scalar(max(entries.count { $0 >= 0 }, 1))
-    let weights = isCredit ? problem.run.itemWeights : nil
-    return entries.map { $0 < 0 ? 0 : (weights?[$0] ?? 1) / present }
   }
 }
 
@@ -247,5 +242,16 @@ extension LedgerSweep {
     for (block, first) in zip(blocks, firstRows) {
       block.decay = Array(decay[first..<first + block.queries.count])
     }
+  }
+}
+
+extension TrainingRun {
+  /// What each entry of a step's batch has in the batch's mean gradient: w_i / b, or 1 / b for each
+  /// unit of weight; 0 where there is no item.
+  func shares(of step: Int, countsWeights: Bool = true) -> [Scalar] {
+    let entries = batches[step]
+    let present = Scalar(max(entries.count { $0 >= 0 }, 1))
+    let weights = countsWeights ? itemWeights : nil
+    return entries.map { $0 < 0 ? 0 : (weights?[$0] ?? 1) / present }
   }
 }
