@@ -74,12 +74,12 @@ INLINE T NAME(logarithm)(T x) {
   return x < 0 ? (T)NAN : y;
 }
 
-// With u = 1 + x rounded, log(1 + x) is log(u) times x / (u - 1) but for a rounding (Goldberg, ACM
-// Computing Surveys 23(1), 1991, theorem 4).
+// With u = 1 + x rounded, log(1 + x) is log(u) and what the rounding left out, over u.
 INLINE T NAME(logarithm_of_one_plus)(T x) {
-  T u = 1 + x;
-  T y = NAME(logarithm)(u) * (x / (u - 1));
-  return u == 1 || x - x != 0 ? (x < -1 ? (T)NAN : x) : y;
+  T u = 1 + x, lost = x - (u - 1);
+  T y = NAME(logarithm)(u);
+  y = y - y == 0 ? y + lost / u : y;  // an infinite logarithm stays what it is
+  return u == 1 ? x : y;              // and -0
 }
 
 INLINE T NAME(hyperbolic_tangent)(T x) {

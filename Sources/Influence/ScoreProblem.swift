@@ -77,10 +77,8 @@ public enum ScoreError: Error, Equatable, Sendable, CustomStringConvertible {
   case mismatch(String)
   /// A number of the datasets or checkpoints is NaN or infinite.
   case badNumber(what: String, found: Double)
-  /// A gradient or score is NaN or infinite.
-  case notFinite(what: String, item: Int)
-  /// The same, with the place where it stops being a number.
-  case notFiniteAt(what: String, item: Int, place: String)
+  /// A gradient or score is NaN or infinite; `place` says where it stops being a number, if known.
+  case notFinite(what: String, item: Int, place: String? = nil)
   /// The memory asked for does not hold even one tile.
   case memory(needed: Int, allowed: Int)
 
@@ -89,12 +87,9 @@ public enum ScoreError: Error, Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .mismatch(let text): text
     case .badNumber(let what, let found): "\(what): found \(found), expected a finite number"
-    case .notFinite(let what, let item):
-      "\(what) \(item) gives a gradient or score that is NaN or infinite; look at its values and at "
-        + "the parameters"
-    case .notFiniteAt(let what, let item, let place):
-      "\(what) \(item) gives a gradient or score that is NaN or infinite: \(place); look at its values "
-        + "and at the parameters"
+    case .notFinite(let what, let item, let place):
+      "\(what) \(item) gives a gradient or score that is NaN or infinite"
+        + (place.map { ": \($0)" } ?? "") + "; look at its values and at the parameters"
     case .memory(let needed, let allowed):
       "--memory: found \(allowed >> 20) MiB, expected at least \((needed >> 20) + 1) MiB for the "
         + "smallest tiles"

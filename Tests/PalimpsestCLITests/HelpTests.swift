@@ -52,7 +52,7 @@ struct HelpTests {
     "lists say the same to people and to programs",
     arguments: [
       "methods", "models", "formats", "measures", "losses", "optimizers", "columns", "rules",
-      "metrics",
+      "metrics", "backends",
     ])
   func list(_ kind: String) async throws {
     let lines = try await room.done("list", kind).output.split(separator: "\n")

@@ -72,10 +72,15 @@ final class Room: Sendable {
 
   /// Runs `palimpsest` with these arguments.
   ///
-  /// - Parameter meanwhile: Called with the process's number while it runs.
+  /// - Parameters:
+  ///   - environment: Variables in addition to those of the tests.
+  ///   - meanwhile: Called with the process's number while it runs.
   func run(
-    _ arguments: [String], meanwhile: (pid_t) async throws -> Void = { _ in }
-  ) async throws -> Outcome { try await run("palimpsest", arguments, meanwhile: meanwhile) }
+    _ arguments: [String], environment: [String: String] = [:],
+    meanwhile: (pid_t) async throws -> Void = { _ in }
+  ) async throws -> Outcome {
+    try await run("palimpsest", arguments, environment: environment, meanwhile: meanwhile)
+  }
 
   /// Runs `palimpsest`, which must end well and have nothing to complain of.
   @discardableResult
@@ -91,11 +96,15 @@ final class Room: Sendable {
   /// Runs one of the programs that were built beside the tests.
   func run(
     _ program: String, _ arguments: [String], output redirected: FileHandle? = nil,
+    environment: [String: String] = [:],
     meanwhile: (pid_t) async throws -> Void = { _ in }
   ) async throws -> Outcome {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: Self.products).appendingPathComponent(program)
     process.arguments = arguments
+    if !environment.isEmpty {
+      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    }
     process.currentDirectoryURL = URL(fileURLWithPath: path)
     // Files rather than pipes: nobody has to read them meanwhile.
     let name = "\(outer)/\(UUID().uuidString)"

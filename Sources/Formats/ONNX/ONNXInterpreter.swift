@@ -185,13 +185,18 @@ package struct ONNXInterpreter {
     return try operation.folded(results, work: &foldedWork, limit: Self.mostFoldedWork)
   }
 
+  /// An operation that is not of the model's graph: for operators that are followed, not added.
+  private func known(_ node: ONNXGraph.Node, _ operands: [ONNXValue?]) -> ONNXOperation {
+    ONNXOperation(
+      node, opset: source.opset, file: file, operands: operands, parameters: stored, folds: true,
+      held: held, graph: Graph())
+  }
+
   /// The branch that a known condition takes.
   private mutating func branch(
     _ node: ONNXGraph.Node, _ operands: [ONNXValue?], depth: Int
   ) throws(FormatError) -> [ONNXValue] {
-    let operation = ONNXOperation(
-      node, opset: source.opset, file: file, operands: operands, parameters: stored, folds: true,
-      held: held, graph: Graph())
+    let operation = known(node, operands)
     guard case .constant(let condition)? = operands.first ?? nil, condition.elements.count == 1
     else {
       throw operation.fault(
@@ -223,9 +228,7 @@ extension ONNXInterpreter {
   private mutating func loop(
     _ node: ONNXGraph.Node, _ operands: [ONNXValue?], depth: Int
   ) throws(FormatError) -> [ONNXValue] {
-    let operation = ONNXOperation(
-      node, opset: source.opset, file: file, operands: operands, parameters: stored, folds: true,
-      held: held, graph: Graph())
+    let operation = known(node, operands)
     let remedy = "export the model with its loops unrolled"
     func number(_ value: ONNXValue?, _ what: String) throws(FormatError) -> Double? {
       guard let value else { return nil }

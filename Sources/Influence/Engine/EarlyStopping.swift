@@ -21,7 +21,7 @@ extension ScoreEngine {
   ///
   /// - Parameter stopsEarly: Whether to order and stop; without it every product is taken. Cosines
   ///   have no useful bound and never stop early.
-  /// - Throws: ``ScoreError/notFinite(what:item:)``.
+  /// - Throws: ``ScoreError/notFinite(what:item:place:)``.
   public func topItems(
     _ k: Int, stopsEarly: Bool = true, progress: (Double) throws -> Void = { _ in }
   ) throws -> TopScores {
@@ -107,8 +107,8 @@ extension ScoreEngine {
       try problem.items[order].withPointers {
         try run(Pointers(items: $0, checkpoints: checkpoints), 0..<order.count)
       }
-    } catch ScoreError.notFinite(let what, let item) {
-      throw ScoreError.notFinite(what: what, item: order[item])
+    } catch ScoreError.notFinite(let what, let item, let place) {
+      throw ScoreError.notFinite(what: what, item: order[item], place: place)
     }
   }
 }

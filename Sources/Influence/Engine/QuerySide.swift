@@ -87,7 +87,7 @@ extension FactorPlan {
 
   /// Runs the queries in batches and keeps what the paths need.
   ///
-  /// - Throws: ``ScoreError/notFinite(what:item:)`` with the query's number.
+  /// - Throws: ``ScoreError/notFinite(what:item:place:)`` with the query's number.
   func querySide(
     _ queries: ItemPointers<Scalar>, _ range: Range<Int>,
     checkpoints: [CheckpointPointers<Scalar>], paths: [ProductPath],
@@ -154,7 +154,7 @@ extension FactorPlan {
 extension FactorPlan {
   /// The sum of all queries' gradients as one row, for the contraction path.
   ///
-  /// - Throws: ``ScoreError/notFinite(what:item:)`` with the number of the first query of a batch.
+  /// - Throws: ``ScoreError/notFinite(what:item:place:)`` with the number of the first query of a batch.
   func aggregateSide(
     _ queries: ItemPointers<Scalar>,
     checkpoints: [CheckpointPointers<Scalar>], isCosine: Bool

@@ -113,7 +113,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
 
   /// The scores `[Q, N]`.
   ///
-  /// - Throws: ``ScoreError/notFinite(what:item:)``.
+  /// - Throws: ``ScoreError/notFinite(what:item:place:)``.
   /// - Complexity: 2·C·N·Q·Σ(I + O) operations for a multilayer perceptron, and one forward and
   ///   backward pass of all items at each of the C checkpoints.
   public func scores() throws -> Tensor<Scalar> {
@@ -124,7 +124,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
 
   /// The scores `[Q, N]`, written over a matrix that the caller keeps.
   ///
-  /// - Throws: ``ScoreError/notFinite(what:item:)``; the matrix holds no scores then.
+  /// - Throws: ``ScoreError/notFinite(what:item:place:)``; the matrix holds no scores then.
   /// - Precondition: The matrix has the shape `[Q, N]`.
   public func scores(into matrix: inout Tensor<Scalar>) throws {
     let (queries, items) = (problem.rowCount, problem.items.count)
@@ -217,7 +217,7 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
 
   /// Scores blocks of a range of items; the body runs on the worker right after each block.
   ///
-  /// - Throws: ``ScoreError/notFinite(what:item:)`` with the first bad item.
+  /// - Throws: ``ScoreError/notFinite(what:item:place:)`` with the first bad item.
   func score(
     _ pointers: Pointers, _ side: QuerySide<Scalar>, _ items: Range<Int>,
     _ workers: [PairwiseWorker<Scalar>],

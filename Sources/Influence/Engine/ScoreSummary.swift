@@ -18,7 +18,7 @@ extension ScoreEngine {
   ///   - k: How many supporters and opponents to keep.
   ///   - progress: Receives the share done.
   ///   - panel: Receives each panel of scores on the way, as ``forEachPanel(progress:_:)`` does.
-  /// - Throws: ``ScoreError/notFinite(what:item:)``, and what the panel throws.
+  /// - Throws: ``ScoreError/notFinite(what:item:place:)``, and what the panel throws.
   public func summaries(
     _ k: Int, progress: (Double) throws -> Void = { _ in },
     panel: (Range<Int>, Range<Int>, UnsafeBufferPointer<Scalar>) throws -> Void = { _, _, _ in }

@@ -8,7 +8,7 @@ extension ScoreEngine {
   /// problem play no part.
   ///
   /// - Parameter progress: Receives the share done.
-  /// - Throws: ``ScoreError/notFinite(what:item:)``, and what the progress throws.
+  /// - Throws: ``ScoreError/notFinite(what:item:place:)``, and what the progress throws.
   public func selfInfluence(
     progress: (Double) throws -> Void = { _ in }
   ) throws -> [Double] {

@@ -220,7 +220,7 @@ final class LedgerSweep<Scalar: TensorScalar> {
       for (entry, share) in zip(entries, shares) where entry >= 0 {
         let range = table.range[entry]
         Scalar.axpy(
-          range.count, scale, products.base + query * number + range.lowerBound,
+          range.count, share, products.base + query * number + range.lowerBound,
           strangerCredits.base + row * table.rowCount + table.start[entry])
       }
     }

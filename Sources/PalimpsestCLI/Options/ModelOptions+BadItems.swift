@@ -41,12 +41,12 @@ extension Scoring {
     do {
       return try body()
     } catch let error as ScoreError {
-      guard case .notFinite(let what, let item) = error else { throw error }
+      guard case .notFinite(let what, let item, nil) = error else { throw error }
       let data = what == "query" ? queries : source.items
       guard (0..<data.count).contains(item) else { throw error }
       let fault = GradientFault<Scalar>(source.model, loss: source.loss)
       let place = fault.place(of: item, in: data, at: source.checkpoints.map(\.parameters))
-      throw place.map { ScoreError.notFiniteAt(what: what, item: item, place: $0) } ?? error
+      throw ScoreError.notFinite(what: what, item: item, place: place)
     }
   }
 }
