@@ -203,7 +203,9 @@ class Comparison:
             self.rates[SGEMM] = self.flops(SGEMM) / fastest.median / 1e9
 
     def sgemm_rate(self, threads):
-        """The machine's rate now, by whoever was fastest at it; nothing where that fails."""
+        """The machine's rate now, by whoever was fastest at it; nothing where that is not known."""
+        if self.fastest_sgemm is None:  # No product was asked for, or none before this workload.
+            return []
         try:
             seconds, _ = self.contestant(self.fastest_sgemm, threads).run(SGEMM)
         except Failure:
