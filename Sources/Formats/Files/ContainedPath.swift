@@ -31,7 +31,10 @@ public enum ContainedPath {
     let root = try real(folder, namedBy: file)
     let resolved = try real(folder + "/" + relative, namedBy: file)
     let prefix = root == "/" ? root : root + "/"
-    guard resolved.utf8.starts(with: prefix.utf8) else { throw refused("is a link that leads out") }
+    // A link may lead to the folder itself.
+    guard resolved.utf8.starts(with: prefix.utf8) || resolved.utf8.elementsEqual(root.utf8) else {
+      throw refused("is a link that leads out")
+    }
     let below = steps.filter { !$0.elementsEqual(".".utf8) }.joined(separator: "/".utf8)
     guard followingLinks || resolved.utf8.dropFirst(prefix.utf8.count).elementsEqual(below) else {
       throw refused("is a symbolic link")

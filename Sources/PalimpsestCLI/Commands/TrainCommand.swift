@@ -288,7 +288,7 @@ struct TrainCommand: ParsableCommand {
     guard testX != nil || testY == nil else {
       throw UsageError("--test-y goes with --test-x")
     }
-    return try StoredItems(inputs: trainX, targets: trainY)
+    return try StoredItems.opened(inputs: trainX, targets: trainY)
   }
 
   private func sources<Scalar: TensorScalar>(
@@ -297,13 +297,13 @@ struct TrainCommand: ParsableCommand {
     typealias Source = TrainingRun<Scalar>.Source
     if let text { return (Source(text.train()), text.heldOut().map { Source($0) }) }
     guard let files else {
-      let split = Digits.split(as: type)
+      let split = Digits.split(as: type, itemShape: model.inputShape)
       return (Source(split.train), Source(split.test))
     }
     let train = try Source(files, model, loss: loss)
     guard let testX else { return (train, nil) }
     return (
-      train, try Source(StoredItems(inputs: testX, targets: testY), model, loss: loss)
+      train, try Source(StoredItems.opened(inputs: testX, targets: testY), model, loss: loss)
     )
   }
 }

@@ -10,16 +10,20 @@ public struct CheckpointFile: Sendable {
   /// The arrays in the order of the file.
   public let arrays: [NamedArray]
   private let byName: [String: StoredArray]
+  /// Arrays that cannot be read, which matters where they are asked for.
+  private let unreadable: [ItemTable.Unreadable]
 
   /// Opens a file.
   ///
   /// - Throws: `FormatError`; a pickle is refused with the line that converts it.
   public init(path: String) throws(FormatError) {
-    self.init(try NamedArray.readAll(path: path), path: path)
+    let table = try ItemTable(ByteSource(path: path))
+    self.init(table.arrays, unreadable: table.unreadable, path: path)
   }
 
-  init(_ arrays: [NamedArray], path: String) {
+  init(_ arrays: [NamedArray], unreadable: [ItemTable.Unreadable] = [], path: String) {
     self.arrays = arrays
+    self.unreadable = unreadable
     self.path = path
     byName = Dictionary(arrays.map { ($0.name, $0.array) }) { first, _ in first }
   }
@@ -33,6 +37,7 @@ public struct CheckpointFile: Sendable {
   func elements<Scalar: TensorScalar>(
     _ name: String, _ shape: Shape, as type: Scalar.Type = Scalar.self
   ) throws(FormatError) -> [Scalar] {
+    if let fault = unreadable.first(where: { $0.name == name }) { throw fault.error }
     guard let array = self[name] else {
       throw FormatError(
         .malformed, file: path, found: "no array \(FormatError.quoted(name))",
