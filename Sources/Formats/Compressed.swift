@@ -49,7 +49,7 @@ enum Compressed {
   /// The entry of the registry.
   static let format = FileFormat(
     name: "compressed", extensions: kinds.flatMap(\.extensions) + ["tar"],
-    summary: "gzip, bzip2, xz, zstd, tar and the like; refused, with the command that expands them",
+    summary: "gzip, bzip2, xz, zstd, tar; refused, with the command that expands them",
     recognises: { source throws(FormatError) in try refusal(of: source) != nil },
     read: { source throws(FormatError) in
       throw try refusal(of: source)

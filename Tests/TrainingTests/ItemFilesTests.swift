@@ -79,7 +79,7 @@ struct ItemFilesTests {
       #expect(items.inputs == Tensor(rows: [[0.5, 1], [-1, 0]]) && items.labels == [2, 0])
     }
     let error = #expect(throws: FormatError.self) { try read(file + ":note") }
-    #expect(error?.place == .line(2, column: 33) && error?.found == "null")
+    #expect(error?.place == .line(2, column: 32) && error?.found == "null")
     // Where the usual name cannot be read, no other array takes its place.
     let fault = try write([#"{"x": [null, 1], "y": 2}"#])
     #expect(throws: FormatError.self) { try read(fault) }

@@ -108,7 +108,7 @@ public enum PictureFolder {
   }
 
   private static func real(_ path: String, in folder: String) throws(FormatError) -> String {
-    try ContainedPath.resolve(path, inside: folder, namedBy: folder)
+    try ContainedPath.resolve(path, inside: folder, namedBy: folder, allowingFolder: true)
   }
 
   private static func pixels(

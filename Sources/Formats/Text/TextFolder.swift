@@ -112,7 +112,8 @@ public enum TextFolder {
     }
     var kept: [String] = []
     for link in links.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
-      let target = try ContainedPath.resolve(link, inside: folder, namedBy: folder)
+      let target = try ContainedPath.resolve(
+        link, inside: folder, namedBy: folder, allowingFolder: true)
       if try kind(of: target) != S_IFDIR, known.insert(target).inserted { kept.append(link) }
     }
     return kept

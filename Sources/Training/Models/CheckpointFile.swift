@@ -31,13 +31,18 @@ public struct CheckpointFile: Sendable {
   /// The array of this name, nil where there is none.
   public subscript(name: String) -> StoredArray? { byName[name] }
 
+  /// - Throws: The reason why an array of these names cannot be read, where one is there.
+  func requireReadable(_ names: Set<String>) throws(FormatError) {
+    if let fault = unreadable.first(where: { names.contains($0.name) }) { throw fault.error }
+  }
+
   /// The elements of an array of this shape.
   ///
   /// - Throws: `FormatError` where there is none, or where an element is not finite.
   func elements<Scalar: TensorScalar>(
     _ name: String, _ shape: Shape, as type: Scalar.Type = Scalar.self
   ) throws(FormatError) -> [Scalar] {
-    if let fault = unreadable.first(where: { $0.name == name }) { throw fault.error }
+    try requireReadable([name])
     guard let array = self[name] else {
       throw FormatError(
         .malformed, file: path, found: "no array \(FormatError.quoted(name))",

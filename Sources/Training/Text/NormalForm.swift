@@ -136,8 +136,11 @@ package enum NormalForm {
     var folded = ""
     for scalar in text.precomposedStringWithCompatibilityMapping.unicodeScalars
     where !scalar.properties.isDefaultIgnorableCodePoint {
-      for capital in scalar.properties.uppercaseMapping.unicodeScalars {
-        folded += capital.properties.lowercaseMapping
+      // By way of the small letter too: there is a capital of ß that is none of its capitals.
+      for small in scalar.properties.lowercaseMapping.unicodeScalars {
+        for capital in small.properties.uppercaseMapping.unicodeScalars {
+          folded += capital.properties.lowercaseMapping
+        }
       }
     }
     return folded.precomposedStringWithCanonicalMapping
