@@ -169,6 +169,29 @@ struct ItemFilesTests {
     #expect(other?.description.hasPrefix("\(lines): line 2: found 0.5 as a label") == true)
   }
 
+  @Test("numbers of eight bits beside the parameters are passed over, in their place refused")
+  func eightBits() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    func checkpoint(_ bias: String) throws -> CheckpointFile {
+      let header = Array(
+        (#"{"0.weight":{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]},"0.bias":{\#(bias),"#
+          + #""data_offsets":[24,36]},"amax":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[36,40]}}"#)
+          .utf8)
+      let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
+      let bytes = length + header + [UInt8](repeating: 0, count: 40)
+      try AtomicFile.write(bytes, to: path("c.safetensors"))
+      return try CheckpointFile(path: path("c.safetensors"))
+    }
+    let plain = try checkpoint(#""dtype":"F32","shape":[3]"#)
+    #expect(try model.parameters(in: plain) == [Float](repeating: 0, count: 9))
+    let small = try checkpoint(#""dtype":"F8_E5M2","shape":[12]"#)
+    let error = #expect(throws: FormatError.self) {
+      try model.parameters(in: small, as: Float.self)
+    }
+    #expect(error?.found == "the type “F8_E5M2” of “0.bias”")
+    #expect(error?.remedy.contains("tensor.float()") == true)
+  }
+
   @Test("a byte order mark is no part of the first name") func byteOrderMark() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let file = try write(["\u{feff}it0\r", "it1\r", ""], to: "ids.txt")
