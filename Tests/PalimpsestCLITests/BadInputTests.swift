@@ -311,6 +311,16 @@ struct BadInputTests {
     BadInput(
       "a value that looks like an option", 64, ["found \"-x.npy\"", "write --train-x=-x.npy"],
       BadInput.training(["--train-x": "-x.npy"])),
+    BadInput(
+      "too few texts to compare a secret with", 64,
+      ["--references: found 5, expected 10 to 1000000"],
+      [
+        "exposure", "--text", "x.npy", "--run", "new", "--references", "5", "--model",
+        "transformer:context=8,width=8,heads=2,layers=1",
+      ]),
+    BadInput(
+      "a folder that is no run", 66, ["nowhere/run.json", "give the folder of a run"],
+      ["score", "nowhere"]),
     BadInput("a mistyped command", 64, ["'socre'", "did you mean score?"], ["socre", "run"]),
     BadInput("fewer than no items", 64, ["--top", "-1"], ["self-influence", "run", "--top=-1"]),
     BadInput(
