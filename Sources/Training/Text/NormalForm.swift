@@ -80,7 +80,9 @@ package enum NormalForm {
 
     init(_ scalar: Unicode.Scalar) {
       if scalar.isASCII {
-        self = scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) ? .letter : .other
+        // The form has small letters only.
+        self =
+          ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar) ? .letter : .other
         return
       }
       let isHiragana = (0x3041...0x309f).contains(scalar.value)
