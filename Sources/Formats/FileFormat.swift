@@ -8,6 +8,7 @@ public struct FileFormat: Sendable {
   public let summary: String
   /// Whether a source begins like such a file; always false where the format has no mark.
   public let recognises: @Sendable (ByteSource) throws(FormatError) -> Bool
-  /// Reads all arrays, or refuses with the reason.
-  public let read: @Sendable (ByteSource) throws(FormatError) -> [NamedArray]
+  /// Reads what is in a file, or refuses with the reason; an array that cannot be read is a fault of
+  /// the whole where it is the only one, and else where it is asked for.
+  public let read: @Sendable (ByteSource) throws(FormatError) -> ItemTable
 }

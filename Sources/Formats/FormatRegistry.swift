@@ -3,7 +3,7 @@ public enum FormatRegistry {
   /// The formats, in the order in which a file's content is compared with them.
   public static let all: [FileFormat] = [
     NPY.format, Safetensors.format, IDX.format, CSV.format, JSONLines.format, PNGPicture.format,
-    JPEGPicture.format, Pickle.format, NPZ.format, ONNXGraph.format,
+    JPEGPicture.format, Pickle.format, NPZ.format, Compressed.format, ONNXGraph.format,
   ]
 
   /// The format of a source: by its content, else by its name.
@@ -18,15 +18,16 @@ public enum FormatRegistry {
     throw source.malformed(
       found: source.count == 0 ? "an empty file" : "content that no reader knows",
       expected: "one of " + all.flatMap(\.extensions).map { "." + $0 }.joined(separator: " "),
-      remedy: "give the file the right ending or convert it")
+      remedy: name.hasSuffix(".json")
+        ? "write an object in each line and name the file .jsonl"
+        : "give the file the right ending or convert it")
   }
 }
 
 extension NamedArray {
-  /// All arrays of a file of any known format.
+  /// All arrays of a file of any known format that can be read.
   public static func readAll(path: String) throws(FormatError) -> [NamedArray] {
-    let source = try ByteSource(path: path)
-    return try FormatRegistry.format(of: source).read(source)
+    try ItemTable(ByteSource(path: path)).arrays
   }
 }
 
@@ -40,12 +41,13 @@ extension StoredArray {
 
   /// The array of a source of any known format that holds one.
   public static func read(_ source: ByteSource) throws(FormatError) -> StoredArray {
-    let arrays = try FormatRegistry.format(of: source).read(source)
-    guard let first = arrays.first, arrays.count == 1 else {
+    let table = try ItemTable(source)
+    guard let array = try table.only() else {
       throw source.malformed(
-        found: "\(arrays.count) arrays", expected: "one",
+        found: "\(table.arrayNames.count) arrays", expected: "one",
         remedy: "save the array on its own, for instance with numpy.save")
     }
-    return first.array
+    if table.columnCount == .names { throw CSV.ambiguous(array, in: source.name) }
+    return array
   }
 }

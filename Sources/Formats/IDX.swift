@@ -90,12 +90,15 @@ public enum IDX {
 extension IDX {
   /// The entry of the registry.
   static let format = FileFormat(
-    name: "idx", extensions: ["idx", "idx.gz", "ubyte", "ubyte.gz", "gz"],
+    name: "idx", extensions: ["idx", "idx.gz", "ubyte", "ubyte.gz"],
     summary: "one array of the MNIST family, plain or compressed with gzip",
     recognises: { source throws(FormatError) in
-      let start = try source.prefix(3)
-      if start.starts(with: Inflater.gzipMagic) { return true }
+      var start = try source.prefix(3)
+      if start.starts(with: Inflater.gzipMagic) {
+        // Of a damaged one it is for another reader to speak.
+        start = (try? Inflater(source, .gzip).take(3)) ?? []
+      }
       return start.count == 3 && start[0] == 0 && start[1] == 0 && types[start[2]] != nil
     },
-    read: { source throws(FormatError) in [NamedArray("", try read(source))] })
+    read: { source throws(FormatError) in ItemTable(source, try read(source)) })
 }

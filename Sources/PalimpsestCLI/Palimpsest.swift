@@ -39,7 +39,8 @@ struct PalimpsestCommand: ParsableCommand {
       return handler
     }
     do {
-      var command = try parseAsRoot()
+      let arguments = Array(CommandLine.arguments.dropFirst())
+      var command = try parseAsRoot(NegativeValues.joined(arguments))
       try command.run()
     } catch {
       ExitStatus.end(with: error, in: self)

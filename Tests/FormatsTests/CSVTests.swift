@@ -74,6 +74,49 @@ struct CSVTests {
       error?.description == "t.csv: line 2, column 2: found “\\u{1b}[31m”, expected a number")
   }
 
+  @Test("a first line of numbers is refused with both of its readings, a count of columns is one")
+  func numbersAbove() throws {
+    let error = #expect(throws: FormatError.self) { try CSVTests.table("0.5,1\n2,3\n") }
+    #expect(
+      error?.description
+        == "t.csv: line 1, column 1: found the number “0.5”, expected a column name; "
+        + "put a line of column names before it if it is data, or in its place if it numbers the "
+        + "columns")
+    let counted = try CSVTests.table("0,1,2\n0.5,2,3\n")
+    #expect(counted.columns == ["0", "1", "2"] && counted.values == Tensor(rows: [[0.5, 2, 3]]))
+    // Who asks for one array cannot know which is meant.
+    let source = ByteSource(Array("0,1,2\n3,4,5\n".utf8), name: "b.csv")
+    let both = #expect(throws: FormatError.self) { try StoredArray.read(source) }
+    #expect(both?.found == "the numbers “0” to “2”")
+    #expect(both?.remedy.contains("in its place") == true)
+    #expect(both?.remedy.contains("before it") == true)
+  }
+
+  @Test("a first column that numbers the rows without a name is refused") func index() throws {
+    let error = #expect(throws: FormatError.self) { try CSVTests.table(",a,b\n0,5,6\n1,7,8\n") }
+    #expect(error?.place == .line(1, column: 1))
+    #expect(error?.remedy.contains("index=False") == true)
+    #expect(try CSVTests.table(",a\n1,5\n0,7\n").values.shape == [2, 2])
+    #expect(try CSVTests.table("id,a\n0,5\n1,7\n").values.shape == [2, 2])
+  }
+
+  @Test("an empty field says what can be done, a fraction where it stands") func remedies() throws {
+    let error = #expect(throws: FormatError.self) { try CSVTests.table("a,b\n1,\n") }
+    #expect(error?.remedy == "fill it in, or leave the line out")
+    for (text, remedy) in [
+      ("a,b\n1,NA\n", "fill it in"), ("a,b\n1, null \n", "fill it in"),
+      ("a;b\n1;2\n", "put commas"),
+      ("a\tb\n1\t2\n", "put commas"),
+    ] {
+      let error = #expect(throws: FormatError.self) { try CSVTests.table(text) }
+      #expect(error?.remedy.hasPrefix(remedy) == true, "\(text)")
+    }
+    let source = ByteSource(Array("\"a\nb\",c\n1,2\n3,4.5\n".utf8), name: "y.csv")
+    let fraction = #expect(throws: FormatError.self) { try StoredArray.read(source).integers() }
+    #expect(
+      fraction?.description == "y.csv: line 4, column 2: found 4.5, expected a whole number")
+  }
+
   @Test("bytes that are not UTF-8 and UTF-16 are refused") func encodings() {
     for bytes: [UInt8] in [
       [0xff, 0xfe, 0x61, 0], [0x61, 0xff, 0x0a, 0x31], [0x61, 0, 0x0a, 0x31],

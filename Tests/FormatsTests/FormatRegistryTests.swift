@@ -51,12 +51,54 @@ struct FormatRegistryTests {
     for (bytes, name) in [(old, "model.bin"), (new, "model.npz"), ([], "model.pt")] {
       let error = try #require(fault(in: bytes, name: name))
       #expect(error.kind == .malformed)
-      #expect(error.description.contains("torch.load('\(name)', weights_only=True)"))
+      #expect(
+        error.description.contains(
+          "torch.load('\(name)', map_location='cpu', weights_only=True)"))
       #expect(!error.description.contains("\n"))
     }
     // A name that would end the quotation is not put into a command line.
     let error = try #require(fault(in: old, name: "'; rm -r ~ #.pt"))
     #expect(error.remedy.contains("torch.load('FILE.pt'"))
+  }
+
+  @Test("the line that converts a pickle follows what the pickle would import")
+  func pickleLines() throws {
+    func remedy(_ program: String, _ name: String) throws -> String {
+      try #require(fault(in: [0x80, 2] + Array(program.utf8), name: name)).remedy
+    }
+    let module = try remedy("ctorch.nn.modules.linear\nLinear\nq\u{0}.", "m.pkl")
+    #expect(module.hasPrefix("if you trust who made it, convert it where it was made: python -c"))
+    #expect(module.contains("pickle.load(open('m.pkl', 'rb'))") && module.contains("'state_dict'"))
+    let state = try remedy(
+      "ctorch._utils\n_rebuild_tensor_v2\nccollections\nOrderedDict\n.", "m.pkl")
+    #expect(!state.contains("trust") && state.contains("m.pkl.safetensors"))
+    let array = try remedy("cnumpy.core.multiarray\n_reconstruct\n.", "a.pkl")
+    #expect(!array.contains("torch") && array.contains("n.savez('a.pkl.npz'"))
+    // Protocol 4 names what it imports by two texts and a mark.
+    let program: [UInt8] =
+      [0x80, 4, 0x8c, 5] + Array("evilm".utf8) + [0x94, 0x8c, 4] + Array("call".utf8) + [
+        0x94, 0x93,
+      ]
+    let evil = try #require(fault(in: program, name: "e.pkl")).remedy
+    #expect(evil.hasPrefix("if you trust who made it"))
+  }
+
+  @Test(
+    "compressed files say what expands them",
+    arguments: [
+      ("x.csv.gz", [0x1f, 0x8b, 8, 0], "gunzip x.csv.gz"),
+      ("x.bz2", Array("BZh91AY".utf8), "bunzip2 x.bz2"),
+      ("x.npy.xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], "unxz x.npy.xz"),
+      ("x.zst", [0x28, 0xb5, 0x2f, 0xfd], "unzstd x.zst"),
+      ("x.tar.gz", [0x1f, 0x8b, 8, 0], "tar -xf x.tar.gz"),
+      ("x.7z", [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c], "7z x x.7z"),
+      ("x.npy", [UInt8](repeating: 0x41, count: 257) + Array("ustar".utf8), "tar -xf x.npy"),
+      ("a b.gz", [0x1f, 0x8b, 8, 0], "gunzip FILE"), ("-r.gz", [0x1f, 0x8b, 8, 0], "gunzip FILE"),
+    ] as [(String, [UInt8], String)])
+  func compressed(_ name: String, _ bytes: [UInt8], _ command: String) throws {
+    let error = try #require(fault(in: bytes, name: name))
+    #expect(error.kind == .malformed)
+    #expect(error.description.hasSuffix("expected the plain file; expand it first: \(command)"))
   }
 
   @Test("an archive of arrays is none of the pickles, and one without a directory is neither")

@@ -7,19 +7,21 @@ struct NPZTests {
   static let array = goldenBytes(Golden.npyVector)
 
   static func read(_ zip: ZipBuilder) throws(FormatError) -> [NamedArray] {
-    try NPZ.read(ByteSource(zip.build(), name: "a.npz"))
+    let table = try NPZ.read(ByteSource(zip.build(), name: "a.npz"))
+    if let unreadable = table.unreadable.first { throw unreadable.error }
+    return table.arrays
   }
 
   @Test("numpy's archives arrive with their names, compressed or not")
   func goldens() throws {
     for golden in [Golden.npzStored, Golden.npzDeflated] {
-      let arrays = try NPZ.read(ByteSource(golden: golden))
+      let arrays = try NPZ.read(ByteSource(golden: golden)).arrays
       #expect(arrays.map(\.name) == ["x", "layer/y"])
       #expect(arrays.map(\.array.elementType) == [.float32, .int64])
       #expect(try arrays[0].array.tensor() == Tensor<Float>(rows: [[0, 1, 2], [3, 4, 100]]))
       #expect(try arrays[1].array.integers() == [7, -9])
     }
-    #expect(try NPZ.read(ByteSource(golden: Golden.npzNone)).isEmpty)
+    #expect(try NPZ.read(ByteSource(golden: Golden.npzNone)).arrays.isEmpty)
   }
 
   @Test("numbers of eight bytes, comments and unknown extra fields make no difference")
@@ -40,6 +42,55 @@ struct NPZTests {
       #expect(
         try NPZTests.read(zip).map { try $0.array.tensor() } == [Tensor([3], [1.5, -2, 3.25])])
     }
+  }
+
+  @Test("a member that cannot be read does not spoil the others, and is refused by its name")
+  func others() throws {
+    let texts = Array("{'descr': '<U3', 'fortran_order': False, 'shape': (0,), }\n".utf8)
+    let names = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(texts.count), 0] + texts
+    var damaged = ZipBuilder.Member("d.npy", NPZTests.array)
+    damaged.checksum = 1
+    let zip = ZipBuilder(members: [
+      .init("names.npy", names), .init("x.npy", NPZTests.array), .init("readme.txt", [65]), damaged,
+    ])
+    let table = try NPZ.read(ByteSource(zip.build(), name: "a.npz"))
+    #expect(table.arrays.map(\.name) == ["x"])
+    #expect(table.unreadable.map(\.name) == ["names", "readme.txt", "d"])
+    #expect(try table.array("x") != nil)
+    #expect(try table.array("z") == nil)
+    let error = #expect(throws: FormatError.self) { try table.array("names") }
+    #expect(error?.file == "a.npz/names.npy" && error?.found == "the type “<U3”")
+    #expect(throws: FormatError.self) { try table.array("d") }
+    // It is not known which of several is meant.
+    #expect(throws: FormatError.self) {
+      try StoredArray.read(ByteSource(zip.build(), name: "a.npz"))
+    }
+  }
+
+  @Test("an archive of other files says how to unpack it, folders in it or not")
+  func foreign() throws {
+    let zip = ZipBuilder(members: [.init("d/", []), .init("d/x.csv", [65])])
+    let error = #expect(throws: FormatError.self) {
+      try NPZ.read(ByteSource(zip.build(), name: "data.zip"))
+    }
+    #expect(
+      error?.description
+        == "data.zip: found a zip archive of “d/”, “d/x.csv”, expected one of numpy's arrays, or the "
+        + "file itself; unpack it: unzip data.zip")
+  }
+
+  @Test("a spreadsheet, and JSON that is no lines, say what to write instead") func otherTables()
+    throws
+  {
+    let zip = ZipBuilder(members: [.init("xl/workbook.xml", [65])])
+    let error = #expect(throws: FormatError.self) {
+      try NPZ.read(ByteSource(zip.build(), name: "t.xlsx"))
+    }
+    #expect(error?.found == "a spreadsheet" && error?.remedy == "save it as CSV")
+    let json = #expect(throws: FormatError.self) {
+      try ItemTable(ByteSource(Array("[{\"x\": 1}]".utf8), name: "t.json"))
+    }
+    #expect(json?.remedy == "write an object in each line and name the file .jsonl")
   }
 
   @Test("the order is that of the directory, whatever the order of the bytes") func order() throws {

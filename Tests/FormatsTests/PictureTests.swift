@@ -149,6 +149,59 @@ struct PictureFolderTests {
     #expect(Array(all[648...]) == PictureTests.color)
   }
 
+  @Test("pictures in deeper folders come as torchvision's ImageFolder numbers them")
+  func deeper() throws {
+    // `sorted(os.walk(…))`: a folder before what is in it, folders by their whole paths.
+    for path in ["b/z.png", "b-c/y.png", "b/a/x.png", "a/w.png", "0.png"] {
+      try add("cat/\(path)", Golden.pngColor)
+    }
+    #expect(
+      try PictureFolder.read(folder.path).texts("id") == [
+        "ant/10.jpeg", "ant/9.png", "cat/0.png", "cat/a.jpg", "cat/b.PNG", "cat/a/w.png",
+        "cat/b/z.png", "cat/b-c/y.png", "cat/b/a/x.png",
+      ])
+  }
+
+  @Test("pictures that are not read are counted in a note") func passedOver() throws {
+    #expect(try PictureFolder.read(folder.path).notes.isEmpty)
+    try add("cat/c.webp", Golden.pngGray)
+    try add("cat/more/d.BMP", Golden.pngGray)
+    try add("ant/e.bmp", Golden.pngGray)
+    let table = try PictureFolder.read(folder.path)
+    #expect(table["x"]?.shape[0] == 4)
+    #expect(
+      table.notes == [
+        "\(folder.path): 3 of 7 pictures are passed over (2 .bmp, 1 .webp), because only .png, .jpg, "
+          + ".jpeg are read; torchvision's ImageFolder takes them, so the numbers of the items are not "
+          + "its own: convert them to PNG"
+      ])
+    // What ImageFolder does not take either changes no number.
+    for path in ["cat/c.webp", "cat/more/d.BMP", "ant/e.bmp"] {
+      try FileManager.default.removeItem(atPath: folder(path))
+    }
+    try add("ant/e.gif", Golden.pngGray)
+    let note = try #require(try PictureFolder.read(folder.path).notes.first)
+    #expect(note.contains("1 of 5 pictures is passed over (1 .gif)") && !note.contains("numbers"))
+    try add("bee/f.tif", Golden.pngGray)
+    let error = fault()
+    #expect(error?.file == folder("bee"))
+    #expect(error?.found == "only pictures that cannot be read, 1")
+  }
+
+  @Test("links to folders are followed, those to the folder itself or to one above are not")
+  func folderLinks() throws {
+    let manager = FileManager.default
+    try manager.createSymbolicLink(atPath: folder("here"), withDestinationPath: ".")
+    try manager.createSymbolicLink(atPath: folder("cat/up"), withDestinationPath: "..")
+    try manager.createSymbolicLink(atPath: folder("cat/self"), withDestinationPath: ".")
+    #expect(try PictureFolder.read(folder.path)["x"]?.shape[0] == 4)
+    try manager.createSymbolicLink(atPath: folder("cat/other"), withDestinationPath: "../ant")
+    #expect(
+      try PictureFolder.read(folder.path).texts("id")?.suffix(2) == [
+        "cat/other/10.jpeg", "cat/other/9.png",
+      ])
+  }
+
   @Test("the first picture of another size or kind is named") func sizes() throws {
     try add("bee/x.png", Golden.pngGray)
     let error = fault()

@@ -80,6 +80,46 @@ struct TextFolderTests {
     #expect(error?.place == .byte(2))
   }
 
+  @Test(
+    "text in another encoding, and a compressed file, are named as such",
+    arguments: [
+      ("utf-16", [0xff, 0xfe, 0x61, 0]), ("utf-16be", [0xfe, 0xff, 0, 0x61]),
+      ("utf-16 without a mark", [0x61, 0, 0x62, 0, 0x20, 0, 0x61, 0]),
+      ("utf-32", [0xff, 0xfe, 0, 0, 0x61, 0, 0, 0]), ("gzip", [0x1f, 0x8b, 8, 0, 0]),
+    ] as [(String, [UInt8])])
+  func encodings(_ kind: String, _ bytes: [UInt8]) throws {
+    try add("a/y.txt", bytes)
+    let error = fault()
+    #expect(error?.file == folder("a/y.txt"))
+    if kind == "gzip" {
+      #expect(error?.remedy.contains("gunzip") == true)
+    } else {
+      #expect(error?.found == "text in \(kind.uppercased().prefix(6))")
+      #expect(error?.remedy.hasPrefix("save it as UTF-8: iconv -f UTF-") == true)
+    }
+  }
+
+  @Test("a link to the folder itself is passed over") func linkToItself() throws {
+    let before = try TextFolder.read(folder.path)
+    try link("here", to: ".")
+    try link("a/above", to: "..")
+    #expect(try TextFolder.read(folder.path) == before)
+  }
+
+  #if os(Linux)
+    @Test("a name that is not UTF-8 is told with its bytes") func namesInLatin1() throws {
+      var path = Array(folder("a/caf").utf8CString.dropLast()) + [CChar(bitPattern: 0xe9)]
+      path += Array(".txt".utf8CString)
+      let descriptor = open(path, O_CREAT | O_WRONLY, 0o600)
+      #expect(descriptor >= 0)
+      close(descriptor)
+      let error = fault()
+      #expect(error?.kind == .malformed && error?.file == folder("a"))
+      #expect(error?.found == "the file name “caf\\xe9.txt”")
+      #expect(error?.remedy == "rename it")
+    }
+  #endif
+
   @Test("a pipe does not hang, and no files are an error") func pipeAndNothing() throws {
     let empty = try TemporaryFolder()
     try Data().write(to: URL(fileURLWithPath: empty(".hidden")))

@@ -35,6 +35,20 @@ struct BM25Tests {
     #expect(scores("être", ["être", "tre", "ê tre"]).map { $0 > 0 } == [true, false, false])
   }
 
+  @Test("words in typographic quotes, beside dashes, in capitals and after a mark are the same")
+  func typography() {
+    let found = scores(
+      "heron weir pebble",
+      [
+        "he said “heron” and ‘weir’ and a pebble—nothing else",
+        "he said \"heron\" and 'weir' and a pebble-nothing else",
+        "\u{feff}Heron WEIR pebble", "nothing of it",
+      ])
+    #expect(found[0] > 0 && found[0] == found[1] && found[2] > found[0] && found[3] == 0)
+    #expect(scores("ПАРОМ", ["паром", "пар ом"]).map { $0 > 0 } == [true, false])
+    #expect(scores("cafe\u{301}", ["café", "cafe"]).map { $0 > 0 } == [true, false])
+  }
+
   @Test("no passages, no words, unknown words") func empty() {
     #expect(scores("a", []).isEmpty)
     #expect(scores("", ["a", ""]) == [0, 0])

@@ -89,6 +89,18 @@ struct BadInputTests {
     ) {
       try $0.write("a,b,c\n1,2,3\n4".utf8, to: "x.csv")
     },
+    BadInput(
+      "an empty field", 65, ["x.csv: line 3, column 2", "fill it in, or leave the line out"],
+      BadInput.training(["--train-x": "x.csv"])
+    ) {
+      try $0.write("a,b\n1,2\n3,\n".utf8, to: "x.csv")
+    },
+    BadInput(
+      "a compressed table", 65, ["x.csv.gz: found a file compressed", "gunzip x.csv.gz"],
+      BadInput.training(["--train-x": "x.csv.gz"])
+    ) {
+      try $0.write([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3], to: "x.csv.gz")
+    },
     BadInput("an empty file", 65, ["x.npy", "expected"], BadInput.training()) {
       try $0.write([], to: "x.npy")
     },
@@ -279,6 +291,37 @@ struct BadInputTests {
     BadInput(
       "a matrix that is not computed", 64, ["--top-only", "--scores"],
       ["score", "run", "--top-only", "--scores", "s.npy"]),
+    BadInput(
+      "a negative rate", 64, ["learning rate", "found -0.1", "expected a number from 0"],
+      BadInput.training(["--lr": "-0.1"])),
+    BadInput(
+      "a negative decay", 64, ["weight decay: found -1.0", "expected"],
+      BadInput.training(["--weight-decay": "-1"])),
+    BadInput(
+      "a negative seed", 64, ["'-1'", "--seed", "expected a whole number from 0 to 2^64 - 1"],
+      BadInput.training(["--seed": "-1"])),
+    BadInput(
+      "a word for a rate", 64, ["'fast'", "--lr", "expected a number"],
+      BadInput.training(["--lr": "fast"])),
+    BadInput(
+      "a fraction of an epoch", 64, ["'1.5'", "--epochs", "expected a whole number"],
+      BadInput.training(["--epochs": "1.5"])),
+    BadInput(
+      "a negative number of items", 64, ["--top", "-3"], ["self-influence", "run", "--top", "-3"]),
+    BadInput(
+      "a value that looks like an option", 64, ["found \"-x.npy\"", "write --train-x=-x.npy"],
+      BadInput.training(["--train-x": "-x.npy"])),
+    BadInput(
+      "too few texts to compare a secret with", 64,
+      ["--references: found 5, expected 10 to 1000000"],
+      [
+        "exposure", "--text", "x.npy", "--run", "new", "--references", "5", "--model",
+        "transformer:context=8,width=8,heads=2,layers=1",
+      ]),
+    BadInput(
+      "a folder that is no run", 66, ["nowhere/run.json", "give the folder of a run"],
+      ["score", "nowhere"]),
+    BadInput("a mistyped command", 64, ["'socre'", "did you mean score?"], ["socre", "run"]),
     BadInput("fewer than no items", 64, ["--top", "-1"], ["self-influence", "run", "--top=-1"]),
     BadInput(
       "a column that there is not", 64, ["--columns", "blame", "credit,marginal,integrated"],

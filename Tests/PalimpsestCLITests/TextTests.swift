@@ -105,6 +105,34 @@ struct TextTests {
     #expect(refused.status == 65 && refused.errors.contains("whose items are no text"))
   }
 
+  @Test("a passage is left out with the near copies that the run has found") func nearDuplicates()
+    async throws
+  {
+    let room = try Room()
+    try FileManager.default.createDirectory(
+      atPath: room.path("texts"), withIntermediateDirectories: true)
+    let text = "the ferry left the quay at seven and nobody had seen the captain since"
+    for (name, content) in [
+      ("a1", text), ("a2", text.uppercased()), ("a3", "so “\(text)”"),
+      ("b", "all the lamps were lit by four and the road lay empty as far as the mill"),
+    ] {
+      try room.write(content.utf8, to: "texts/\(name)")
+    }
+    try await room.done(
+      "train", "--text", "texts", "--held-out", "0", "--model",
+      "transformer:context=128,width=8,heads=2,layers=1", "--epochs", "1", "--batch-size", "2",
+      "--optimizer", "adamw", "--out", "run")
+    let retrain = ["retrain", "run", "--query", "train:3", "--columns", "credit", "--json"]
+    for (item, name) in [("0", "and 2 like it"), ("3", "which nothing resembles")] {
+      let outcome = try await room.run(retrain + ["--near-duplicates", item])
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let receipt = try outcome.json.first { $0["kind"] == .string("receipt") }
+      #expect(receipt?["removed"]?.string?.hasSuffix(name) == true)
+    }
+    let refused = try await room.run(retrain + ["--near-duplicates", "0", "--similarity", "0.9"])
+    #expect(refused.status == 64 && refused.errors.contains("a similarity of 0.8 on"))
+  }
+
   @Test("generation goes on with a prompt, beyond the context too") func generate() async throws {
     let room = try makeRoom()
     try await room.done("books", "--out", "invented")

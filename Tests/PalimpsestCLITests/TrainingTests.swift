@@ -19,6 +19,26 @@ struct TrainingTests {
     ("adamw", ["--optimizer", "adamw", "--lr", "0.02", "--weight-decay", "0.1"]),
   ]
 
+  @Test("digits are pictures for a model that takes them, and a loss that grew is said")
+  func digitsAsPictures() async throws {
+    let room = try Room()
+    for (model, shape) in [
+      ("cnn:1x8x8:2c3-10:relu", [1_500, 1, 8, 8]), ("mlp:64-10:tanh", [1_500, 64]),
+    ] as [(String, Shape)] {
+      let arguments = ["train", "--data", "digits", "--model", model, "--epochs", "1", "--out"]
+      let fine = try await room.run(arguments + ["fine\(shape.rank)"])
+      #expect(fine.status == 0 && fine.errors == "", "\(fine.errors)")
+      let inputs: Tensor<Float> = try room.array("fine\(shape.rank)/data/train-x.npy")
+      #expect(inputs.shape == shape)
+      let bad = try await room.run(arguments + ["bad\(shape.rank)", "--lr", "1e4"])
+      if bad.status == 0 {
+        #expect(bad.errors.contains("is more than twice that of the first"), "\(bad.errors)")
+      } else {
+        #expect(bad.errors.contains("NaN or infinite"))
+      }
+    }
+  }
+
   @Test(
     "a run of PyTorch comes out again from its initial parameters and its batches",
     arguments: cases.map(\.name), RunManifest.Precision.allCases)

@@ -130,7 +130,9 @@ struct DataTests {
   @Test("NaN in the inputs is found with its item")
   func nan() throws {
     try NPY.write(Tensor<Float>([2, 4], [0, 1, 2, 3, 4, .nan, 6, 7]), to: x)
-    #expect(fault() == "\(x): item 1: found nan as input 1, expected a finite number")
+    #expect(
+      fault() == "\(x): item 1: found nan as input 1, expected a finite number; "
+        + "fill it in, or leave the item out")
   }
 
   @Test("labels out of range", arguments: [3, -1, -99, 1 << 40] as [Int64])
@@ -179,7 +181,8 @@ struct DataTests {
     #expect(fault(.squaredError).hasPrefix("\(y): found targets of shape [2], expected [N, 3]"))
     try NPY.write(Tensor<Float>([2, 3], [1, 2, 3, 4, .infinity, 6]), to: y)
     #expect(
-      fault(.squaredError) == "\(y): item 1: found inf as target, expected a finite number")
+      fault(.squaredError) == "\(y): item 1: found inf as target, expected a finite number; "
+        + "fill it in, or leave the item out")
   }
 
   @Test("a file that is not there")

@@ -48,7 +48,8 @@ extension StoredArray {
       for (index, value) in values.enumerated() {
         guard let integer = Int64(exactly: value) else {
           throw source.malformed(
-            at: .element(index), found: "\(value)", expected: "a whole number below 2^63")
+            at: places[index], found: "\(value)",
+            expected: value == value.rounded() ? "a whole number below 2^63" : "a whole number")
         }
         output[index] = integer
       }
@@ -65,7 +66,7 @@ extension StoredArray {
       let part = done..<done + raw.count / elementType.byteCount
       if let fault = convert(raw, UnsafeMutableBufferPointer(rebasing: output[part])) {
         throw source.malformed(
-          at: .element(done + fault), found: "a value of 2^63 or more",
+          at: places[done + fault], found: "a value of 2^63 or more",
           expected: "a whole number below 2^63")
       }
       done = part.upperBound

@@ -10,6 +10,28 @@ public struct StoredArray: Sendable {
   /// Little-endian, row-major elements stand here from `offset` on.
   let source: ByteSource
   let offset: Int
+  /// Where an element stands in the file, for errors.
+  private(set) var places = Places.elements
+
+  /// How a file orders its elements.
+  enum Places: Equatable, Sendable {
+    /// One after another.
+    case elements
+    /// In the lines of a table.
+    case table(firstLine: Int, columns: Int)
+    /// So many in each line.
+    case lines(width: Int)
+
+    /// The place of an element.
+    subscript(_ index: Int) -> FormatError.Place {
+      switch self {
+      case .elements: .element(index)
+      case .table(let first, let columns):
+        .line(first + index / columns, column: index % columns + 1)
+      case .lines(let width): .wholeLine(index / max(width, 1) + 1)
+      }
+    }
+  }
 
   /// The part of a source that holds little-endian, row-major elements.
   ///
@@ -53,6 +75,29 @@ public struct StoredArray: Sendable {
   public init(_ integers: [Int64], shape: Shape) {
     precondition(integers.count == shape.count, "\(integers.count) integers for \(shape)")
     self.init(shape: shape, elementType: .int64, source: ByteSource(integers), offset: 0)
+  }
+
+  /// The same array, known to stand in a file.
+  func inFile(_ name: String, _ places: Places) -> StoredArray {
+    var array = StoredArray(
+      shape: shape, elementType: elementType, source: source.part(0..<source.count, name: name),
+      offset: offset)
+    array.places = places
+    return array
+  }
+
+  /// The array without its first row.
+  ///
+  /// - Precondition: There is one.
+  package func droppingFirstRow() -> StoredArray {
+    let rows = shape[0]
+    var array = StoredArray(
+      shape: Shape([rows - 1] + shape.extents.dropFirst()), elementType: elementType,
+      source: source, offset: offset + byteCount / rows)
+    if case .table(let first, let columns) = places {
+      array.places = .table(firstLine: first + 1, columns: columns)
+    }
+    return array
   }
 
   /// The number of elements.

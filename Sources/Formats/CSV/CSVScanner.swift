@@ -4,7 +4,7 @@ struct CSVScanner {
   private let source: ByteSource
   private let delimiter: UInt8
   private var position = 0
-  private var line = 1
+  private(set) var line = 1
   private var lineStart = 0
   private var column = 1
 
@@ -14,7 +14,6 @@ struct CSVScanner {
     self.bytes = bytes
     self.source = source
     self.delimiter = delimiter
-    if bytes.starts(with: [0xef, 0xbb, 0xbf]) { position = 3 }
   }
 
   /// Whether only blank lines are left.
@@ -24,9 +23,6 @@ struct CSVScanner {
 
   /// The names of the columns.
   mutating func header() throws(FormatError) -> [String] {
-    if bytes.starts(with: [0xff, 0xfe]) || bytes.starts(with: [0xfe, 0xff]) {
-      throw malformed(found: "UTF-16", expected: "UTF-8", remedy: "save it as UTF-8")
-    }
     guard !isAtEnd else {
       throw malformed(found: "an empty file", expected: "a line of column names")
     }
@@ -44,11 +40,14 @@ struct CSVScanner {
       }
       names.append(name)
     }
-    if names.allSatisfy({ CSVScanner.number(Array($0.utf8)[...]) != nil }) {
+    if names.allSatisfy({ CSVScanner.number(Array($0.utf8)[...]) != nil }),
+      !CSV.countsColumns(names)
+    {
       throw malformed(
         at: .line(1, column: 1),
         found: "the number \(FormatError.quoted(names[0]))", expected: "a column name",
-        remedy: "put a line of column names first")
+        remedy: "put a line of column names before it if it is data, or in its place if it numbers "
+          + "the columns")
     }
     return names
   }
@@ -77,9 +76,22 @@ struct CSVScanner {
       let text = FormatError.quoted(String(decoding: field.prefix(100), as: UTF8.self))
       throw malformed(
         at: place, found: field.isEmpty ? "an empty field" : text, expected: "a number",
-        remedy: field.isEmpty ? "write nan for a missing value" : "")
+        remedy: remedy(for: field))
     }
     return (value, end)
+  }
+
+  /// What to do about a field that is no number.
+  private func remedy(for field: ArraySlice<UInt8>) -> String {
+    let text = String(decoding: field.prefix(100), as: UTF8.self)
+    if ["", "-", "?", ".", "na", "n/a", "#n/a", "<na>", "null", "none"].contains(
+      text.filter { $0 != " " }.lowercased())
+    {
+      return "fill it in, or leave the line out"
+    }
+    let other = text.first { ";\t|".contains($0) && $0.asciiValue != delimiter }
+    return other == nil
+      ? "" : "put commas between the fields, or tabulators in a file that ends in .tsv"
   }
 
   /// The next field without its quotation marks, and what ends it.

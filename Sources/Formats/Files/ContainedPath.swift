@@ -9,11 +9,13 @@ public enum ContainedPath {
   ///   - folder: The folder that it must not leave, by `..` or by a symbolic link.
   ///   - file: The file in which the path was read, for the error.
   ///   - followingLinks: Whether symbolic links inside the folder are allowed.
+  ///   - allowingFolder: Whether the path may be the folder itself, as a link in it may lead there.
   /// - Returns: An absolute path without links.
   /// - Throws: `FormatError` of kind `malformed` where the path leads out, of kind `missing` where
   ///   there is nothing.
   public static func resolve(
-    _ relative: String, inside folder: String, namedBy file: String, followingLinks: Bool = true
+    _ relative: String, inside folder: String, namedBy file: String, followingLinks: Bool = true,
+    allowingFolder: Bool = false
   ) throws(FormatError) -> String {
     func refused(_ reason: String) -> FormatError {
       FormatError(
@@ -31,7 +33,10 @@ public enum ContainedPath {
     let root = try real(folder, namedBy: file)
     let resolved = try real(folder + "/" + relative, namedBy: file)
     let prefix = root == "/" ? root : root + "/"
-    guard resolved.utf8.starts(with: prefix.utf8) else { throw refused("is a link that leads out") }
+    let isFolder = resolved.utf8.elementsEqual(root.utf8)
+    guard resolved.utf8.starts(with: prefix.utf8) || allowingFolder && isFolder else {
+      throw refused(isFolder ? "is the folder itself" : "is a link that leads out")
+    }
     let below = steps.filter { !$0.elementsEqual(".".utf8) }.joined(separator: "/".utf8)
     guard followingLinks || resolved.utf8.dropFirst(prefix.utf8.count).elementsEqual(below) else {
       throw refused("is a symbolic link")

@@ -28,6 +28,8 @@ public struct FormatError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Line and field of a table, or line and byte of JSON lines, both counted from 1; the header of
     /// a table is line 1.
     case line(Int, column: Int)
+    /// A line as a whole, counted from 1.
+    case wholeLine(Int)
     /// The flat index of an element, counted from 0.
     case element(Int)
   }
@@ -65,6 +67,7 @@ public struct FormatError: Error, Equatable, Sendable, CustomStringConvertible {
     case .file: break
     case .byte(let offset): line += ": byte \(offset)"
     case .line(let row, let column): line += ": line \(row), column \(column)"
+    case .wholeLine(let row): line += ": line \(row)"
     case .element(let index): line += ": element \(index)"
     }
     line += expected.isEmpty ? ": \(found)" : ": found \(found), expected \(expected)"
@@ -75,6 +78,16 @@ public struct FormatError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Text out of a foreign file in quotation marks, fit for a terminal: shortened, one line, and
   /// without control characters.
   public static func quoted(_ text: String) -> String { "“\(printable(text, limit: 60))”" }
+
+  /// A file's name as a word of a shell's command, or another word where it would not be harmless
+  /// there.
+  static func shellWord(_ name: String, else other: String) -> String {
+    let isPlain = name.unicodeScalars.allSatisfy { scalar in
+      scalar.isASCII
+        && (scalar.properties.isAlphabetic || "0123456789/._-".unicodeScalars.contains(scalar))
+    }
+    return isPlain && !name.isEmpty && !name.hasPrefix("-") ? name : other
+  }
 
   /// Text fit for a terminal: one line, control characters and the like as `\\u{1b}`, at most
   /// `limit` scalars of it.

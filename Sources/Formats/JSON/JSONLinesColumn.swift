@@ -7,7 +7,9 @@ struct JSONLinesColumn {
   private var numbers: [Double] = []
   private var texts: [String] = []
   /// The shape of a line's numbers; nil where they are texts.
-  private let shape: [Int]?
+  private var shape: [Int]?
+  /// The first fault, which makes the column unreadable; later values do not count.
+  private(set) var fault: FormatError?
   /// Whether no number has a point or an exponent, or is too large to be exact.
   private var isWhole = true
 
@@ -25,12 +27,25 @@ struct JSONLinesColumn {
     }
   }
 
+  /// A column whose first value is at fault.
+  init(_ name: String, fault: FormatError) {
+    self.name = name
+    self.fault = fault
+  }
+
+  /// Gives the values up.
+  mutating func fail(_ error: FormatError) {
+    fault = error
+    numbers = []
+    texts = []
+  }
+
   /// Appends the value of another line.
   mutating func append(_ reader: inout ByteReader) throws(FormatError) {
     guard let shape else {
       guard reader.peek == UInt8(ascii: "\"") else {
         throw reader.malformed(
-          found: reader.foundAhead, expected: "a text for \(FormatError.quoted(name))")
+          found: reader.foundJSONAhead, expected: "a text for \(FormatError.quoted(name))")
       }
       return texts.append(try reader.jsonString())
     }
@@ -52,7 +67,7 @@ struct JSONLinesColumn {
     guard reader.skip("[") else {
       guard depth == extents.count else {
         throw start.malformed(
-          found: start.foundAhead, expected: "a list, as the first in its place")
+          found: start.foundJSONAhead, expected: "a list, as the first in its place")
       }
       return numbers.append(try reader.plainNumber(&isWhole))
     }
@@ -88,61 +103,41 @@ struct JSONLinesColumn {
   }
 
   /// The numbers as an array; nil where these are texts.
-  func array(_ rows: Int) -> NamedArray? {
-    guard let shape = shape.map({ Shape([rows] + $0) }) else { return nil }
-    return NamedArray(
-      name,
+  func array(_ rows: Int, in file: String) -> NamedArray? {
+    guard fault == nil, let shape = shape.map({ Shape([rows] + $0) }) else { return nil }
+    let array =
       isWhole
-        ? StoredArray(numbers.map { Int64($0) }, shape: shape)
-        : StoredArray(Tensor(shape, numbers)))
+      ? StoredArray(numbers.map { Int64($0) }, shape: shape) : StoredArray(Tensor(shape, numbers))
+    return NamedArray(name, array.inFile(file, .lines(width: shape.count / max(rows, 1))))
   }
 
   /// The texts; nil where these are numbers.
   var namedTexts: ItemTable.Texts? {
-    shape == nil ? ItemTable.Texts(name: name, values: texts) : nil
+    shape == nil && fault == nil ? ItemTable.Texts(name: name, values: texts) : nil
   }
+
+  /// The name with the fault; nil where there is none.
+  var unreadable: ItemTable.Unreadable? { fault.map { .init(name, $0) } }
 }
 
 extension ByteReader {
   /// Steps over a number by the grammar of JSON, rounded to nearest.
   fileprivate mutating func plainNumber(_ isWhole: inout Bool) throws(FormatError) -> Double {
     let start = self
-    let text = take {
-      (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || "+-.eE".utf8.contains($0)
-    }
-    guard ByteReader.isNumber(text), let value = CSVScanner.number(text) else {
+    let text = jsonNumberText()
+    guard ByteReader.isJSONNumber(text), let value = CSVScanner.number(text) else {
+      let found = start.foundJSONAhead
       throw start.malformed(
-        found: text.isEmpty
-          ? start.foundAhead : FormatError.quoted(String(decoding: text, as: UTF8.self)),
-        expected: "a number, a list of numbers or a text")
+        found: text.isEmpty || found == "-Infinity"
+          ? found : FormatError.quoted(String(decoding: text, as: UTF8.self)),
+        expected: "a number, a list of numbers or a text",
+        remedy: ["null", "NaN", "Infinity", "-Infinity"].contains(found)
+          ? "fill it in, or leave the line out"
+          : ["true", "false"].contains(found) ? "write 1 or 0" : "")
     }
     if isWhole {
       isWhole = abs(value) < 0x1p53 && !text.contains { ".eE".utf8.contains($0) }
     }
     return value
-  }
-
-  /// Whether these digits, signs and points are a number: no leading zeros, digits around a point.
-  private static func isNumber(_ text: ArraySlice<UInt8>) -> Bool {
-    let isDigit = { (byte: UInt8) in (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-    var rest = text.first == UInt8(ascii: "-") ? text.dropFirst() : text
-    let whole = rest.prefix(while: isDigit)
-    guard !whole.isEmpty, whole.count == 1 || whole.first != UInt8(ascii: "0") else { return false }
-    rest = rest[whole.endIndex...]
-    if rest.first == UInt8(ascii: ".") {
-      let fraction = rest.dropFirst().prefix(while: isDigit)
-      guard !fraction.isEmpty else { return false }
-      rest = rest[fraction.endIndex...]
-    }
-    if rest.first == UInt8(ascii: "e") || rest.first == UInt8(ascii: "E") {
-      rest = rest.dropFirst()
-      if rest.first == UInt8(ascii: "-") || rest.first == UInt8(ascii: "+") {
-        rest = rest.dropFirst()
-      }
-      let exponent = rest.prefix(while: isDigit)
-      guard !exponent.isEmpty else { return false }
-      rest = rest[exponent.endIndex...]
-    }
-    return rest.isEmpty
   }
 }

@@ -41,5 +41,5 @@ extension NPY {
   static let format = FileFormat(
     name: "npy", extensions: ["npy"], summary: "one array, written by numpy.save",
     recognises: { source throws(FormatError) in try source.prefix(magic.count) == magic },
-    read: { source throws(FormatError) in [NamedArray("", try read(source))] })
+    read: { source throws(FormatError) in ItemTable(source, try read(source)) })
 }

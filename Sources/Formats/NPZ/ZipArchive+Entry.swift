@@ -89,7 +89,10 @@ extension ZipArchive {
     private func checkedName(in source: ByteSource) throws(FormatError) -> String {
       let text = String(validating: name, as: UTF8.self)
       let steps = name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-      let isPlain = !steps.contains { $0.isEmpty || $0.elementsEqual("..".utf8) }
+      // A folder's name ends in a slash.
+      let isPlain = !steps.enumerated().contains { place, step in
+        step.isEmpty && (place == 0 || place + 1 < steps.count) || step.elementsEqual("..".utf8)
+      }
       guard let text, isPlain, name.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\\") }) else {
         throw source.malformed(
           at: .byte(position),

@@ -122,5 +122,5 @@ extension PNGPicture {
   static let format = FileFormat(
     name: "png", extensions: ["png"], summary: "a picture, as an item of one data set",
     recognises: { source throws(FormatError) in try source.prefix(magic.count) == magic },
-    read: { source throws(FormatError) in [NamedArray("", try Picture.item(in: source))] })
+    read: { source throws(FormatError) in ItemTable(source, try Picture.item(in: source)) })
 }

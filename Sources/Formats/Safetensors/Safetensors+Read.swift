@@ -42,23 +42,28 @@ extension Safetensors {
     guard header.remaining == 0 else {
       throw header.malformed(found: header.foundAhead, expected: "spaces to the header's end")
     }
-    self.init(try Safetensors.arrays(entries, in: source, from: 8 + length), metadata: metadata)
+    let (arrays, unreadable) = try Safetensors.arrays(entries, in: source, from: 8 + length)
+    self.init(arrays, unreadable: unreadable, metadata: metadata)
   }
 
   /// The arrays in the order of their bytes, which they fill without hole or overlap.
   private static func arrays(
     _ entries: [Entry], in source: ByteSource, from start: Int
-  ) throws(FormatError) -> [NamedArray] {
+  ) throws(FormatError) -> ([NamedArray], [ItemTable.Unreadable]) {
     let sorted = entries.sorted {
       ($0.begin, $0.end) == ($1.begin, $1.end)
         ? $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
         : ($0.begin, $0.end) < ($1.begin, $1.end)
     }
     var arrays: [NamedArray] = []
+    var unreadable: [ItemTable.Unreadable] = []
     arrays.reserveCapacity(sorted.count)
     var end = 0
     for entry in sorted {
-      let size = entry.shape.count.multipliedReportingOverflow(by: entry.type.byteCount)
+      // How long elements of another type are is not known, so that their bytes are taken as said.
+      let size =
+        entry.type.map { entry.shape.count.multipliedReportingOverflow(by: $0.byteCount) }
+        ?? (partialValue: max(entry.end - entry.begin, 0), overflow: false)
       guard entry.begin == end, entry.end >= entry.begin, !size.overflow,
         entry.end - entry.begin == size.partialValue
       else {
@@ -72,17 +77,20 @@ extension Safetensors {
       }
       end = entry.end
       guard end <= source.count - start else { break }
+      guard let type = entry.type else {
+        unreadable.append(.init(entry.name, entry.unknownType(in: source)))
+        continue
+      }
       arrays.append(
         NamedArray(
-          entry.name, try StoredArray(entry.shape, entry.type, in: source, at: start + entry.begin))
-      )
+          entry.name, try StoredArray(entry.shape, type, in: source, at: start + entry.begin)))
     }
     guard end == source.count - start else {
       throw source.malformed(
         at: .byte(start), found: "\(source.count - start) bytes of arrays", expected: "\(end)",
         remedy: "the file is cut short or has something after its end")
     }
-    return arrays
+    return (arrays, unreadable)
   }
 
   private static func metadata(
@@ -104,19 +112,21 @@ extension Safetensors {
   private struct Entry {
     var name: String
     var position: Int
-    var type: ElementType
+    /// Nil for one that is not read.
+    var type: ElementType?
+    private var typeName: String
     var shape: Shape
     var begin: Int
     var end: Int
 
     init(_ name: String, _ reader: inout ByteReader) throws(FormatError) {
       let start = reader
-      var type: ElementType?
+      var type: String?
       var extents: [Int]?
       var offsets: [Int]?
       try reader.jsonObject { reader, key throws(FormatError) in
         switch key {
-        case "dtype" where type == nil: type = try Entry.type(&reader)
+        case "dtype" where type == nil: type = try reader.jsonString()
         case "shape" where extents == nil:
           extents = try reader.jsonIntegers(limit: Shape.largestRank, of: "extents")
         case "data_offsets" where offsets == nil:
@@ -138,22 +148,19 @@ extension Safetensors {
       }
       self.name = name
       position = start.offset
-      self.type = type
+      self.type = Safetensors.types.first { $0.name == type }?.type
+      typeName = type
       self.shape = shape
       begin = offsets[0]
       end = offsets[1]
     }
 
-    private static func type(_ reader: inout ByteReader) throws(FormatError) -> ElementType {
-      let start = reader
-      let name = try reader.jsonString()
-      guard let known = Safetensors.types.first(where: { $0.name == name }) else {
-        throw start.malformed(
-          found: "the type \(FormatError.quoted(name))",
-          expected: "F64, F32, F16, BF16, I8 to I64, U8 to U64 or BOOL",
-          remedy: "convert the array, for instance with tensor.float()")
-      }
-      return known.type
+    func unknownType(in source: ByteSource) -> FormatError {
+      source.malformed(
+        at: .byte(position),
+        found: "the type \(FormatError.quoted(typeName)) of \(FormatError.quoted(name))",
+        expected: "F64, F32, F16, BF16, I8 to I64, U8 to U64 or BOOL",
+        remedy: "convert the array, for instance with tensor.float()")
     }
   }
 }

@@ -31,22 +31,25 @@ extension Safetensors {
     }
     let folder = index.name.split(separator: "/", omittingEmptySubsequences: false).dropLast()
     var arrays: [NamedArray] = []
+    var unreadable: [ItemTable.Unreadable] = []
     for file in files {
       let path = try ContainedPath.resolve(
         file, inside: folder.isEmpty ? "." : folder.joined(separator: "/") + "/",
         namedBy: index.name)
-      arrays += try Safetensors.arrays(names[file, default: []], inFile: path, of: index)
+      let part = try Safetensors.part(names[file, default: []], inFile: path, of: index)
+      arrays += part.arrays
+      unreadable += part.unreadable
     }
-    self.init(arrays)
+    self.init(arrays, unreadable: unreadable)
   }
 
-  /// The arrays of one file, which must be those that the index says.
-  private static func arrays(
+  /// One file, whose arrays must be those that the index says.
+  private static func part(
     _ names: Set<String>, inFile path: String, of index: ByteSource
-  ) throws(FormatError) -> [NamedArray] {
-    let arrays = try Safetensors(ByteSource(path: path)).arrays
-    let present = Set(arrays.map(\.name))
-    guard let other = present.symmetricDifference(names).min() else { return arrays }
+  ) throws(FormatError) -> Safetensors {
+    let file = try Safetensors(ByteSource(path: path))
+    let present = Set(file.arrays.map(\.name) + file.unreadable.map(\.name))
+    guard let other = present.symmetricDifference(names).min() else { return file }
     throw FormatError(
       .malformed, file: path,
       found: present.contains(other)

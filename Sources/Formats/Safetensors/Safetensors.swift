@@ -5,6 +5,8 @@
 public struct Safetensors: Sendable {
   /// The arrays, in the order of their bytes in the file.
   public let arrays: [NamedArray]
+  /// The arrays of types that are not read, such as numbers of eight bits with a point.
+  let unreadable: [ItemTable.Unreadable]
   /// Free text under names, sorted by name.
   public let metadata: [(name: String, text: String)]
   private let positions: [String: Int]
@@ -13,7 +15,15 @@ public struct Safetensors: Sendable {
   ///
   /// - Precondition: No name occurs twice.
   public init(_ arrays: [NamedArray], metadata: [(name: String, text: String)] = []) {
+    self.init(arrays, unreadable: [], metadata: metadata)
+  }
+
+  init(
+    _ arrays: [NamedArray], unreadable: [ItemTable.Unreadable],
+    metadata: [(name: String, text: String)] = []
+  ) {
     self.arrays = arrays
+    self.unreadable = unreadable
     self.metadata = metadata.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     positions = Dictionary(
       uniqueKeysWithValues: arrays.enumerated().map { ($0.element.name, $0.offset) })
@@ -48,6 +58,7 @@ extension Safetensors {
       return start[4..<8].allSatisfy { $0 == 0 }
     },
     read: { source throws(FormatError) in
-      try (isIndex(source.name) ? Safetensors(index: source) : Safetensors(source)).arrays
+      let file = try isIndex(source.name) ? Safetensors(index: source) : Safetensors(source)
+      return ItemTable(source.name, file.arrays, unreadable: file.unreadable)
     })
 }

@@ -27,9 +27,9 @@ public enum TextFolder {
   /// no file is taken twice: one that is there under its own name keeps that. Links to folders lead
   /// nowhere new and are passed over. A single file is a folder of one.
   ///
-  /// - Throws: `FormatError`, naming the first file at fault: a binary one (with a byte 0), one that
-  ///   is no file, a link that leads out of the folder, a name that is not UTF-8; or the folder,
-  ///   where there are no files, too many, or too large ones.
+  /// - Throws: `FormatError`, naming the first file at fault: a binary one (with a byte 0), one in
+  ///   UTF-16 or compressed, one that is no file, a link that leads out of the folder, a name that is
+  ///   not UTF-8; or the folder, where there are no files, too many, or too large ones.
   /// - Complexity: all bytes are held in memory.
   public static func read(_ folder: String) throws(FormatError) -> [TextFile] {
     var isFolder: ObjCBool = false
@@ -69,6 +69,7 @@ public enum TextFolder {
         expected: "at most that", remedy: "take fewer files")
     }
     let bytes = try source.bytes(source.count)
+    if let fault = TextEncoding.refusal(of: bytes, in: source) { throw fault }
     if let offset = bytes.firstIndex(of: 0) {
       throw FormatError(
         .malformed, file: source.name, at: .byte(offset), found: "a byte 0, so a binary file",
@@ -82,7 +83,8 @@ public enum TextFolder {
     var (paths, links): ([String], [String]) = ([], [])
     var subfolders = [""]
     while let prefix = subfolders.popLast() {
-      for name in try names(in: folder + "/" + prefix, named: folder) {
+      let named = prefix.isEmpty ? folder : "\(folder)/\(prefix.dropLast())"
+      for name in try FolderListing.names(in: "\(folder)/\(prefix)", named: named) {
         let path = prefix + name
         switch try kind(of: "\(folder)/\(path)") {
         case S_IFDIR: subfolders.append(path + "/")
@@ -110,7 +112,8 @@ public enum TextFolder {
     }
     var kept: [String] = []
     for link in links.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
-      let target = try ContainedPath.resolve(link, inside: folder, namedBy: folder)
+      let target = try ContainedPath.resolve(
+        link, inside: folder, namedBy: folder, allowingFolder: true)
       if try kind(of: target) != S_IFDIR, known.insert(target).inserted { kept.append(link) }
     }
     return kept
@@ -123,15 +126,5 @@ public enum TextFolder {
       throw FormatError(.missing, file: path, found: "cannot be examined: \(lastFailure)")
     }
     return status.st_mode & S_IFMT
-  }
-
-  /// The names that are not hidden.
-  private static func names(
-    in folder: String, named name: String
-  ) throws(FormatError) -> [String] {
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
-      throw FormatError(.missing, file: name, found: "a folder that cannot be listed: \(folder)")
-    }
-    return names.filter { !$0.hasPrefix(".") }
   }
 }

@@ -48,6 +48,11 @@ public struct CanaryTrial: Sendable {
     _ space: CanarySpace, repetitions: [Int], each: Int, references: Int, seed: UInt64
   ) throws(TrainingError) {
     let planted = repetitions.count * each
+    guard references >= Self.fewestReferences else {
+      throw .setting(
+        name: "references", found: "\(references) texts to compare with",
+        expected: "at least \(Self.fewestReferences)")
+    }
     let drawn = space.draw(planted + references, seed: seed)
     guard drawn.count >= planted + Self.fewestReferences else {
       throw .setting(

@@ -1,3 +1,5 @@
+import Training
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -61,21 +63,10 @@ public struct BM25: Sendable {
     return scores
   }
 
-  /// The words of a text with how often each occurs.
-  ///
-  /// A word is a run of ASCII letters and digits and of bytes above 127, in lower case as far as it
-  /// is ASCII.
+  /// The words of a text's normal form with how often each occurs.
   static func wordCounts(_ text: [UInt8]) -> [ArraySlice<UInt8>: Int] {
-    let lower = text.map { (65...90).contains($0) ? $0 + 32 : $0 }
     var counts: [ArraySlice<UInt8>: Int] = [:]
-    for word in lower.split(whereSeparator: { !$0.isOfWord }) { counts[word, default: 0] += 1 }
+    for word in NormalForm.words(of: text[...]) { counts[word, default: 0] += 1 }
     return counts
-  }
-}
-
-extension UInt8 {
-  /// Whether it is an ASCII digit, a lower-case ASCII letter, or no ASCII.
-  fileprivate var isOfWord: Bool {
-    (48...57).contains(self) || (97...122).contains(self) || self > 127
   }
 }

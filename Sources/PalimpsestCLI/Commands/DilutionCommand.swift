@@ -147,7 +147,7 @@ struct DilutionCommand: ParsableCommand {
       guard trainY == nil else { throw UsageError("--train-y goes with --train-x") }
       return Digits.all()
     }
-    let stored = try StoredItems(inputs: trainX, targets: trainY)
+    let stored = try StoredItems.opened(inputs: trainX, targets: trainY)
     let model = MLP(
       widths: [stored.itemShape.count, max(try stored.classCount(), 1)], activation: .tanh)
     return try Dataset.read(stored, model, loss: .crossEntropy)

@@ -95,11 +95,13 @@ struct ExposureCommand: ParsableCommand {
   }
 
   func validate() throws {
-    for (name, value, most) in [
-      ("--canaries", canaries, 1_000), ("--references", references, 1_000_000),
+    for (name, value, range) in [
+      ("--canaries", canaries, 1...1_000),
+      ("--references", references, CanaryTrial.fewestReferences...1_000_000),
     ] {
-      guard (1...most).contains(value) else {
-        throw ValidationError("\(name): found \(value), expected 1 to \(most)")
+      guard range.contains(value) else {
+        throw ValidationError(
+          "\(name): found \(value), expected \(range.lowerBound) to \(range.upperBound)")
       }
     }
     guard repetitions.count <= 100 else {

@@ -97,14 +97,26 @@ struct InspectCommand: ParsableCommand {
     guard choice.settings.isEmpty else {
       throw UsageError("--parameters, --constant, --output and --item-shape are for ONNX models")
     }
-    return [
+    let table = try ItemTable(source)
+    var members: [JSONValue.Member] = [
       .init("format", .string(format.name)), .init("bytes", .number(source.count)),
-      .init("arrays", .array(Self.entries(try ItemTable(source)))),
+      .init("arrays", .array(Self.entries(table))),
     ]
+    if !table.unreadable.isEmpty {
+      members.append(
+        .init(
+          "unreadable",
+          .array(
+            table.unreadable.map {
+              .object([.init("name", .string($0.name)), .init("reason", .string("\($0.error)"))])
+            })))
+    }
+    return members
   }
 
   private func inspectPictures() throws -> [JSONValue.Member] {
     let table = try PictureFolder.read(path)
+    table.notes.forEach(Output.warn)
     var classes: [String] = []
     for name in table.texts("group") ?? [] where classes.last != name { classes.append(name) }
     return [

@@ -160,8 +160,9 @@ struct TrainCommand: ParsableCommand {
     if dryRun { return try WorkEstimate(run, pool: pool).print(json: json) }
     let bar = ProgressBar("train", of: run.batches.count, "steps")
     defer { bar.finish() }
-    var lastLoss = Double.nan
+    var (firstLoss, lastLoss) = (Double.nan, Double.nan)
     let state = try run.record(in: out, pool: pool) { progress in
+      if firstLoss.isNaN { firstLoss = progress.loss }
       lastLoss = progress.loss
       bar.show(progress.step)
       try Signals.check("repeat the command to go on where it stopped")
@@ -169,6 +170,12 @@ struct TrainCommand: ParsableCommand {
     bar.finish()
     // Only a finished run makes no progress; its last state was read.
     let isOld = lastLoss.isNaN
+    if lastLoss > 2 * firstLoss {
+      Output.warn(
+        "the loss of the last batch, \(HumanNumber.significant(lastLoss)), is more than twice that of "
+          + "the first, \(HumanNumber.significant(firstLoss)); a learning rate below \(lr) may help"
+      )
+    }
     let losses = try TextLosses(run, at: state.parameters, pool: pool)
     var result: [(String, JSONValue)] = [
       ("run", .string(out)), ("model", .string(run.model.specification)),
@@ -288,7 +295,7 @@ struct TrainCommand: ParsableCommand {
     guard testX != nil || testY == nil else {
       throw UsageError("--test-y goes with --test-x")
     }
-    return try StoredItems(inputs: trainX, targets: trainY)
+    return try StoredItems.opened(inputs: trainX, targets: trainY)
   }
 
   private func sources<Scalar: TensorScalar>(
@@ -297,13 +304,13 @@ struct TrainCommand: ParsableCommand {
     typealias Source = TrainingRun<Scalar>.Source
     if let text { return (Source(text.train()), text.heldOut().map { Source($0) }) }
     guard let files else {
-      let split = Digits.split(as: type)
+      let split = Digits.split(as: type, itemShape: model.inputShape)
       return (Source(split.train), Source(split.test))
     }
     let train = try Source(files, model, loss: loss)
     guard let testX else { return (train, nil) }
     return (
-      train, try Source(StoredItems(inputs: testX, targets: testY), model, loss: loss)
+      train, try Source(StoredItems.opened(inputs: testX, targets: testY), model, loss: loss)
     )
   }
 }

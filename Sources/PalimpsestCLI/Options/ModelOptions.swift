@@ -92,7 +92,7 @@ struct ModelOptions: ParsableArguments {
       // A wrong text is told before the data are read.
       let settings = choice.settings
       let builtIn = isFile ? nil : try ModelRegistry.model(model, settings: settings)
-      let items = try StoredItems(inputs: trainX, targets: trainY)
+      let items = try StoredItems.opened(inputs: trainX, targets: trainY)
       return .files(
         model: try builtIn
           ?? ModelRegistry.model(

@@ -74,7 +74,7 @@ struct QueryOptions: ParsableArguments {
   ) throws -> Queries<Scalar> {
     try check(loss)
     if let queryX {
-      let stored = try StoredItems(inputs: queryX, targets: queryY)
+      let stored = try StoredItems.opened(inputs: queryX, targets: queryY)
       let data = try Dataset<Scalar>.read(stored, model, loss: loss)
       return Queries(
         data: data, byteNote: stored.byteNote(model, loss: loss, "Queries"), isFromFile: true,

@@ -19,12 +19,14 @@ struct RemovalOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "An item to leave out with all that resemble it; repeatable.", valueName: "item"))
+      "An item to leave out with all that resemble it, in a run on text those that the run found; "
+        + "repeatable.", valueName: "item"))
   var nearDuplicates: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "How similar these are at least, from 0 to 1 for the same inputs. (default: 0.95)",
+      "How similar these are at least, from 0 to 1 for the same inputs, of other items than text. "
+        + "(default: 0.95)",
       valueName: "x"))
   var similarity: Double?
 
@@ -161,7 +163,7 @@ struct RemovalOptions: ParsableArguments {
   ) throws -> Named {
     let items = run.train.items
     let item = try item(text, in: items, option: "--near-duplicates")
-    let found = items.nearDuplicates(of: item, similarity: similarity ?? 0.95).map(\.item)
+    let found = try resembling(item, run)
     let others = found.count - 1
     let name =
       others == 0
@@ -170,6 +172,23 @@ struct RemovalOptions: ParsableArguments {
       name: "\(Scoring.item(item, items, "train").title) \(name)",
       removal: try removal(found.sorted(), run),
       query: nil)
+  }
+
+  /// The items that resemble one, which is among them: by their inputs, or, where these are numbers of
+  /// tokens, by the near copies that the run has found in its text.
+  private func resembling<Scalar: TensorScalar>(
+    _ item: Int, _ run: TrainingRun<Scalar>
+  ) throws -> [Int] {
+    guard let text = run.text else {
+      return run.train.items.nearDuplicates(of: item, similarity: similarity ?? 0.95).map(\.item)
+    }
+    guard similarity == nil else {
+      throw UsageError(
+        "--similarity: found a run on text, whose near copies were found when it was trained, from a "
+          + "similarity of \(NearDuplicates.usualThreshold) on; leave the option out")
+    }
+    let passages = Array(text.trainPassages)
+    return passages.indices.filter { passages[$0].nearGroup == passages[item].nearGroup }
   }
 
   /// For each query its strongest supporters by credit.

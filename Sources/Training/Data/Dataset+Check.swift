@@ -24,7 +24,8 @@ extension Dataset {
     if let index = inputs.firstNonFinite {
       throw .data(
         "\(name): item \(index / model.inputShape.count): found \(inputs.scalars[index]) as input "
-          + "\(index % model.inputShape.count), expected a finite number")
+          + "\(index % model.inputShape.count), expected a finite number; fill it in, or leave the item "
+          + "out")
     }
     if let vocabulary = model.vocabulary {
       let isToken = { (value: Scalar) in
@@ -91,7 +92,7 @@ extension Dataset {
     if let index = values.firstNonFinite {
       throw .data(
         "\(name): item \(index / model.outputShape.count): found \(values.scalars[index]) as "
-          + "target, expected a finite number")
+          + "target, expected a finite number; fill it in, or leave the item out")
     }
     if loss == .binaryCrossEntropy,
       let index = values.scalars.firstIndex(where: { $0 < 0 || $0 > 1 })

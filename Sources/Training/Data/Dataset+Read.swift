@@ -117,12 +117,24 @@ extension Dataset {
             ? "; the classes have to be the last axis of the model's output \(model.outputShape)"
             : ""))
     }
-    let values = try array.integers()
-    return try values.enumerated().map { item, value in
+    return try wholeNumbers(file).enumerated().map { item, value in
       guard let label = Int32(exactly: value) else {
         throw TrainingError.label(item / max(shape.count, 1), value, classes: classes, file.name)
       }
       return label
+    }
+  }
+
+  /// The elements of labels, which have no fractions.
+  private static func wholeNumbers(_ file: StoredFile) throws(FormatError) -> [Int64] {
+    do throws(FormatError) {
+      return try file.array.integers()
+    } catch {
+      guard error.kind == .malformed else { throw error }
+      throw FormatError(
+        .malformed, file: file.name, at: error.place, found: "\(error.found) as a label",
+        expected: error.expected,
+        remedy: "number the classes from 0, or use --loss squared-error for numbers")
     }
   }
 

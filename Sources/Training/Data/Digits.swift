@@ -27,10 +27,17 @@ public enum Digits {
   }
 
   /// The standard split: the first 1,500 items to learn, the last 297 to ask about.
+  ///
+  /// - Parameter itemShape: What a model takes; where that is 8 × 8 pixels, such as `[1, 8, 8]`, the
+  ///   items have it.
   public static func split<Scalar: TensorScalar>(
-    as type: Scalar.Type = Scalar.self
+    as type: Scalar.Type = Scalar.self, itemShape: Shape? = nil
   ) -> (train: Dataset<Scalar>, test: Dataset<Scalar>) {
-    let all = all(as: Scalar.self)
+    var all = all(as: Scalar.self)
+    if let itemShape, itemShape.squeezed == [8, 8] {
+      all = Dataset(
+        inputs: all.inputs.reshaped(Shape([all.count]).appending(itemShape)), targets: all.targets)
+    }
     return (all[Array(0..<trainCount)], all[Array(trainCount..<all.count)])
   }
 }

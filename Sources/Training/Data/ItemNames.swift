@@ -10,7 +10,7 @@ public enum ItemNames {
     path: String, items: Int, areUnique: Bool = false
   ) throws(FormatError) -> [String] {
     let source = try ByteSource(path: path)
-    var lines = try source.bytes(source.count).split(
+    var lines = try source.text().split(
       separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     if lines.last?.isEmpty == true { lines.removeLast() }
     guard lines.count == items else {

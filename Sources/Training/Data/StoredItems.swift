@@ -14,6 +14,8 @@ public struct StoredItems: Sendable {
   let ids: [String]
   /// Groups of the items that stand beside the inputs, or none.
   let groups: [String]
+  /// What a person should know before trusting the numbers of the items, a line each.
+  public let notes: [String]
 
   /// The shape of one item's input.
   public var itemShape: Shape { Shape(Array(inputs.array.shape.extents.dropFirst())) }
@@ -45,13 +47,19 @@ public struct StoredItems: Sendable {
     let x = ItemPlace(inputs)
     let y = targets.map { ItemPlace($0) } ?? ItemPlace(path: x.path)
     let file = try ItemTableFile(x.path)
-    let isSame = y.path == x.path
-    self.inputs = try file.array(x.array, Self.inputNames, isOnly: true)
-    self.targets = try (isSame ? file : ItemTableFile(y.path))
-      .array(y.array, Self.targetNames, isOnly: !isSame)
+    let targetFile = y.path == x.path ? file : try ItemTableFile(y.path)
+    let counted = try ColumnCounts.without(
+      inputs: (file.array(x.array, Self.inputNames, isOnly: true), file.table.columnCount),
+      // A file of one array means that array, also where both options name it.
+      targets: (
+        targetFile.array(y.array, Self.targetNames, isOnly: targets != nil),
+        targetFile.table.columnCount
+      ))
+    (self.inputs, self.targets) = (counted.inputs, counted.targets)
     let count = self.inputs.array.shape.extents.first ?? 0
     ids = try file.texts(["id", "ids"], count, areUnique: true)
     groups = try file.texts(["group", "groups"], count, areUnique: false)
+    notes = file.table.notes + counted.notes + file.unreadNames(["id", "ids", "group", "groups"])
   }
 }
 
@@ -78,12 +86,13 @@ private struct ItemTableFile {
   ///
   /// - Parameter isOnly: Whether a table's only array is meant whatever its name.
   func array(_ name: String?, _ usual: [String], isOnly: Bool) throws -> StoredFile {
-    let present = table.arrays.map(\.name)
-    if name == nil, isOnly, present.count == 1 {
-      return StoredFile(table.name, table.arrays[0].array, source)
+    if name == nil, isOnly, let only = try table.only() {
+      return StoredFile(table.name, only, source)
     }
+    let present = table.arrayNames
     let wanted = name.map { [$0] } ?? usual
-    guard let found = wanted.first(where: present.contains), let array = table[found] else {
+    guard let found = wanted.first(where: present.contains), let array = try table.array(found)
+    else {
       let known = present.filter { !$0.isEmpty }.prefix(8).map { FormatError.quoted($0) }
       throw TrainingError.data(
         FormatError.printable(table.name) + ": found "
@@ -93,6 +102,13 @@ private struct ItemTableFile {
             ? "give the targets a file of their own" : "name one after the file and a colon"))
     }
     return StoredFile(table.name, array, present.count == 1 ? source : nil)
+  }
+
+  /// A note for each of some names of items, or of their groups, that cannot be read.
+  func unreadNames(_ names: [String]) -> [String] {
+    table.unreadable.filter { names.contains($0.name) }.map {
+      "\(FormatError.quoted($0.name)) does not name the items: \($0.error)"
+    }
   }
 
   /// The texts of one of these names, or whole numbers as texts; none where there are neither.

@@ -10,16 +10,20 @@ public struct CheckpointFile: Sendable {
   /// The arrays in the order of the file.
   public let arrays: [NamedArray]
   private let byName: [String: StoredArray]
+  /// Arrays that cannot be read, which matters where they are asked for.
+  private let unreadable: [ItemTable.Unreadable]
 
   /// Opens a file.
   ///
   /// - Throws: `FormatError`; a pickle is refused with the line that converts it.
   public init(path: String) throws(FormatError) {
-    self.init(try NamedArray.readAll(path: path), path: path)
+    let table = try ItemTable(ByteSource(path: path))
+    self.init(table.arrays, unreadable: table.unreadable, path: path)
   }
 
-  init(_ arrays: [NamedArray], path: String) {
+  init(_ arrays: [NamedArray], unreadable: [ItemTable.Unreadable] = [], path: String) {
     self.arrays = arrays
+    self.unreadable = unreadable
     self.path = path
     byName = Dictionary(arrays.map { ($0.name, $0.array) }) { first, _ in first }
   }
@@ -27,12 +31,18 @@ public struct CheckpointFile: Sendable {
   /// The array of this name, nil where there is none.
   public subscript(name: String) -> StoredArray? { byName[name] }
 
+  /// - Throws: The reason why an array of these names cannot be read, where one is there.
+  func requireReadable(_ names: Set<String>) throws(FormatError) {
+    if let fault = unreadable.first(where: { names.contains($0.name) }) { throw fault.error }
+  }
+
   /// The elements of an array of this shape.
   ///
   /// - Throws: `FormatError` where there is none, or where an element is not finite.
   func elements<Scalar: TensorScalar>(
     _ name: String, _ shape: Shape, as type: Scalar.Type = Scalar.self
   ) throws(FormatError) -> [Scalar] {
+    try requireReadable([name])
     guard let array = self[name] else {
       throw FormatError(
         .malformed, file: path, found: "no array \(FormatError.quoted(name))",

@@ -44,6 +44,7 @@ public struct ParameterMapping: Sendable {
     layout = model.layout
     weights = model.weights
     let entries = model.layout.entries
+    for file in checkpoints { try file.requireReadable(Set(entries.map(\.name))) }
     var sources = try Self.parse(given, entries, checkpoints)
     for entry in entries where sources[entry.name] == nil {
       let isEverywhere = checkpoints.allSatisfy {

@@ -21,7 +21,14 @@ public struct RunRecord: Sendable {
   /// - Throws: `FormatError` where `run.json` is missing or at fault, or the list of digests.
   public init(folder: String) throws(FormatError) {
     self.folder = folder
-    manifest = try RunManifest(folder: folder)
+    do throws(FormatError) {
+      manifest = try RunManifest(folder: folder)
+    } catch {
+      guard error.kind == .missing else { throw error }
+      throw FormatError(
+        .missing, file: error.file, found: error.found,
+        remedy: "give the folder of a run, which palimpsest train and recorders write")
+    }
     model = try Self.model(manifest, folder)
     checkpointSums = try CheckpointSums(folder)
   }

@@ -2,8 +2,8 @@ import TensorCore
 
 /// Texts that resemble each other, found without comparing all pairs.
 ///
-/// The similarity of two texts is the Jaccard index of their sets of eight-byte sequences, white space and
-/// case apart. Each text has a signature: for each of 96 hash functions the least hash of its set, which
+/// The similarity of two texts is the Jaccard index of their sets of eight-byte sequences, those of the
+/// texts' normal forms: white space, case and typography apart. Each text has a signature: for each of 96 hash functions the least hash of its set, which
 /// two sets share with a probability equal to their similarity J. Signatures are compared in 24 bands
 /// of 4: a pair of which one band is the same is compared in full, and joined from the threshold on.
 /// Groups are what joined pairs connect.

@@ -1,7 +1,5 @@
-/// The different sequences of eight bytes that occur in a text, as hashes.
-///
-/// Letters of ASCII count as small ones, and runs of white space as one space: text that was wrapped
-/// anew is the same.
+/// The different sequences of eight bytes that occur in the normal form of a text, as hashes: text
+/// that was wrapped anew, or set with other quotation marks, is the same.
 struct Shingles: Sendable {
   /// The least of the hashes, ascending.
   let hashes: [UInt64]
@@ -25,24 +23,10 @@ struct Shingles: Sendable {
     hashes.reserveCapacity(text.count)
     var window: UInt64 = 0
     var count = 0
-    var isSpace = true  // Space at the beginning does not count.
-    func push(_ byte: UInt8) {
+    for byte in NormalForm.bytes(of: text) {
       window = window << 8 | UInt64(byte)
       count += 1
       if count >= length { hashes.append(mix(window)) }
-    }
-    for byte in text {
-      switch byte {
-      case 0x09...0x0d, 0x20:
-        if !isSpace { push(0x20) }
-        isSpace = true
-      case UInt8(ascii: "A")...UInt8(ascii: "Z"):
-        push(byte | 0x20)
-        isSpace = false
-      default:
-        push(byte)
-        isSpace = false
-      }
     }
     // A text of fewer bytes is one shingle.
     if hashes.isEmpty { hashes.append(mix(window)) }

@@ -63,6 +63,19 @@ struct NearDuplicateTests {
     #expect(NearDuplicates.similarity([], []) == 1)
   }
 
+  @Test("nor do typography, and the case of other scripts, and groups follow") func otherScripts() {
+    let texts = [
+      "the ferry's left \"the quay\" at seven - and nobody had seen the captain",
+      "\u{feff}The ferry’s left\u{a0}“the quay” at seven — and nobody had seen the cap\u{ad}tain",
+      "паром отошел от причала в семь и никто не видел капитана",
+      "ПАРОМ ОТОШЕЛ ОТ ПРИЧАЛА В СЕМЬ И НИКТО НЕ ВИДЕЛ КАПИТАНА",
+    ].map { Array($0.utf8) }
+    #expect(NearDuplicates.similarity(texts[0], texts[1]) == 1)
+    #expect(NearDuplicates.similarity(texts[2], texts[3]) == 1)
+    #expect(NearDuplicates().groups(of: texts.map { $0[...] }) == [0, 0, 2, 2])
+    #expect(NearDuplicates.exactGroups(of: texts.map { $0[...] }) == [0, 1, 2, 3])
+  }
+
   @Test("the recall is that of the bands, and nothing below the threshold is joined")
   func recall() {
     // 24 bands of 4 find a pair of similarity 0.6 with 1 − (1 − 0.6⁴)²⁴ = 0.964, of 0.7 with 0.998.

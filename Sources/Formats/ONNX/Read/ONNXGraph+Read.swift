@@ -19,5 +19,7 @@ extension ONNXGraph {
     name: "onnx", extensions: ["onnx"],
     summary: "models with their weights, written by torch.onnx.export and others",
     recognises: { _ throws(FormatError) in false },
-    read: { source throws(FormatError) in try ONNXGraph(source).initializers })
+    read: { source throws(FormatError) in
+      ItemTable(source.name, try ONNXGraph(source).initializers)
+    })
 }

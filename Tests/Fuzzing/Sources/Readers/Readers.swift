@@ -14,7 +14,7 @@ public func readAll(
   }
   let source = ByteSource(bytes(start, count), name: name)
   do {
-    for entry in try format.read(source) {
+    for entry in try format.read(source).arrays {
       // Each for itself: one that does not fit must not hide the next.
       _ = try? entry.array.tensor(as: Float.self)
       _ = try? entry.array.integers()
