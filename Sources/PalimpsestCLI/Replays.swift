@@ -34,8 +34,8 @@ enum Replays {
   /// By how much a run departs that retrainings are compared with.
   static func note(_ departure: ReplayDeparture) -> String {
     "From checkpoint to checkpoint the replay misses the record by up to "
-      + "\(HumanNumber.significant(departure.share, digits: 2)) of the way, which rounding explains (the "
-      + "same steps in float32 and float64 part by "
+      + "\(HumanNumber.significant(departure.share, digits: 2)) of the way, which rounding explains "
+      + "(other rounding of the same steps makes "
       + "\(HumanNumber.significant(departure.rounding, digits: 2))). Retrainings are compared with our "
       + "own replay from the start, not with the record"
   }

@@ -61,7 +61,8 @@ final class LedgerSweep<Scalar: TensorScalar> {
           tolerance: tolerance, rowOf: rows)
         let queries = QueryBlock(problem, range, program, few: few)
         if run.optimizer.rule.stateNames.isEmpty, run.optimizer.groups.isEmpty,
-          let products = FactorProducts(items) {
+          let products = FactorProducts(items)
+        {
           return FactoredCreditBlock(queries, setting, products)
         }
         return CreditBlock(queries, setting)

@@ -119,7 +119,9 @@ struct LedgerCommand: ParsableCommand {
       try Scoring.print(report, json: false)
     }
     try columns.checkRefusals(queries.items, result.accounts)
-    try columns.checkBalance(queries.items, result.accounts, isSingle: Replays.isSingle(type) || record.manifest.precision == .float32)
+    try columns.checkBalance(
+      queries.items, result.accounts,
+      isSingle: Replays.isSingle(type) || record.manifest.precision == .float32)
   }
 
   /// Test items to compare with, spread evenly over all of them.

@@ -202,7 +202,8 @@ struct MemorizationCommand: ParsableCommand {
         summary: "\(tally.models) models, each trained on \(kept) of \(tally.items) items",
         unit: nil),
       measure: .loss, loss: record.manifest.loss, model: record.model.specification,
-      itemCount: tally.items, sections: [.memorization(memorization)], notes: replayNotes + notes(record),
+      itemCount: tally.items, sections: [.memorization(memorization)],
+      notes: replayNotes + notes(record),
       provenance: Scoring.provenance(record))
   }
 

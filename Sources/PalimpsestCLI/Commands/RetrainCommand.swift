@@ -151,8 +151,9 @@ struct RetrainCommand: ParsableCommand {
     if !json {
       let how = departure.map {
         "rounding explains what they miss, at most "
-          + "\(HumanNumber.significant($0.share, digits: 2)) of the way between two checkpoints (in "
-          + "float32 and float64 they part by \(HumanNumber.significant($0.rounding, digits: 2)))"
+          + "\(HumanNumber.significant($0.share, digits: 2)) of the way between two checkpoints "
+          + "(other rounding of the same steps makes "
+          + "\(HumanNumber.significant($0.rounding, digits: 2)))"
       }
       try Output.line(
         "\(name): \(HumanNumber.count(record.steps)) steps replayed; "

@@ -53,7 +53,8 @@ extension OptimizerSettings {
     for entry in layout.entries where entry.isTrainable {
       let group = groupOf[entry.name]
       if let last, last == group {
-        parts[parts.count - 1].range = parts[parts.count - 1].range.lowerBound..<entry.range.upperBound
+        parts[parts.count - 1].range =
+          parts[parts.count - 1].range.lowerBound..<entry.range.upperBound
       } else {
         parts.append(OptimizerPart(entry.range, self, group.map { groups[$0] }))
       }

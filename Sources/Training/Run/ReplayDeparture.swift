@@ -17,9 +17,10 @@ public struct ReplayDeparture: Equatable, Sendable, CustomStringConvertible {
   public let relativeDifference: Double
   /// |recorded − replayed| over the way |recorded − start| of all parameters.
   public let share: Double
-  /// The same for the difference that the two precisions make.
+  /// The same for what rounding is found to make: the difference of the two precisions or, where that
+  /// does not explain the departure, of starts that were moved by last digits.
   public let rounding: Double
-  /// The departure of the named array over the largest that counts as rounding.
+  /// The departure of the worst vector over the largest that counts as rounding.
   public let excess: Double
   /// Whether the record's own kernels are at work, so that every bit must come out.
   public let demandsBits: Bool
@@ -29,6 +30,12 @@ public struct ReplayDeparture: Equatable, Sendable, CustomStringConvertible {
 
   /// How many times the difference of the two precisions counts as rounding.
   public static let factor = 10.0
+  /// Replays from moved starts, where that does not explain a departure.
+  static let tries = 16
+  /// By how many units in the last place every number of such a start is moved.
+  static let moves = 64.0
+  /// How many times the largest difference that they make counts as rounding.
+  static let movedFactor = 2.0
 
   /// One line for the person.
   public var description: String {
@@ -37,12 +44,14 @@ public struct ReplayDeparture: Equatable, Sendable, CustomStringConvertible {
       + "\(FormatError.printable(name, limit: 60)) differs by \(Self.figure(relativeDifference)) of its "
       + "largest element"
     if demandsBits {
-      return first + "; the kernels are those that made the record, so the same bits were expected: "
+      return first
+        + "; the kernels are those that made the record, so the same bits were expected: "
         + "a checkpoint, a batch, a learning rate or an item is not what it was in the run"
     }
     let parts =
-      first + "; the steps since step \(start) miss it by \(Self.figure(share)) of their way, and in "
-      + "float32 and float64 they part by \(Self.figure(rounding))"
+      first
+      + "; the steps since step \(start) miss it by \(Self.figure(share)) of their way, and in "
+      + "float32 and float64, or with last digits moved, they part by \(Self.figure(rounding))"
     if isRounding { return parts + ": rounding explains it" }
     return parts
       + ", which does not explain it: the run took other steps than the record tells. Likely causes: "
