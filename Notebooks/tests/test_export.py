@@ -334,3 +334,24 @@ def test_a_buffer_may_be_called_like_an_operation():
 
     arrays = initializers(onnx_bytes(Normalised().eval(), torch.rand(2, 3, 8, 8)))
     assert set(arrays) == {"add", "c.weight", "c.bias", "f.weight", "f.bias"}
+
+
+def test_a_block_under_no_grad_in_a_file_of_the_exporter_has_to_be_named(tmp_path, command):
+    """As the README exports: the file tells that there was a block, and not of which kind."""
+    module = NoGrad().eval()
+    x, y = torch.randn(5, 3), torch.tensor([0, 1, 1, 0, 1])
+    path = tmp_path / "model.onnx"
+    torch.onnx.export(module, (x[:1],), path, dynamo=True, optimize=False, external_data=False,
+                      verbose=False)  # fmt: skip
+    for name, array in {"x": x, "y": y}.items():
+        np.save(tmp_path / f"{name}.npy", array.numpy())
+    arguments = ("self-influence", "--model", path, "--train-x", tmp_path / "x.npy", "--train-y",
+                 tmp_path / "y.npy", "--json")  # fmt: skip
+    with pytest.raises(PalimpsestError, match="under no_grad or in another precision.*a.weight"):
+        run(*arguments, executable=command)
+    text = run(*arguments, "--constant", "a.*", executable=command)
+    values = {row["item"]: row["value"] for row in map(json.loads, text.splitlines())}
+    for item in range(5):
+        loss = nn.functional.cross_entropy(module(x[item : item + 1]), y[item : item + 1])
+        slopes = torch.autograd.grad(loss, list(module.b.parameters()))
+        assert values[item] == pytest.approx(sum(float(s.square().sum()) for s in slopes), rel=2e-5)

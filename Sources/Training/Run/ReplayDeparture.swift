@@ -20,7 +20,7 @@ public struct ReplayDeparture: Equatable, Sendable, CustomStringConvertible {
   /// The same for what rounding is found to make: the difference of the two precisions or, where that
   /// does not explain the departure, of starts that were moved by last digits.
   public let rounding: Double
-  /// The departure of the worst vector over the largest that counts as rounding.
+  /// The departure of the named array over the largest that counts as rounding.
   public let excess: Double
   /// Whether the record's own kernels are at work, so that every bit must come out.
   public let demandsBits: Bool

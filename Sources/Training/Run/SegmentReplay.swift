@@ -60,33 +60,47 @@ package final class SegmentReplay {
     let widened = try state(other, start, end)
     let before: TrainingState<Own> = try record.state(at: start)
     let others = [widened.parameters] + widened.optimizer
-    var parts = zip(names, zip(vectors, others)).compactMap { name, pair in
-      recorded[name].map { Departure(name, $0, pair.0, pair.1, unit, Double(Own.ulpOfOne)) }
+    let entries = record.model.layout.entries
+    var parts: [Departure] = []
+    for (index, name) in names.enumerated() {
+      guard let there = recorded[name] else { continue }
+      let whole = Norm.difference(vectors[index], others[index]) * unit
+      for entry in entries {
+        let average = whole * (Double(entry.shape.count) / Double(there.count)).squareRoot()
+        parts.append(
+          Departure(
+            vector: index, entry, there, vectors[index], others[index], unit, average: average,
+            ulp: Double(Own.ulpOfOne)))
+      }
     }
     if !demandsBits, parts.contains(where: { !($0.excess <= 1) }) {
       // Rounding may also have taken the other side of a kink, as it does now and then.
       for number in 0..<ReplayDeparture.tries {
         let moved = try state(own, moving: before.moved(number, Double(Own.ulpOfOne)), end)
-        for (name, vector) in zip(names, [moved.parameters] + moved.optimizer) {
-          guard let index = parts.firstIndex(where: { $0.name == name }),
-            let here = names.firstIndex(of: name)
-          else { continue }
-          parts[index].moved = max(parts[index].moved, Norm.difference(vector, vectors[here]))
+        let all = [moved.parameters] + moved.optimizer
+        for index in parts.indices {
+          let part = parts[index]
+          parts[index].moved = max(
+            part.moved, Norm.difference(all[part.vector], vectors[part.vector], part.range))
         }
       }
     }
-    guard let first = parts.first,
-      let worst = parts.max(by: { $0.excess < $1.excess || $1.excess.isNaN })
-    else { return nil }
+    guard let worst = parts.max(by: { $0.excess < $1.excess || $1.excess.isNaN }) else {
+      return nil
+    }
+    let there = recorded[names[0]] ?? []
     let way =
-      Norm.difference(recorded[first.name] ?? [], before.parameters)
-      + 4 * Double(Float.ulpOfOne) * first.size
-    let entry = record.model.layout.entries.first { $0.range.contains(worst.place) }?.name
+      Norm.difference(there, before.parameters)
+      + 4 * Double(Float.ulpOfOne) * Norm.difference(there, there.map { _ in 0 as Own })
+    let made = parts.filter { $0.vector == 0 }.reduce(0) {
+      $0 + max($1.rounding, $1.moved) * max($1.rounding, $1.moved)
+    }
     return ReplayDeparture(
-      start: start, step: end, name: worst.name == first.name ? entry ?? worst.name : worst.name,
-      relativeDifference: worst.relativeDifference, share: first.missed / way,
-      rounding: max(first.rounding, first.moved) / way, excess: worst.excess,
-      demandsBits: demandsBits)
+      start: start, step: end,
+      name: worst.vector == 0 ? worst.name : names[worst.vector],
+      relativeDifference: worst.relativeDifference,
+      share: Norm.difference(there, replayed.parameters) / way, rounding: made.squareRoot() / way,
+      excess: worst.excess, demandsBits: demandsBits)
   }
 
   private func state<Scalar: TensorScalar>(
@@ -131,51 +145,55 @@ extension TrainingState {
 
 /// Euclidean lengths in Float64.
 enum Norm {
-  static func difference<A: TensorScalar, B: TensorScalar>(_ a: [A], _ b: [B]) -> Double {
+  static func difference<A: TensorScalar, B: TensorScalar>(
+    _ a: [A], _ b: [B], _ range: Range<Int>? = nil
+  ) -> Double {
     var sum = 0.0
-    for (x, y) in zip(a, b) {
-      let difference = Double(x) - Double(y)
+    for index in range ?? a.indices {
+      let difference = Double(a[index]) - Double(b[index])
       sum += difference * difference
     }
     return sum.squareRoot()
   }
 }
 
-/// A recorded vector beside its replays in two precisions.
+/// A recorded array beside its replays.
 private struct Departure {
+  /// Which of the vectors it is in: the parameters, or one of the optimizer's state.
+  let vector: Int
   let name: String
+  let range: Range<Int>
   /// |recorded − replayed|.
   let missed: Double
   /// |replayed − replayed in the other precision|, in units of the record's precision.
   let rounding: Double
+  /// What that would be if all numbers of the vector were as exact.
+  let average: Double
   /// The largest |replayed − replayed from a start that was moved|.
   var moved = 0.0
   /// |recorded|.
   let size: Double
-  /// Where it misses most.
-  let place: Int
   let relativeDifference: Double
   private let ulp: Double
 
   init<Own: TensorScalar, Other: TensorScalar>(
-    _ name: String, _ recorded: [Own], _ replayed: [Own], _ other: [Other], _ unit: Double,
-    _ ulp: Double
+    vector: Int, _ entry: ParameterLayout.Entry, _ recorded: [Own], _ replayed: [Own],
+    _ other: [Other], _ unit: Double, average: Double, ulp: Double
   ) {
-    var (largest, magnitude, place, length) = (0.0, 0.0, 0, 0.0)
-    for index in recorded.indices {
+    var (largest, magnitude, length) = (0.0, 0.0, 0.0)
+    for index in entry.range {
       let (there, here) = (Double(recorded[index]), Double(replayed[index]))
-      if (there - here).magnitude > largest {
-        largest = (there - here).magnitude
-        place = index
-      }
+      largest = max(largest, (there - here).magnitude)
       magnitude = max(magnitude, there.magnitude, here.magnitude)
       length += there * there
     }
-    self.name = name
-    self.place = place
+    self.vector = vector
+    name = entry.name
+    range = entry.range
+    self.average = average
     self.ulp = ulp
-    missed = Norm.difference(recorded, replayed)
-    rounding = Norm.difference(replayed, other) * unit
+    missed = Norm.difference(recorded, replayed, entry.range)
+    rounding = Norm.difference(replayed, other, entry.range) * unit
     size = length.squareRoot()
     relativeDifference = magnitude > 0 ? largest / magnitude : 0
   }
@@ -183,8 +201,9 @@ private struct Departure {
   /// The departure over what counts as rounding.
   var excess: Double {
     if missed == 0 { return 0 }
+    let scale = (rounding * rounding + average * average).squareRoot()
     let allowed =
-      max(ReplayDeparture.factor * rounding, ReplayDeparture.movedFactor * moved) + 4 * ulp * size
+      max(ReplayDeparture.factor * scale, ReplayDeparture.movedFactor * moved) + 4 * ulp * size
     return missed / max(allowed, .leastNormalMagnitude)
   }
 }
