@@ -359,7 +359,8 @@ class RunWriter(AbstractContextManager):
         digest = {} if self.onnx is None else {"modelSHA256": sha256(self.onnx)}
         write_json(self._path / "run.json", {
             "format": "palimpsest-run", "version": 1,
-            "model": self.model, **digest, **settings, "loss": self.loss, "precision": self._precision,
+            "model": self.model, **digest, **settings,
+            "loss": self.loss, "precision": self._precision,
             "optimizer": optimizer, "seed": self.seed,
             "datasets": self._datasets, "checkpoints": list(self._sums),
             "environment": dict(self.environment), "steps": self._rates,

@@ -166,7 +166,8 @@ def _export(
     try:
         with _plain_and_quiet():
             program = torch.onnx.export(
-                _Whole(module).eval(), example, dynamo=True, optimize=False, external_data=False, verbose=False,
+                _Whole(module).eval(), example, dynamo=True, optimize=False, external_data=False,
+                verbose=False,
                 input_names=names, output_names=["output"],
             )  # fmt: skip
     except Exception as error:  # The exporter raises errors of many kinds.
