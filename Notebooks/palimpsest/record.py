@@ -108,6 +108,19 @@ class Optimizer:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Parameters with a weight decay and learning rates of their own.
+
+    Attributes:
+        parameters: their names.
+        weight_decay: its rate, of the optimizer's kind.
+    """
+
+    parameters: Sequence[str]
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Items: inputs `[N, ...]`, and labels `[N, ...]` or targets `[N, O]`.
 
@@ -169,6 +182,9 @@ class RunWriter(AbstractContextManager):
         seed: what the run was seeded with, for the record.
         onnx: the graph, where it is not a built-in one.
         environment: libraries by name, for the record.
+        groups: parameters that the optimizer steps with a decay or rates of their own; all others
+            have the optimizer's decay and the run's rates.
+        constants: names of parameters that are not trained.
     """
 
     folder: str | os.PathLike[str]
@@ -180,6 +196,8 @@ class RunWriter(AbstractContextManager):
     seed: int = 0
     onnx: bytes | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    groups: Sequence[Group] = ()
+    constants: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
@@ -189,6 +207,7 @@ class RunWriter(AbstractContextManager):
         self._shapes = None if self.onnx is not None else parameter_shapes(self.model)
         self._path = new_folder(self.folder)
         self._rates: list[float] = []
+        self._group_rates: list[list[float]] = [[] for _ in self.groups]
         self._batches: list[np.ndarray] = []
         self._log: list[str] = []
         self._sums: dict[int, str] = {}
@@ -206,6 +225,11 @@ class RunWriter(AbstractContextManager):
         except BaseException:
             self.close()
             raise
+
+    @property
+    def checkpoints(self) -> list[int]:
+        """The numbers of steps after which there is a checkpoint."""
+        return list(self._sums)
 
     @property
     def steps(self) -> int:
@@ -242,22 +266,55 @@ class RunWriter(AbstractContextManager):
         self._sums[self.steps] = sha256(
             write_safetensors(self._path / "checkpoints" / name, arrays)
         )
+        self._write_sums()
+
+    def drop(self, step: int) -> None:
+        """Removes the checkpoint after a step, neither the first nor the last."""
+        name = f"{step:08}.safetensors"
+        del self._sums[step]
+        self._write_sums()
+        (self._path / "checkpoints" / name).unlink()
+
+    def _write_sums(self) -> None:
         lines = (f"{digest}  {step:08}.safetensors\n" for step, digest in self._sums.items())
         write_bytes(self._path / "checkpoints" / "SHA256SUMS", "".join(lines).encode())
 
-    def step(self, rows: Sequence[int], learning_rate: float, loss: float | None = None) -> None:
-        """Records one step: the rows of its batch, its learning rate, and the batch's loss."""
+    def step(
+        self, rows: Sequence[int], learning_rate: float, loss: float | None = None,
+        group_rates: Sequence[float] | None = None,
+    ) -> None:  # fmt: skip
+        """Records one step.
+
+        Args:
+            rows: of its batch.
+            learning_rate: of the parameters in no group.
+            loss: of the batch.
+            group_rates: one for each group; without them they have `learning_rate` too.
+        """
         if 0 not in self._sums:
             raise PalimpsestError("the parameters before the first step are missing: call "
                                   "`checkpoint` first")  # fmt: skip
-        batch = np.asarray(rows)
+        try:
+            batch = np.asarray(rows)
+        except (TypeError, ValueError):  # Such as a pair of inputs and targets.
+            batch = np.empty(0)
         if batch.ndim != 1 or len(batch) == 0 or not np.issubdtype(batch.dtype, np.integer):
-            raise PalimpsestError(f"step {self.steps}: a batch is a list of rows of the data")
+            raise PalimpsestError(
+                f"step {self.steps}: a batch is a list of rows of the data, whole numbers; a loader "
+                "that gives items has to give their rows too: DataLoader(range(len(x)), …), and "
+                "x[rows] in the loop"
+            )
         if batch.min() < 0 or batch.max() >= len(self.train):
             raise PalimpsestError(
                 f"step {self.steps}: found a row outside 0 to {len(self.train) - 1}"
             )
         rate = checked_rate(learning_rate, f"step {self.steps}")
+        others = [rate] * len(self.groups) if group_rates is None else group_rates
+        if len(others) != len(self.groups):
+            raise PalimpsestError(
+                f"step {self.steps}: found {len(others)} rates for {len(self.groups)} groups"
+            )
+        others = [checked_rate(other, f"step {self.steps}") for other in others]
         line: dict[str, float] = {"step": self.steps, "learningRate": rate}
         if loss is not None:
             line["loss"] = float(loss)
@@ -267,6 +324,8 @@ class RunWriter(AbstractContextManager):
         self._log.append(json.dumps(line) + "\n")
         self._batches.append(batch.astype(np.int64))
         self._rates.append(rate)
+        for rates, other in zip(self._group_rates, others):
+            rates.append(other)
 
     def finish(
         self,
@@ -289,11 +348,20 @@ class RunWriter(AbstractContextManager):
             row[: len(batch)] = batch
         write_npy(self._path / "batches.npy", batches)
         write_bytes(self._path / "log.jsonl", "".join(self._log).encode())
+        optimizer = self.optimizer.json()
+        if self.groups:
+            optimizer["groups"] = [
+                {"parameters": list(group.parameters), "weightDecay": group.weight_decay}
+                | ({} if rates == self._rates else {"steps": rates})
+                for group, rates in zip(self.groups, self._group_rates)
+            ]
+        settings = {"modelSettings": {"constants": list(self.constants)}} if self.constants else {}
         digest = {} if self.onnx is None else {"modelSHA256": sha256(self.onnx)}
         write_json(self._path / "run.json", {
             "format": "palimpsest-run", "version": 1,
-            "model": self.model, **digest, "loss": self.loss, "precision": self._precision,
-            "optimizer": self.optimizer.json(), "seed": self.seed,
+            "model": self.model, **digest, **settings,
+            "loss": self.loss, "precision": self._precision,
+            "optimizer": optimizer, "seed": self.seed,
             "datasets": self._datasets, "checkpoints": list(self._sums),
             "environment": dict(self.environment), "steps": self._rates,
         })  # fmt: skip

@@ -160,9 +160,10 @@ def test_a_module_that_is_not_built_in_is_exported(tmp_path):
         (lambda p: torch.optim.Adam(p, amsgrad=True), "amsgrad=True: a record cannot say that"),
         (lambda p: torch.optim.RMSprop(p), "RMSprop: no rule of the records"),
         (lambda p: torch.optim.SGD([
-            {"params": (p := list(p))[:2], "weight_decay": 0.1}, {"params": p[2:]}], 0.1),
-         "groups differ in weight_decay"),
-        (lambda p: torch.optim.SGD(list(p)[1:], 0.1), "0.weight: the optimizer does not step"),
+            {"params": (p := list(p))[:2], "momentum": 0.5}, {"params": p[2:]}], 0.1),
+         "groups differ in momentum"),
+        (lambda p: torch.optim.SGD([nn.Parameter(torch.ones(3)), *p], 0.1),
+         "the optimizer steps parameters that the module does not have"),
     ],
 )  # fmt: skip
 def test_what_a_record_cannot_say_is_refused(make, words, tmp_path):

@@ -235,3 +235,65 @@ def test_where_the_gradient_stops(tmp_path, command):
     names = [name for name, _ in module.named_parameters()]
     expected = by_gradients(module, x, y, item_losses, names)
     np.testing.assert_allclose(np.load(tmp_path / "s.npy"), expected, rtol=1e-4, atol=1e-6)
+
+
+LOSSES_OF_PYTORCH = [
+    (nn.CrossEntropyLoss(), "cross-entropy"),
+    (nn.functional.cross_entropy, "cross-entropy"),
+    (nn.BCEWithLogitsLoss(), "binary-cross-entropy"),
+    (nn.functional.mse_loss, "squared-error"),
+]
+
+
+@pytest.mark.parametrize(("loss", "name"), LOSSES_OF_PYTORCH)
+def test_pytorchs_own_losses_are_known_by_what_they_are(loss, name, tmp_path):
+    module, x = models.SharedLayer(), torch.randn(4, 5)
+    y = torch.tensor([0, 1, 2, 3]) if name == "cross-entropy" else torch.rand(module(x).shape)
+    assert write(tmp_path / "files", module, x, y, loss=loss).arguments[-1] == name
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        (nn.CrossEntropyLoss(weight=torch.ones(5)), "CrossEntropyLoss with weight"),
+        (nn.CrossEntropyLoss(label_smoothing=0.1), "CrossEntropyLoss with label_smoothing"),
+        (nn.CrossEntropyLoss(ignore_index=0), "CrossEntropyLoss with ignore_index"),
+        (nn.BCEWithLogitsLoss(pos_weight=torch.ones(5)), "BCEWithLogitsLoss with pos_weight"),
+        (nn.functional.smooth_l1_loss, "smooth_l1_loss: a loss of this kind is not known"),
+        (nn.HuberLoss(), "HuberLoss: a loss of this kind is not known"),
+        (lambda z, y: z.sum(), "there are cross-entropy, binary-cross-entropy, squared-error"),
+        ("bce", '"bce": no such loss'),
+    ],
+)
+def test_another_loss_is_refused_with_what_to_do(loss, words, tmp_path):
+    module, x, y = models.SharedLayer(), torch.randn(4, 5), torch.tensor([0, 1, 2, 3])
+    with pytest.raises(PalimpsestError) as caught:
+        write(tmp_path / "files", module, x, y, loss=loss)
+    assert words in str(caught.value) and "0x" not in str(caught.value)
+    assert not (tmp_path / "files").exists()
+
+
+def test_what_people_give_is_answered_with_what_to_give(tmp_path):
+    module, x, y = models.SharedLayer(), torch.randn(4, 5), torch.tensor([0, 1, 2, 3])
+    state, data = state_of(module), torch.utils.data.TensorDataset(x, y)
+    own = module.state_dict()
+    for checkpoints, train, words in [
+        (["e1.pt"], (x, y), "checkpoint 1: found str, expected a state dict: torch.load"),
+        ([(own, 0.1), (own, 0.1)], (x, y), "checkpoint 2 is the same memory as one before it"),
+        ([state], data, "train: found TensorDataset, expected inputs and targets (x, y)"),
+        ([state], ({"input_ids": x}, y), "train: found dict and Tensor, expected tensors"),
+    ]:
+        with pytest.raises(PalimpsestError) as caught:
+            write_score_files(tmp_path / "files", module, checkpoints, train, (x, y))
+        assert words in str(caught.value)
+    with pytest.raises(PalimpsestError, match="head.*: no parameter has such a name"):
+        write_score_files(tmp_path / "files", module, [state], (x, y), (x, y), constants=["head.*"])
+    assert not (tmp_path / "files").exists()
+
+
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "module.", "module._orig_mod."])
+def test_what_wrappers_put_before_names_is_taken_off(prefix, tmp_path):
+    module, x, y = models.SharedLayer(), torch.randn(4, 5), torch.tensor([0, 1, 2, 3])
+    state = {prefix + name: value for name, value in state_of(module).items()}
+    files = write_score_files(tmp_path / "files", module, [state], (x, y), (x, y))
+    assert set(load_file(files.folder / "checkpoint-1.safetensors")) == set(state_of(module))

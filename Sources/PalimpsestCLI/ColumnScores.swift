@@ -59,6 +59,7 @@ extension ScoreCommand {
     try file?.write(report)
     try Scoring.print(report, json: json)
     try columns.checkRefusals(queries.items, accounts)
-    try columns.checkBalance(queries.items, accounts)
+    try columns.checkBalance(
+      queries.items, accounts, isSingle: record.manifest.precision == .float32)
   }
 }

@@ -34,6 +34,8 @@ package enum RandomPurpose: UInt32 {
   case flippedLabels = 21
   /// Canaries and what they are compared with: draw after draw.
   case canaries = 22
+  /// Last digits of a state that is moved: each number of its vectors takes a position.
+  case rounding = 50
 }
 
 extension RandomStream {

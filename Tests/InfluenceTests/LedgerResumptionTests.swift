@@ -15,6 +15,16 @@ final class LedgerRoom {
   /// What was recorded.
   let original: TrainingRun<Double>
 
+  /// Makes the record one of other kernels.
+  func makeForeign() throws {
+    let file = URL(fileURLWithPath: "\(run)/run.json")
+    let text = try String(contentsOf: file, encoding: .utf8)
+    let own = "\"palimpsest\": \"\(RunManifest.libraryVersion)\""
+    try #require(text.contains(own))
+    try text.replacingOccurrences(of: own, with: "\"palimpsest\": \"0.0.0\"")
+      .write(to: file, atomically: true, encoding: .utf8)
+  }
+
   /// - Parameter shrinks: Whether each step leaves a hundredth of the parameters.
   init(
     _ rule: any Optimizer.Type = Momentum.self, checkpointEvery: Int = 5, shrinks: Bool = false

@@ -52,6 +52,27 @@ struct MarginalTests {
     }
   }
 
+  @Test(
+    "also where groups of parameters have rates and decays of their own, and credit adds up",
+    arguments: UInt64(1)...10)
+  func groups(_ seed: UInt64) throws {
+    var drawn = try LedgerCase(seed, activations: Self.smooth)
+    drawn.run.optimizer.weightDecay.rate = 0.1
+    let entries = drawn.run.model.layout.entries.map(\.name)
+    let rates = drawn.run.learningRates.enumerated().map { 0.3 * $1 + 0.01 * Double($0) }
+    drawn.run.optimizer.groups = [
+      ParameterGroup([entries[1]], weightDecay: 0, learningRates: rates),
+      ParameterGroup(entries.count > 2 ? [entries[2]] : [], weightDecay: 0.4),
+    ]
+    let expected = try differences(drawn, weights(drawn))
+    for (query, account) in try drawn.accounts([.credit, .marginal]).enumerated() {
+      #expect(worst(account.raw(.marginal), expected[query]) < 1e-6, "\(drawn.story)")
+      let credit = try #require(account.columns[.credit])
+      #expect(credit.relativeResidual < 1e-3, "\(drawn.story)")
+      #expect(credit.decay != 0)
+    }
+  }
+
   @Test("each rule's steps are clipped, and are not") func clipping() throws {
     var scales: [Double] = []
     for seed in UInt64(1)...5 {

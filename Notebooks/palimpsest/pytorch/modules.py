@@ -9,6 +9,8 @@ from torch import nn
 from palimpsest.errors import PalimpsestError
 from palimpsest.files import inputs_array
 
+EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
+
 Inputs = torch.Tensor | np.ndarray | tuple[torch.Tensor | np.ndarray, ...]
 
 
@@ -45,13 +47,29 @@ def check_module(module: nn.Module) -> None:
             raise PalimpsestError(
                 f"{what} drops at random in training mode; call module.eval() first"
             )
-    frozen = [name for name, parameter in module.named_parameters() if not parameter.requires_grad]
-    if frozen:
-        raise PalimpsestError(
-            f"{frozen[0]} is frozen (requires_grad=False), and {len(frozen) - 1} others; scores "
-            "would count the gradients of all parameters: call requires_grad_(True) if that is "
-            "what you want"
-        )
+        if getattr(layer, "max_norm", None) is not None and isinstance(layer, EMBEDDINGS):
+            raise PalimpsestError(
+                f"{what} shortens its rows while it looks them up (max_norm), so that they change "
+                "without a step; set max_norm to None and shorten them after each step instead, "
+                "or leave that out"
+            )
+        if isinstance(layer, EMBEDDINGS) and layer.scale_grad_by_freq:
+            raise PalimpsestError(
+                f"{what} divides gradients by how often a row stands in the batch "
+                "(scale_grad_by_freq), so an item's gradient depends on the others; scores of "
+                "single items do not exist: set it to False"
+            )
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        if any(True for _ in module.parameters()):
+            raise PalimpsestError(
+                "every parameter is frozen (requires_grad=False), so there is nothing to score by: "
+                "call requires_grad_(True) on those that were trained"
+            )
+
+
+def trained_names(module: nn.Module) -> list[str]:
+    """The parameters that ask for a gradient, each tied one under its first name."""
+    return [name for name, parameter in module.named_parameters() if parameter.requires_grad]
 
 
 def _drops(layer: nn.Module) -> bool:
@@ -80,7 +98,7 @@ def untied(module: nn.Module, state: Mapping[str, torch.Tensor]) -> dict[str, to
     """
     names = first_names(module)
     found: dict[str, torch.Tensor] = {}
-    for name, value in state.items():
+    for name, value in _unwrapped(module, state).items():
         first = names.get(name, name)
         if first in found and not torch.equal(found[first], value):
             raise PalimpsestError(
@@ -88,6 +106,19 @@ def untied(module: nn.Module, state: Mapping[str, torch.Tensor]) -> dict[str, to
             )
         found[first] = value
     return found
+
+
+def _unwrapped(
+    module: nn.Module, state: Mapping[str, torch.Tensor]
+) -> Mapping[str, torch.Tensor]:
+    """The state dict without what `torch.compile` or a parallel wrapper puts before every name."""
+    own = module.state_dict().keys()
+    for prefix in ("_orig_mod.", "module."):
+        if state and all(name.startswith(prefix) for name in state):
+            inner = {name.removeprefix(prefix): value for name, value in state.items()}
+            if not own & state.keys():
+                return _unwrapped(module, inner)
+    return state
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Records a training run of PyTorch while it goes on."""
 
 import os
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,19 +11,35 @@ import torch
 from torch import nn
 
 from palimpsest.errors import PalimpsestError
-from palimpsest.pytorch.export import initializer_names, onnx_bytes
-from palimpsest.pytorch.modules import Inputs, check_module, joined, plain, to_numpy
-from palimpsest.pytorch.scoring import checkpoint_arrays, targets_array
-from palimpsest.record import MODEL_FILE, Dataset, Loss, Optimizer, RunWriter
+from palimpsest.pytorch.export import initializer_names, trained_onnx_bytes
+from palimpsest.pytorch.losses import loss_name
+from palimpsest.pytorch.modules import (
+    Inputs,
+    check_module,
+    joined,
+    plain,
+    to_numpy,
+    trained_names,
+)
+from palimpsest.pytorch.rules import Rule, optimizer_rule
+from palimpsest.pytorch.scoring import checkpoint_arrays, inputs_and_targets, targets_array
+from palimpsest.pytorch.steps import StepCheck
+from palimpsest.record import MODEL_FILE, Dataset, Loss, RunWriter
 from palimpsest.specifications import parameter_shapes
 
 Data = tuple[Inputs, torch.Tensor | np.ndarray]
+
+# Rounding grows from step to step, and faster under Adam: after ten steps it is still far below
+# what an account may miss, after forty it no longer is.
+USUAL_INTERVAL = 10
+# Checkpoints of the usual interval take no more; from there on every second one is left out.
+MOST_BYTES = 4 << 30
 
 
 class Recorder(AbstractContextManager):
     """Writes a run record from a training loop.
 
-        with Recorder("run", module, optimizer, (x, y), checkpoint_every=100) as recorder:
+        with Recorder("run", module, optimizer, (x, y)) as recorder:
             for rows in batches:
                 loss = batch_loss(module(x[rows]), y[rows])
                 optimizer.zero_grad()
@@ -31,11 +48,16 @@ class Recorder(AbstractContextManager):
                 recorder.step(rows, loss)
 
     Begin before the first step. The record says what the loop did, so the loop has to do what a
-    record can say: the loss of a step is the mean over its items (`batch_loss`), one optimizer with
-    one group of parameters steps all of them, nothing is random, and nothing but `optimizer.step`
-    changes the parameters. The learning rate is the optimizer's at its step; a scheduler may change
-    it after. The run ends with the `with` statement; where that ends by an error, the folder is no
-    run.
+    record can say: the loss of a step is the mean over its items (`batch_loss`), one optimizer steps
+    the parameters, nothing is random, and nothing but `optimizer.step` changes the parameters.
+    Groups may have learning rates and weight decays of their own; what is frozen or not given to
+    the optimizer is recorded as not trained. The learning rates are the optimizer's at its step; a
+    scheduler may change them after. Where gradients are accumulated, call `step` once after
+    `optimizer.step`, with the rows of all parts.
+
+    The first steps, and later ever fewer, are computed again from their rows: a loop that does
+    something else than it says is refused then, and not after its end. The run ends with the `with`
+    statement; where that ends by an error, the folder is no run.
     """
 
     def __init__(
@@ -59,34 +81,52 @@ class Recorder(AbstractContextManager):
         Args:
             folder: new or empty.
             module: as it is before the first step.
-            optimizer: `torch.optim.SGD`, `Adam` or `AdamW` of the module's parameters.
+            optimizer: `torch.optim.SGD`, `Adam` or `AdamW` of parameters of the module.
             train: inputs `[N, ...]` (or a tuple of several) and labels or targets.
             test: items to ask for, likewise.
             loss: of one item.
             model: the SPEC of a built-in model that the module is, such as `mlp:64-32-10:tanh`;
                 without it the module is exported to `model.onnx`.
             checkpoint_every: steps between checkpoints; the first and the last are always made.
+                Without it there is one every ten steps, and fewer where they would take more than
+                4 GiB.
             clip_norm: what the loop gives to `clip_grad_norm_`, where it does.
             seed: for the record.
             ids, groups: a text for each training item.
         """
+        loss = loss_name(loss)
+        train = inputs_and_targets(train, "train")
+        test = test and inputs_and_targets(test, "test")
         self._module, self._optimizer = plain(module), optimizer
-        self._clip_norm, self._every = clip_norm, checkpoint_every
+        self._clip_norm, self._every = clip_norm, checkpoint_every or USUAL_INTERVAL
+        self._thins = checkpoint_every is None
+        self._bytes = 0
         if checkpoint_every is not None and checkpoint_every < 1:
             raise PalimpsestError(f"checkpoint_every: found {checkpoint_every}, expected 1 or more")
         check_module(self._module)
-        self._rule = optimizer_rule(optimizer, clip_norm)
-        self._check_parameters()
         if any(optimizer.state.values()):
             raise PalimpsestError("the optimizer has stepped before: begin before the first step")
-        content = None if model else onnx_bytes(self._module, train[0])
-        self._names = initializer_names(content) if content else list(parameter_shapes(model or ""))
-        self._rates: list[float] = []  # Of the optimizer's steps not recorded yet.
+        stepped = self._stepped_names()
+        content = None if model else trained_onnx_bytes(self._module, train[0], stepped)
+        # In the order of the file, or of the SPEC, with what is trained first: that of the vectors.
+        names = initializer_names(content) if content else list(parameter_shapes(model or ""))
+        reached = StepCheck.reached(self._module, train)
+        self._trained = [name for name in names if name in stepped and name in reached]
+        others = [name for name in names if name not in self._trained]
+        self._names = self._trained + others
+        self._frozen = {
+            name: parameter.detach().clone()
+            for name, parameter in self._module.named_parameters() if name in others
+        }  # fmt: skip
+        self._rule = optimizer_rule(optimizer, self._module, self._trained, clip_norm)
+        self._check = StepCheck(self._module, optimizer, self._trained, train, loss, clip_norm)
+        self._rates: list[list[float]] = []  # Of the optimizer's steps not recorded yet.
         self._writer = RunWriter(
-            folder, model or MODEL_FILE, self._rule,
+            folder, model or MODEL_FILE, self._rule.optimizer,
             Dataset(joined(train[0]), targets_array(train[1], loss), ids, groups),
             test and Dataset(joined(test[0]), targets_array(test[1], loss)),
-            loss=loss, seed=seed, onnx=content,
+            loss=loss, seed=seed, onnx=content, groups=self._rule.groups,
+            constants=others if model else (),
             environment={"torch": str(torch.__version__)},
         )  # fmt: skip
         self._hook = optimizer.register_step_post_hook(self._stepped)
@@ -110,22 +150,29 @@ class Recorder(AbstractContextManager):
                 "the last one was recorded, expected 1: call this once after each optimizer.step()"
             )
         check_module(self._module)
-        if optimizer_rule(self._optimizer, self._clip_norm) != self._rule:
+        rule = optimizer_rule(self._optimizer, self._module, self._trained, self._clip_norm)
+        if rule != self._rule:
             raise PalimpsestError(
                 f"step {self._writer.steps}: the optimizer's constants have changed; a record has "
                 "one value of each, and a learning rate for each step"
             )
         batch = rows.tolist() if isinstance(rows, torch.Tensor) else rows
         value = loss.item() if isinstance(loss, torch.Tensor) else loss
-        self._writer.step(batch, self._rates.pop(), value)
-        if self._every and self._writer.steps % self._every == 0:
+        rates = self._rates.pop()
+        step = self._writer.steps
+        own = [rates[index] for index in self._rule.places]
+        self._writer.step(batch, own[0], value, own[1:])
+        if self._check.is_due(step):
+            self._check_frozen()
+        self._check.check(step, batch)
+        if self._writer.steps % self._every == 0:
             self._checkpoint()
 
     def finish(self) -> Path:
         """Writes the last checkpoint and run.json. Returns the folder."""
         if self._rates:
             raise PalimpsestError("the optimizer has made a step that was not recorded")
-        if not (self._every and self._writer.steps % self._every == 0) and self._writer.steps:
+        if self._writer.steps % self._every != 0:
             self._checkpoint()
         folder = self._writer.finish()
         self.close()
@@ -134,6 +181,7 @@ class Recorder(AbstractContextManager):
     def close(self) -> None:
         """Stops recording and frees the folder. Without `finish` it is no run."""
         self._hook.remove()
+        self._check.close()
         self._writer.close()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -142,74 +190,70 @@ class Recorder(AbstractContextManager):
         self.close()
 
     def _stepped(self, optimizer: torch.optim.Optimizer, *_: object) -> None:
-        self._rates.append(float(optimizer.param_groups[0]["lr"]))
+        self._rates.append([float(group["lr"]) for group in optimizer.param_groups])
+
+    def _stepped_names(self) -> list[str]:
+        """The parameters that ask for a gradient and that the optimizer has."""
+        given = {id(p) for group in self._optimizer.param_groups for p in group["params"]}
+        parameters = dict(self._module.named_parameters())
+        if given - {id(parameter) for parameter in parameters.values()}:
+            raise PalimpsestError("the optimizer steps parameters that the module does not have")
+        names = [name for name in trained_names(self._module) if id(parameters[name]) in given]
+        if not names:
+            raise PalimpsestError("the optimizer has no parameter of the module that asks for a "
+                                  "gradient")  # fmt: skip
+        return names
+
+    def _check_frozen(self) -> None:
+        for name, value in self._frozen.items():
+            if not torch.equal(self._module.get_parameter(name).detach(), value):
+                raise PalimpsestError(
+                    f"step {self._writer.steps}: {name} has changed, and the optimizer of the "
+                    "record does not step it"
+                )
 
     def _checkpoint(self) -> None:
+        self._check_frozen()
         arrays = checkpoint_arrays(self._module, self._module.state_dict(), self._names)
-        parameters = [name for name, _ in self._module.named_parameters()]
-        # The state is in the order of the model's parameters; with running statistics between them
-        # there is no such order.
-        state = self._state() if set(arrays) == set(parameters) else None
+        state = self._state(arrays)
         self._writer.checkpoint(arrays, state)
+        self._bytes += sum(a.nbytes for a in (*arrays.values(), *state.values()))
+        while self._thins and self._bytes > MOST_BYTES and self._thin():
+            pass
 
-    def _state(self) -> dict[str, np.ndarray]:
+    def _thin(self) -> bool:
+        """Leaves out every second checkpoint; whether there was one to leave out."""
+        steps = [s for s in self._writer.checkpoints if s % (2 * self._every)]
+        if len(self._writer.checkpoints) < 4 or not steps:
+            return False
+        size = self._bytes / len(self._writer.checkpoints)
+        for step in steps:
+            if step != self._writer.steps:
+                self._writer.drop(step)
+                self._bytes -= int(size)
+        self._every *= 2
+        warnings.warn(
+            f"the checkpoints would take more than {MOST_BYTES >> 30} GiB: from now on there is one "
+            f"every {self._every} steps. An account may not add up over so many; checkpoint_every "
+            "keeps as many as you ask for",
+            stacklevel=2,
+        )
+        return True
+
+    def _state(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         keys = {
             "momentum": {"momentum": "momentum_buffer"},
             "nesterov": {"momentum": "momentum_buffer"},
             "adam": {"first-moment": "exp_avg", "second-moment": "exp_avg_sq"},
             "adamw": {"first-moment": "exp_avg", "second-moment": "exp_avg_sq"},
-        }.get(self._rule.name, {})
-        # The model's order: that of a SPEC is its own, however the module came by its parameters.
+        }.get(self._rule.optimizer.name, {})
         parameters = dict(self._module.named_parameters())
         vectors = {}
         for name, key in keys.items():
             parts = []
-            for parameter in (parameters[own] for own in self._names):
-                value = self._optimizer.state.get(parameter, {}).get(key)
-                parts.append(torch.zeros_like(parameter) if value is None else value)
-            vectors[name] = np.concatenate([to_numpy(part).ravel() for part in parts])
+            for own in self._names:
+                moved = self._optimizer.state.get(parameters.get(own), {}).get(key)
+                part = np.zeros_like(arrays[own]) if moved is None else to_numpy(moved)
+                parts.append(part.ravel())
+            vectors[name] = np.concatenate(parts)
         return vectors
-
-    def _check_parameters(self) -> None:
-        stepped = {id(p) for group in self._optimizer.param_groups for p in group["params"]}
-        own = {id(parameter): name for name, parameter in self._module.named_parameters()}
-        if missing := [name for key, name in own.items() if key not in stepped]:
-            raise PalimpsestError(f"{missing[0]}: the optimizer does not step this parameter")
-        if stepped - own.keys():
-            raise PalimpsestError("the optimizer steps parameters that the module does not have")
-
-
-def optimizer_rule(optimizer: torch.optim.Optimizer, clip_norm: float | None = None) -> Optimizer:
-    """The rule and the constants of an optimizer of PyTorch.
-
-    Raises:
-        PalimpsestError: where a record cannot say what it does.
-    """
-    first = {key: value for key, value in optimizer.param_groups[0].items() if key != "params"}
-    for group in optimizer.param_groups[1:]:
-        for key, value in first.items():
-            if group[key] != value and key not in ("initial_lr", "param_names"):
-                raise PalimpsestError(
-                    f"the optimizer's groups differ in {key} ({value} and {group[key]}); a record "
-                    "has one for all parameters"
-                )
-    for key in ("amsgrad", "maximize", "dampening"):
-        if first.get(key):
-            raise PalimpsestError(f"{key}={first[key]}: a record cannot say that")
-    decay = float(first.get("weight_decay", 0))
-    kind = type(optimizer)
-    if kind is torch.optim.SGD:
-        momentum = float(first["momentum"])
-        name = "nesterov" if first["nesterov"] else "momentum" if momentum else "sgd"
-        return Optimizer(name, momentum=momentum, weight_decay=decay, decay_kind="coupled",
-                         clip_norm=clip_norm)  # fmt: skip
-    if kind in (torch.optim.Adam, torch.optim.AdamW):
-        decoupled = kind is torch.optim.AdamW or bool(first.get("decoupled_weight_decay"))
-        return Optimizer(
-            "adamw" if decoupled else "adam", beta1=float(first["betas"][0]),
-            beta2=float(first["betas"][1]), epsilon=float(first["eps"]), weight_decay=decay,
-            decay_kind="decoupled" if decoupled else "coupled", clip_norm=clip_norm,
-        )  # fmt: skip
-    raise PalimpsestError(
-        f"{kind.__name__}: no rule of the records; there are torch.optim.SGD, Adam and AdamW"
-    )

@@ -15,8 +15,9 @@ from palimpsest.command import EXECUTABLE, run
 from palimpsest.errors import PalimpsestError
 from palimpsest.files import floats, new_folder, write_bytes, write_npy, write_safetensors
 from palimpsest.pytorch.export import initializer_names, onnx_bytes
-from palimpsest.pytorch.modules import Inputs, joined, plain, to_numpy, untied
-from palimpsest.record import LOSSES, Loss, checked_rate
+from palimpsest.pytorch.losses import loss_name
+from palimpsest.pytorch.modules import Inputs, joined, plain, to_numpy, trained_names, untied
+from palimpsest.record import Loss, checked_rate
 
 State = Mapping[str, torch.Tensor]
 
@@ -68,13 +69,13 @@ def write_score_files(
     Raises:
         PalimpsestError: where the module, a state dict or the data will not do.
     """
-    if loss not in LOSSES:
-        raise PalimpsestError(f'"{loss}": no such loss; there are {", ".join(LOSSES)}')
+    loss = loss_name(loss)
     if not checkpoints:
         raise PalimpsestError("expected one checkpoint or more")
     # All of it is checked before the first file: a folder half full would be in the way.
     data: dict[str, np.ndarray] = {}
-    for part, (x, y), words in (("train", train, "train"), ("query", queries, "queries")):
+    for part, pair, words in (("train", train, "train"), ("query", queries, "queries")):
+        x, y = inputs_and_targets(pair, words)
         inputs, targets = joined(x), targets_array(y, loss)
         if len(inputs) != len(targets):
             raise PalimpsestError(f"{words}: {len(inputs)} inputs and {len(targets)} targets")
@@ -83,10 +84,33 @@ def write_score_files(
     content = onnx_bytes(module, train[0])
     names = initializer_names(content)
     states: list[tuple[dict[str, np.ndarray], float]] = []
+    known: set[int] = set()
+    trained = trained_names(module)
     for number, checkpoint in enumerate(checkpoints, start=1):
         state, rate = checkpoint if isinstance(checkpoint, tuple) else (checkpoint, 1.0)
         where = f"checkpoint {number}"
-        states.append((checkpoint_arrays(module, state, names), checked_rate(rate, where)))
+        if not isinstance(state, Mapping):
+            raise PalimpsestError(
+                f"{where}: found {type(state).__name__}, expected a state dict: "
+                "torch.load(path)"
+            )
+        rate = checked_rate(rate, where)
+        own = {state[name].data_ptr() for name in trained if name in state}
+        if known & own:
+            raise PalimpsestError(
+                f"{where} is the same memory as one before it, so both hold the last parameters: "
+                "state_dict() gives no copies; take {k: v.clone() for k, v in "
+                "module.state_dict().items()}"
+            )
+        known |= own
+        states.append((checkpoint_arrays(module, state, names), rate))
+
+    chosen: list[str] = []
+    for option, patterns in (("--parameters", parameters), ("--constant", constants)):
+        for pattern in patterns:
+            if not fnmatch.filter(names, pattern):
+                raise PalimpsestError(f"{pattern}: no parameter has such a name")
+            chosen += [option, pattern]
 
     target = new_folder(folder)
     write_bytes(target / "model.onnx", content)
@@ -99,12 +123,25 @@ def write_score_files(
         path = target / f"{name}.npy"
         write_npy(path, array)
         arguments += [f"--{name}", str(path)]
-    for option, patterns in (("--parameters", parameters), ("--constant", constants)):
-        for pattern in patterns:
-            if not fnmatch.filter(names, pattern):
-                raise PalimpsestError(f"{pattern}: no parameter has such a name")
-            arguments += [option, pattern]
-    return ScoreFiles(target, (*arguments, "--loss", loss))
+    return ScoreFiles(target, (*arguments, *chosen, "--loss", loss))
+
+
+def inputs_and_targets(pair: object, what: str) -> tuple[Inputs, torch.Tensor | np.ndarray]:
+    """Inputs and targets, or what to do with something else."""
+    if isinstance(pair, tuple | list) and len(pair) == 2:
+        x, y = pair
+        parts = x if isinstance(x, tuple | list) else (x,)
+        if all(isinstance(part, torch.Tensor | np.ndarray) for part in (*parts, y)):
+            return (tuple(x) if isinstance(x, list) else x), y
+        kinds = " and ".join(type(part).__name__ for part in (*parts, y))
+        raise PalimpsestError(
+            f"{what}: found {kinds}, expected tensors or arrays (x, y); wrap a module that takes "
+            "named inputs in one that takes tensors"
+        )
+    raise PalimpsestError(
+        f"{what}: found {type(pair).__name__}, expected inputs and targets (x, y); of a "
+        "TensorDataset that is dataset.tensors, of another data set torch.stack of its items"
+    )
 
 
 def checkpoint_arrays(

@@ -60,11 +60,42 @@ struct ONNXLosses {
         "\(FormatError.quoted(name)), which the exporter computed from \(FormatError.quoted(origin)), "
           + "a parameter that the file has besides", "one array for a parameter")
     }
+    let before = beforeBlocks
+    if let block = nodes.first(where: \.trace.isFromBlock), !before.isEmpty {
+      throw FormatError(
+        .malformed, file: file,
+        found:
+          "\(FormatError.quoted(block.name)) in a block that the module ran under no_grad or in "
+          + "another precision, which the file does not tell apart, behind the parameters "
+          + ONNXExportNotes.list(before),
+        expected: "a word on whether they are trained",
+        remedy:
+          "--constant \(before[0]) and the like where no gradient reaches them, --parameters '*' "
+          + "where it does")
+    }
     if let name = nodes.lazy.flatMap(\.trace.values).first(where: isLostStop) {
       throw fault(
         "no operator for \(FormatError.quoted(name)), where the module stops the gradient",
         "an Identity that says so")
     }
+  }
+
+  /// Parameters that go into blocks which the exporter took apart, and of which nobody says whether
+  /// they are trained; none where the whole program is such a block.
+  private var beforeBlocks: [String] {
+    guard nodes.contains(where: { $0.trace.hasPlace && !$0.trace.isFromBlock }) else { return [] }
+    var makers: [String: Int] = [:]
+    for (index, node) in nodes.enumerated() {
+      for output in node.outputs { makers[output] = index }
+    }
+    var open = nodes.filter(\.trace.isFromBlock).flatMap(\.inputs)
+    var seen: Set<String> = []
+    while let name = open.popLast() {
+      guard seen.insert(name).inserted, let maker = makers[name] else { continue }
+      open += nodes[maker].inputs
+    }
+    let parameters = signature.entries.filter { $0.kind == .parameter }.map(\.target)
+    return parameters.filter { seen.contains($0) && patterns.trains($0) == nil }
   }
 
   /// Parameters of the module that no array of the file has the name of.

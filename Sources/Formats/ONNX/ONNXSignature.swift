@@ -72,15 +72,26 @@ struct ONNXTrace: Sendable {
   let values: Set<String>
   /// The rule by which the exporter rewrote the operator; empty for none.
   let rule: String
+  /// Whether it stood in a block that the exporter took out of the program and put back: one under
+  /// `no_grad`, or of another precision (`autocast`).
+  let isFromBlock: Bool
+  /// Whether anything is said of where it stood.
+  let hasPlace: Bool
 
   /// Where the metadata of an operator have the line.
   static let key = "pkg.torch.onnx.fx_node"
   /// Where they have the rule.
   static let ruleKey = "pkg.onnxscript.rewriter.rule_name"
+  /// Where they have the place in the module's source.
+  static let placeKey = "pkg.torch.onnx.stack_trace"
 
   /// What the metadata of an operator say.
   init(_ metadata: [String: String]) {
     rule = metadata[Self.ruleKey] ?? ""
+    let place = metadata[Self.placeKey] ?? ""
+    hasPlace = !place.isEmpty
+    // The block is a program of its own, which has no file.
+    isFromBlock = place.drop { $0 == " " || $0 == "\n" }.hasPrefix("File \"<eval_with_key>")
     // %y : … = call_function[target=torch.ops.aten.f.default](args = (%x, 0), kwargs = {})
     let line = metadata[Self.key] ?? ""
     let behind = { (text: Substring, mark: String) -> Substring? in

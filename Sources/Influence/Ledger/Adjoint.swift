@@ -13,10 +13,13 @@ final class Adjoint<Scalar: TensorScalar> {
   let gradient: Directions<Scalar>
 
   private let layout: ParameterLayout
+  /// Room for what is multiplied by rates of its own for each parameter; nil where there are none.
+  private let scaled: Directions<Scalar>?
 
   init(_ count: Int, _ layout: ParameterLayout, _ optimizer: OptimizerSettings) {
     self.layout = layout
     parameters = Directions(count, layout)
+    scaled = optimizer.groups.isEmpty ? nil : Directions(count, layout)
     gradient = Directions(count, layout)
     memories = optimizer.rule.stateNames.map { _ in Directions(count, layout) }
   }
@@ -26,9 +29,15 @@ final class Adjoint<Scalar: TensorScalar> {
   /// - Parameter holdsScale: Whether states that only scale the step are held fixed.
   func pullBack(_ step: StepDerivative<Scalar>, holdsScale: Bool) {
     let count = parameters.elementCount
-    Scalar.affine(count, step.direct, parameters.memory.base, 0, gradient.memory.base)
+    var moved = parameters
+    if let rates = step.rates, let scaled {
+      scaled.clear()
+      addProduct(.perParameter(rates), parameters, to: scaled)
+      moved = scaled
+    }
+    Scalar.affine(count, step.direct, moved.memory.base, 0, gradient.memory.base)
     for (memory, state) in zip(memories, step.memories) where !(holdsScale && state.isScale) {
-      addProduct(state.move, parameters, to: memory)
+      addProduct(state.move, moved, to: memory)
       addProduct(state.gain, memory, to: gradient)
       Scalar.affine(count, state.keep, memory.memory.base, 0, memory.memory.base)
     }

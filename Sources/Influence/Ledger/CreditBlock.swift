@@ -39,7 +39,7 @@ final class CreditBlock<Scalar: TensorScalar>: SweepBlock {
       ).map { (step.number, $0) }
     }
     adjoint.pullBack(step.prepared.derivative, holdsScale: true)
-    addDecay(step.before, rate: setting.run.learningRates[step.number])
+    addDecay(step.before, at: step.number)
     if step.clipScale != 1 {
       let gradient = adjoint.gradient
       Scalar.affine(
@@ -53,9 +53,22 @@ final class CreditBlock<Scalar: TensorScalar>: SweepBlock {
     setting.strangers?.contractStrangers(step.prepared, with: adjoint.gradient, into: products)
   }
 
-  private func addDecay(_ parameters: [Scalar], rate: Double) {
-    let weightDecay = setting.run.optimizer.weightDecay
-    if weightDecay.rate == 0 { return }
+  private func addDecay(_ parameters: [Scalar], at step: Int) {
+    let (weightDecay, rate) = (setting.run.optimizer.weightDecay, setting.run.learningRates[step])
+    guard setting.run.optimizer.decays else { return }
+    if !setting.run.optimizer.groups.isEmpty {
+      // λθ, or −ηλθ where it is decoupled, with each parameter's own λ and η.
+      var drawn = [Scalar](repeating: 0, count: parameters.count)
+      for part in setting.run.optimizer.parts(of: setting.run.model.layout) {
+        let own = part.settings.weightDecay.rate
+        let factor = Scalar(
+          weightDecay.kind == .coupled ? own : -part.rate(at: step, rate) * own)
+        for index in part.range { drawn[index] = factor * parameters[index] }
+      }
+      let adjoint = weightDecay.kind == .coupled ? adjoint.gradient : adjoint.parameters
+      for query in 0..<queries.count { decay[query] += adjoint.dot(query, drawn) }
+      return
+    }
     for query in 0..<queries.count {
       switch weightDecay.kind {
       case .coupled:

@@ -28,6 +28,8 @@ public final class Ledger<Scalar: TensorScalar> {
   private let prediction: RemovalPrediction<Scalar>
   private let layout: Layout
   let store: LedgerStore?
+  /// What rounding makes of each segment of the record; nil without one.
+  private let segments: SegmentReplay?
   var progress: LedgerProgress
 
   /// The largest share of the way between two checkpoints by which a replay missed the second one:
@@ -63,6 +65,7 @@ public final class Ledger<Scalar: TensorScalar> {
     self.pool = pool
     prediction = RemovalPrediction(problem.run, options.removals, standIns)
     store = try LedgerStore(problem, options)
+    segments = problem.record.map { SegmentReplay($0, pool: pool) }
     progress = LedgerProgress(problem, options)
     layout = try Self.layout(problem, options, strangers, threads: pool.threads)
   }
@@ -180,7 +183,7 @@ public final class Ledger<Scalar: TensorScalar> {
   ) throws -> [OutputAccount] {
     let queries = group.flatMap { Array($0) }
     let trajectory = try Trajectory(
-      problem.run, record: problem.record, room: plan.room, pool: pool)
+      problem.run, record: problem.record, segments: segments, room: plan.room, pool: pool)
     let measured = try measuredPath(group, trajectory, report)
     let final = measured.final
     let path = measured.path

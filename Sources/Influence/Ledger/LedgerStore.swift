@@ -157,7 +157,7 @@ extension LedgerProblem {
     var text = [
       "\(Scalar.self)", measure.name, options.rule.rawValue, "\(options.tolerance)",
       "\(options.comparesSameLabel)", "\(options.removals)", Kernels.level, Kernels.products,
-      RunManifest.libraryVersion,
+      RunManifest.libraryVersion, "\(record.manifest.modelSettings)",
     ]
     for path in [
       "\(record.folder)/\(RunManifest.fileName)", record.batchesPath, record.checkpointPath(0),

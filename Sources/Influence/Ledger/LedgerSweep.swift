@@ -60,7 +60,9 @@ final class LedgerSweep<Scalar: TensorScalar> {
           run: run, items: items, strangers: preparation.strangerFactors, rule: rule, path: values,
           tolerance: tolerance, rowOf: rows)
         let queries = QueryBlock(problem, range, program, few: few)
-        if run.optimizer.rule.stateNames.isEmpty, let products = FactorProducts(items) {
+        if run.optimizer.rule.stateNames.isEmpty, run.optimizer.groups.isEmpty,
+          let products = FactorProducts(items)
+        {
           return FactoredCreditBlock(queries, setting, products)
         }
         return CreditBlock(queries, setting)

@@ -36,7 +36,9 @@ final class MarginalBlock<Scalar: TensorScalar>: SweepBlock {
     adjoint.pullBack(step.prepared.derivative, holdsScale: false)
     let (parameters, gradient) = (adjoint.parameters, adjoint.gradient)
     let weightDecay = run.optimizer.weightDecay
-    if weightDecay.rate != 0 {
+    if !run.optimizer.groups.isEmpty {
+      pullBackDecay(step.number)
+    } else if weightDecay.rate != 0 {
       switch weightDecay.kind {
       case .coupled:
         Scalar.axpy(
@@ -57,5 +59,23 @@ final class MarginalBlock<Scalar: TensorScalar>: SweepBlock {
     Scalar.axpy(
       parameters.elementCount, 1, curvature.products.memory.base, parameters.memory.base)
     strangers?.contractStrangers(step.prepared, with: gradient, into: products)
+  }
+
+  /// Pulls the parameters back through a decay that groups of them have of their own.
+  private func pullBackDecay(_ step: Int) {
+    let (parameters, gradient) = (adjoint.parameters, adjoint.gradient)
+    let layout = run.model.layout
+    for part in run.optimizer.parts(of: layout) where part.settings.weightDecay.rate != 0 {
+      let rate = part.settings.weightDecay.rate
+      for entry in layout.entries where part.range.contains(entry.offset) {
+        let (count, own) = (queries.count * entry.shape.count, parameters.entry(entry))
+        switch part.settings.weightDecay.kind {
+        case .coupled: Scalar.axpy(count, Scalar(rate), gradient.entry(entry), own)
+        case .decoupled:
+          let kept = 1 - part.rate(at: step, run.learningRates[step]) * rate
+          Scalar.affine(count, Scalar(kept), own, 0, own)
+        }
+      }
+    }
   }
 }

@@ -88,7 +88,8 @@ final class StepPreparation<Scalar: TensorScalar> {
         factors.batch * factors.sourceCount
       }
       return (items.map(count) ?? 0) + (strangerFactors.map(count) ?? 0) * strangerParts.count
-        + (gradient == nil ? 2 : 5) * run.model.layout.count
+        + ((gradient == nil ? 2 : 5) + (run.optimizer.groups.isEmpty ? 0 : 1))
+        * run.model.layout.count
     }
   }
 
@@ -98,12 +99,15 @@ final class StepPreparation<Scalar: TensorScalar> {
   private let gradient: BatchGradient<Scalar>?
   /// `[N]`; nil for ones.
   private let weights: AlignedBuffer<Scalar>?
+  /// Stretches with rates and decays of their own; none where all parameters have the run's.
+  private let parts: [OptimizerPart]
 
   init(_ program: Program) {
     self.program = program
     let run = program.run
     items = program.items.map { ($0, FactorRun($0, run)) }
     strangers = program.strangerFactors.map { FactorRun($0, run) }
+    parts = run.optimizer.groups.isEmpty ? [] : run.optimizer.parts(of: run.model.layout)
     weights = run.itemWeights.map { AlignedBuffer(copying: $0) }
     gradient = program.gradient.map { BatchGradient($0, threads: 1) }
   }
@@ -135,11 +139,23 @@ final class StepPreparation<Scalar: TensorScalar> {
         prepared.gradient = Array(gradient.gradient.elements)
       }
     }
+    let rates = parts.isEmpty ? nil : self.rates(step)
     prepared.derivative = run.optimizer.rule.derivative(
       at: StepPoint(
         after: leg.after(step), gradient: entering(prepared.gradient, before, clipScale),
-        rate: run.learningRates[step]), run.optimizer)
+        rate: rates == nil ? run.learningRates[step] : 1), run.optimizer)
+    prepared.derivative.rates = rates
     return prepared
+  }
+
+  /// The learning rate of each parameter at a step, `[P]`.
+  private func rates(_ step: Int) -> [Scalar] {
+    var rates = [Scalar](repeating: 0, count: program.run.model.layout.count)
+    for part in parts {
+      let rate = Scalar(part.rate(at: step, program.run.learningRates[step]))
+      for index in part.range { rates[index] = rate }
+    }
+    return rates
   }
 
   /// ĝ = κ g + λθ: what enters the rule.
@@ -150,7 +166,12 @@ final class StepPreparation<Scalar: TensorScalar> {
     var entering = gradient
     let decay = program.run.optimizer.weightDecay
     Scalar.affine(entering.count, clipScale, gradient, 0, &entering)
-    if decay.kind == .coupled, decay.rate != 0 {
+    if decay.kind == .coupled, !parts.isEmpty {
+      for part in parts {
+        let rate = Scalar(part.settings.weightDecay.rate)
+        for index in part.range { entering[index] += rate * before.parameters[index] }
+      }
+    } else if decay.kind == .coupled, decay.rate != 0 {
       Scalar.axpy(entering.count, Scalar(decay.rate), before.parameters, &entering)
     }
     return entering

@@ -29,6 +29,7 @@ final class Trajectory<Scalar: TensorScalar> {
   private(set) var largestDeparture = 0.0
   private let trainer: Trainer<Scalar>
   private let record: RunRecord?
+  private let segments: SegmentReplay?
   /// The steps whose states need not be computed, ascending; 0 is the first.
   private let anchors: [Int]
   /// The most states kept at once.
@@ -37,10 +38,12 @@ final class Trajectory<Scalar: TensorScalar> {
   private var kept: [TrainingState<Scalar>] = []
 
   init(
-    _ run: TrainingRun<Scalar>, record: RunRecord?, room: Int, pool: WorkerPool
+    _ run: TrainingRun<Scalar>, record: RunRecord?, segments: SegmentReplay? = nil, room: Int,
+    pool: WorkerPool
   ) throws {
     self.run = run
     self.record = record
+    self.segments = segments
     self.room = max(room, Self.smallestRoom(run.batches.count))
     trainer = run.makeTrainer(pool: pool)
     clipScales = [Scalar](repeating: 1, count: run.batches.count)
@@ -54,7 +57,7 @@ final class Trajectory<Scalar: TensorScalar> {
 
   /// Takes all steps once and visits each state, from the initial one to that after the last step.
   ///
-  /// - Throws: ``LedgerError/departed(file:step:by:)``; what the training and the visitor throw.
+  /// - Throws: ``LedgerError/departed(file:_:)``; what the training and the visitor throw.
   func forward(_ visit: (TrainingState<Scalar>) throws -> Void) throws {
     let keepsAll = steps + 1 <= room
     kept = []
@@ -158,32 +161,31 @@ final class Trajectory<Scalar: TensorScalar> {
     return TrainingState(initial: run.initialParameters, run.optimizer)
   }
 
-  /// Compares a replayed state with the recorded one, in shares of the way between two checkpoints.
+  /// Compares a replayed state with the recorded one, and refuses what rounding does not explain.
   private func compare(
     _ replayed: TrainingState<Scalar>, _ recorded: TrainingState<Scalar>,
     since before: TrainingState<Scalar>
   ) throws {
     if replayed == recorded { return }
-    let vectors = { (state: TrainingState<Scalar>) in [state.parameters] + state.optimizer }
-    var share = 0.0
-    for (replayed, (recorded, before)) in zip(
-      vectors(replayed), zip(vectors(recorded), vectors(before)))
-    where replayed != recorded {
-      // A step below the last digits of the recorded numbers is no way at all.
-      var (difference, way) = (0.0, 0.0)
-      for index in recorded.indices {
-        let there = Double(recorded[index])
-        difference += (there - Double(replayed[index])).magnitude
-        way += (there - Double(before[index])).magnitude
-        way += 4 * Double(Float.ulpOfOne) * there.magnitude
-      }
-      let own = difference / max(way, .leastNormalMagnitude)
-      if !(own <= share) { share = own }
-    }
-    guard share <= LedgerError.largestDeparture else {
+    if let departure = try segments?.departure(from: before.step, to: recorded.step),
+      !departure.isRounding
+    {
       throw LedgerError.departed(
-        file: record?.checkpointPath(recorded.step) ?? "", step: recorded.step, by: share)
+        file: record?.checkpointPath(recorded.step) ?? "", departure)
     }
-    largestDeparture = max(largestDeparture, share)
+    // A step below the last digits of the recorded numbers is no way at all.
+    var (missed, way, size) = (0.0, 0.0, 0.0)
+    for index in recorded.parameters.indices {
+      let there = Double(recorded.parameters[index])
+      let (off, gone) = (
+        there - Double(replayed.parameters[index]), there - Double(before.parameters[index])
+      )
+      missed += off * off
+      way += gone * gone
+      size += there * there
+    }
+    let whole = way.squareRoot() + 4 * Double(Float.ulpOfOne) * size.squareRoot()
+    largestDeparture = max(
+      largestDeparture, missed.squareRoot() / max(whole, .leastNormalMagnitude))
   }
 }

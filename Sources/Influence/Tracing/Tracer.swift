@@ -156,6 +156,8 @@ public final class Tracer<Scalar: TensorScalar> {
     let ledger = try Ledger(
       self.ledger(for: plans, strangers: strangers), options: options.ledger, pool: pool)
     var accounts = try ledger.savedAccounts { try report(.accounts, $0, $1) }[...]
+    // What is trained again comes out of our own steps, and so does what it is compared with.
+    let baseline = ledger.largestDeparture > 0 ? try replayedEnd() : final
     let parts = plans.map { plan in
       let own = Array(accounts.prefix(plan.units.count))
       accounts = accounts.dropFirst(own.count)
@@ -166,7 +168,7 @@ public final class Tracer<Scalar: TensorScalar> {
       }
       return (
         accounts: own, drafts: drafts, probabilities: probabilities,
-        before: probabilities.values(at: final)
+        before: probabilities.values(at: baseline)
       )
     }
     let removals = try counterfactuals(
@@ -185,6 +187,13 @@ public final class Tracer<Scalar: TensorScalar> {
         thresholds: options.thresholds, shortestMatch: options.shortestMatch,
         retrainings: removals.count, departure: ledger.largestDeparture)
     }
+  }
+
+  /// The parameters that the run's steps lead to here, from its start.
+  private func replayedEnd() throws -> [Scalar] {
+    let trainer = run.makeTrainer(pool: pool)
+    try trainer.run(run.batches, run.learningRates)
+    return trainer.parameters
   }
 
   /// A span before anything is trained again.

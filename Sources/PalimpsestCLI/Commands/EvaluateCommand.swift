@@ -142,6 +142,9 @@ struct EvaluateCommand: ParsableCommand {
       mislabeled: try subjects.contains(.items) ? wrongLabels(run) : nil)
     let file = try out.map { try ReportFile(path: $0) }
     let pool = try compute.makePool()
+    let departure = try Replays.departure(record, pool: pool)
+    let notes = try Replays.notes(departure, record, run, query.measure, queries, pool: pool)
+    notes.forEach(Output.warn)
     // First what a limit of memory may refuse.
     var scores: [EvaluationSubject: [EvaluationMethod.Scores]] = [:]
     for subject in [EvaluationSubject.outputs, .items] where subjects.contains(subject) {
@@ -170,7 +173,7 @@ struct EvaluateCommand: ParsableCommand {
         metric, trials, scores[metric.subject] ?? [], queries.items.map(\.id),
         items: run.train.items.count)
     }
-    let report = report(record, run, evaluations)
+    let report = report(record, run, evaluations, notes)
     try file?.write(report)
     if json {
       try Output.write(JSONLinesReport.results(report))
@@ -260,7 +263,8 @@ struct EvaluateCommand: ParsableCommand {
   private static let fewestForInterval = 10
 
   private func report<Scalar: TensorScalar>(
-    _ record: RunRecord, _ run: TrainingRun<Scalar>, _ evaluations: [ScoreReport.Evaluation]
+    _ record: RunRecord, _ run: TrainingRun<Scalar>, _ evaluations: [ScoreReport.Evaluation],
+    _ notes: [String]
   ) -> ScoreReport {
     var names: [String] = []
     for name in evaluations.flatMap({ $0.methods.map(\.name) }) where !names.contains(name) {
@@ -273,6 +277,7 @@ struct EvaluateCommand: ParsableCommand {
         unit: query.measure.unit(run.loss)),
       measure: query.measure, loss: run.loss, model: record.model.specification,
       itemCount: run.train.items.count, sections: evaluations.map { .evaluation($0) },
+      notes: notes,
       provenance: Scoring.provenance(record))
   }
 

@@ -28,6 +28,8 @@ struct LedgerCommand: ParsableCommand {
 
   @OptionGroup var query: QueryOptions
 
+  @OptionGroup var trained: PatternOptions
+
   @OptionGroup var columns: ColumnOptions
 
   @Option(help: ArgumentHelp("Supporters and opponents to show for each query.", valueName: "k"))
@@ -73,7 +75,7 @@ struct LedgerCommand: ParsableCommand {
 
   mutating func run() throws {
     if let out { _ = try ReportFile.format(of: out) }
-    let record = try RunRecord(folder: folder)
+    let record = try RunRecord(folder: folder, patterns: trained.patterns)
     try query.check(record.manifest.loss)
     switch precision ?? record.manifest.precision {
     case .float32: try run(record, as: Float.self)
@@ -108,6 +110,7 @@ struct LedgerCommand: ParsableCommand {
     let result = try columns.accounts(
       problem, columns: columns.wanted, sameLabel: twinLabels == .same, compute, pool: pool)
     try files?.write(result.accounts)
+    if result.departure > 0 { Output.warn(Replays.note(result.departure)) }
     let report = report(record, train, queries.items, result.accounts, problem, result.departure)
     try file?.write(report)
     if json {
@@ -116,7 +119,9 @@ struct LedgerCommand: ParsableCommand {
       try Scoring.print(report, json: false)
     }
     try columns.checkRefusals(queries.items, result.accounts)
-    try columns.checkBalance(queries.items, result.accounts)
+    try columns.checkBalance(
+      queries.items, result.accounts,
+      isSingle: Replays.isSingle(type) || record.manifest.precision == .float32)
   }
 
   /// Test items to compare with, spread evenly over all of them.
@@ -142,7 +147,7 @@ struct LedgerCommand: ParsableCommand {
   ) -> ScoreReport {
     let settings = problem.run.optimizer
     var effects: Set<ScoreReport.QueryLedger.Effect> = []
-    if settings.weightDecay.rate != 0 { effects.insert(.decay) }
+    if settings.decays { effects.insert(.decay) }
     let hasPictures = Scoring.hasPictures(out)
     let sections = zip(queries, accounts).map { item, account in
       ScoreReport.Section.ledger(
@@ -193,8 +198,7 @@ struct LedgerCommand: ParsableCommand {
     }
     if departure > 0 {
       notes.append(
-        "The replay did not meet the recorded checkpoints bit for bit: it missed them by up to "
-          + "\(HumanNumber.significant(departure, digits: 2)) of the way between two.")
+        Replays.note(departure))
     }
     return notes
   }

@@ -109,6 +109,9 @@ struct MemorizationCommand: ParsableCommand {
         }
       )
     }
+    let departure = try Replays.departure(record, pool: pool)
+    let replayNotes = departure.map { [Replays.note($0) + "."] } ?? []
+    replayNotes.forEach(Output.warn)
     // A place that cannot be written is known before the work, and a killed one leaves nothing there.
     _ = try open()
     let tally = try tally(bank)
@@ -125,7 +128,8 @@ struct MemorizationCommand: ParsableCommand {
     let train: Dataset<Scalar> = try record.train()
     let test: Dataset<Scalar>? = try record.test()
     let report = report(
-      record, train, test, tally, pairs.pairs, kept: bank.plan.kept, selfInfluence, shares)
+      record, train, test, tally, pairs.pairs, kept: bank.plan.kept, selfInfluence, shares,
+      replayNotes)
     try file?.write(report)
     if json {
       try Output.write(JSONLinesReport.results(report))
@@ -164,7 +168,7 @@ struct MemorizationCommand: ParsableCommand {
   private func report<Scalar: TensorScalar>(
     _ record: RunRecord, _ train: Dataset<Scalar>, _ test: Dataset<Scalar>?,
     _ tally: MemorizationTally, _ pairs: [InfluencePair], kept: Int, _ selfInfluence: [Double],
-    _ shares: [Double]?
+    _ shares: [Double]?, _ replayNotes: [String]
   ) -> ScoreReport {
     let hasPictures = Scoring.hasPictures(out)
     typealias Entry = ScoreReport.Memorization.Entry
@@ -198,7 +202,8 @@ struct MemorizationCommand: ParsableCommand {
         summary: "\(tally.models) models, each trained on \(kept) of \(tally.items) items",
         unit: nil),
       measure: .loss, loss: record.manifest.loss, model: record.model.specification,
-      itemCount: tally.items, sections: [.memorization(memorization)], notes: notes(record),
+      itemCount: tally.items, sections: [.memorization(memorization)],
+      notes: replayNotes + notes(record),
       provenance: Scoring.provenance(record))
   }
 

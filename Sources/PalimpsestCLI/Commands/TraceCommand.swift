@@ -181,7 +181,8 @@ struct TraceCommand: ParsableCommand {
       try Scoring.print(report, json: false)
     }
     try ColumnOptions(columns).checkBalance(
-      trace.units.indices.map { ScoreReport.Item(id: "\(per.rawValue) \($0 + 1)") }, trace.accounts)
+      trace.units.indices.map { ScoreReport.Item(id: "\(per.rawValue) \($0 + 1)") }, trace.accounts,
+      isSingle: record.manifest.precision == .float32)
   }
 
   /// The tokens of a text on the command line; nil where it was not given.

@@ -55,7 +55,11 @@ struct ColumnOptions: ParsableArguments {
   }
 
   /// Ends with no where the rows of a column do not add up.
-  func checkBalance(_ queries: [ScoreReport.Item], _ accounts: [OutputAccount]) throws {
+  ///
+  /// - Parameter isSingle: Whether the steps were taken in Float32.
+  func checkBalance(
+    _ queries: [ScoreReport.Item], _ accounts: [OutputAccount], isSingle: Bool
+  ) throws {
     for (query, account) in zip(queries, accounts) {
       for column in LedgerColumn.allCases where column.balances {
         guard let rows = account.columns[column], rows.refusal == nil,
@@ -64,7 +68,10 @@ struct ColumnOptions: ParsableArguments {
         throw AnswerIsNo(
           "\(query.id): the column \(column.rawValue) does not balance: found a residual of "
             + "\(HumanNumber.significant(rows.relativeResidual, digits: 2)) of the gross movement, "
-            + "expected at most \(tolerance)")
+            + "expected at most \(tolerance)"
+            + (isSingle
+              ? "; steps that are small beside the parameters lose their last digits to the rounding of "
+                + "float32: take larger steps, or train in float64" : ""))
       }
     }
   }

@@ -3,17 +3,7 @@ import Palimpsest
 
 /// What a person says about a model beside its text.
 struct ModelChoiceOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "Arrays of the model that are trained, by name or a pattern with * and ?; all others stay as "
-        + "they are. Repeatable.", valueName: "pattern"))
-  var parameters: [String] = []
-
-  @Option(
-    help: ArgumentHelp(
-      "Arrays of the model that are not trained, such as a frozen layer or a constant; goes before "
-        + "--parameters. Repeatable.", valueName: "pattern"))
-  var constant: [String] = []
+  @OptionGroup var trained: PatternOptions
 
   @Option(help: ArgumentHelp("Output of an ONNX model; the first where absent.", valueName: "name"))
   var output: String?
@@ -42,10 +32,17 @@ struct ModelChoiceOptions: ParsableArguments {
     }
   }
 
+  /// The patterns without the rest.
+  var patternsAlone: ModelSettings {
+    var settings = ModelSettings()
+    settings.patterns = trained.patterns
+    return settings
+  }
+
   /// All of it.
   var settings: ModelSettings {
     var settings = ModelSettings()
-    settings.patterns = NamePatterns(parameters: parameters, constants: constant)
+    settings.patterns = trained.patterns
     settings.output = output
     settings.keepsBytes = keepBytes
     settings.itemShapes = itemShape.map(\.extents)

@@ -73,13 +73,12 @@ struct ModelOptions: ParsableArguments {
     switch (run, model) {
     case (let run?, nil):
       guard checkpoint.isEmpty, map.isEmpty, trainX == nil, trainY == nil, loss == nil,
-        choice.settings.isEmpty
+        choice.settings.isEmpty || choice.settings == choice.patternsAlone
       else {
         throw UsageError(
-          "a run brings its own checkpoints, items, loss and choice of parameters; leave those "
-            + "options out")
+          "a run brings its own checkpoints, items and loss; leave those options out")
       }
-      return .record(try RunRecord(folder: run))
+      return .record(try RunRecord(folder: run, patterns: choice.trained.patterns))
     case (nil, let model?):
       let isFile = ONNXModel.isFile(model)
       guard isFile || !checkpoint.isEmpty else {

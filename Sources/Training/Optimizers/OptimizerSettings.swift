@@ -17,6 +17,8 @@ public struct OptimizerSettings: Equatable, Sendable {
   /// A longer gradient g is multiplied by κ = c / (|g| + 10⁻⁶) for this norm c, before weight decay
   /// enters, as `torch.nn.utils.clip_grad_norm_` does.
   public var clipNorm: Double?
+  /// Parameters with a decay and rates of their own.
+  public var groups: [ParameterGroup] = []
 
   /// The rule's name in ``OptimizerRegistry``.
   public var name: String { rule.name }
@@ -83,6 +85,7 @@ public struct OptimizerSettings: Equatable, Sendable {
   public static func == (a: OptimizerSettings, b: OptimizerSettings) -> Bool {
     a.name == b.name && a.rule.constants.allSatisfy { a[$0] == b[$0] }
       && a.weightDecay.rate == b.weightDecay.rate && a.clipNorm == b.clipNorm
-      && (a.weightDecay.rate == 0 || a.weightDecay.kind == b.weightDecay.kind)
+      && a.groups == b.groups
+      && (!a.decays || a.weightDecay.kind == b.weightDecay.kind)
   }
 }

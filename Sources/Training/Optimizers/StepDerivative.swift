@@ -36,6 +36,9 @@ public struct StepDerivative<Scalar: TensorScalar>: Sendable {
   public var direct: Scalar
   /// One for each of the rule's state names.
   public var memories: [Memory]
+  /// `[P]`, what `direct` and each `move` are multiplied by where groups of parameters have learning
+  /// rates of their own; nil for ones.
+  public var rates: [Scalar]?
 
   /// A step with these ways through the states.
   public init(direct: Scalar = 0, _ memories: Memory...) {

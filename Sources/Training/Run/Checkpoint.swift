@@ -42,19 +42,4 @@ package enum Checkpoint {
     }
     try Safetensors(arrays).write(to: path(run, step: state.step))
   }
-
-  /// A state in a checkpoint.
-  static func state<Scalar: TensorScalar>(
-    _ file: CheckpointFile, step: Int, _ model: any Model, _ settings: OptimizerSettings
-  ) throws(FormatError) -> TrainingState<Scalar> {
-    var state = TrainingState(initial: try model.parameters(in: file) as [Scalar], settings)
-    state.step = step
-    for (index, name) in settings.rule.stateNames.enumerated() {
-      let name = ParameterLayout.optimizerPrefix + name
-      // A record from elsewhere need not say that everything starts from zero.
-      if step == 0 && file[name] == nil { continue }
-      state.optimizer[index] = try file.elements(name, [model.layout.count])
-    }
-    return state
-  }
 }

@@ -60,6 +60,14 @@ struct ManifestFields {
     return ManifestFields(member, file: file, prefix: "\(prefix)\(name).")
   }
 
+  /// The objects of an array.
+  func objects(_ name: String) throws(FormatError) -> [ManifestFields] {
+    let values = try array(name, of: "objects") { $0.members == nil ? nil : $0 }
+    return values.enumerated().map {
+      ManifestFields($1, file: file, prefix: "\(prefix)\(name)[\($0)].")
+    }
+  }
+
   /// The values of an array, each converted; nil refuses the value.
   func array<Value>(
     _ name: String, of what: String, _ convert: (JSONValue) -> Value?

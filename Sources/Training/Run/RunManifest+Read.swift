@@ -167,5 +167,18 @@ extension OptimizerSettings {
       guard norm > 0 else { throw fields.fault("clipNorm", expected: "a number above 0") }
       clipNorm = norm
     }
+    guard fields.has("groups") else { return }
+    groups = try fields.objects("groups").map { fields throws(FormatError) in
+      let rates =
+        fields.has("steps")
+        ? try fields.array("steps", of: "the group's learning rate of each step, from 0") {
+          $0.double.flatMap { $0 >= 0 ? $0 : nil }
+        } : nil
+      let decay = try fields.number("weightDecay", expected: WeightDecay.range)
+      guard decay >= 0 else { throw fields.fault("weightDecay", expected: WeightDecay.range) }
+      return ParameterGroup(
+        try fields.array("parameters", of: "names of parameters") { $0.string },
+        weightDecay: decay, learningRates: rates)
+    }
   }
 }

@@ -114,6 +114,20 @@ extension OptimizerSettings {
           .init("kind", .string(weightDecay.kind.rawValue)),
         ])))
     if let clipNorm { members.append(.init("clipNorm", .number(clipNorm))) }
+    if !groups.isEmpty { members.append(.init("groups", .array(groups.map(\.json)))) }
+    return .object(members)
+  }
+}
+
+extension ParameterGroup {
+  fileprivate var json: JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("parameters", .array(parameters.map { .string($0) })),
+      .init("weightDecay", .number(weightDecay)),
+    ]
+    if let learningRates {
+      members.append(.init("steps", .array(learningRates.map { .number($0) })))
+    }
     return .object(members)
   }
 }

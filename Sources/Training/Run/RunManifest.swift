@@ -98,6 +98,13 @@ public struct RunManifest: Equatable, Sendable {
     ]
   }
 
+  /// Whether the library and the kernels at work now are those that made the run.
+  package var isOfThisEnvironment: Bool {
+    Self.currentEnvironment.allSatisfy { current in
+      environment.contains { $0.name == current.name && $0.value == current.value }
+    }
+  }
+
   /// The version of this library.
   public static let libraryVersion = "0.1.0"
 }

@@ -1,32 +1,17 @@
 import Formats
 public import TensorCore
 
-/// Where a replayed run leaves its record.
-public struct ReplayDeparture: Equatable, Sendable, CustomStringConvertible {
-  /// The number of steps after which the first checkpoint is not the recorded one.
-  public let step: Int
-  /// The parameter, or `optimizer/NAME`, that differs most.
-  public let name: String
-  /// Its largest difference, over the largest magnitude in it; 0 where signs of zeros differ alone.
-  public let relativeDifference: Double
-
-  /// One line for the person.
-  public var description: String {
-    "the replay departs from the record by the checkpoint after step \(step): "
-      + "\(FormatError.printable(name, limit: 60)) differs by \(relativeDifference) of its largest "
-      + "element"
-  }
-}
-
 extension RunRecord {
   /// Takes all steps of the run again, as recorded, and compares every checkpoint bit by bit:
   /// parameters, and the optimizer's state where the record has it.
   ///
+  /// After a departure that rounding explains the replay goes on from the recorded state.
+  ///
   /// - Parameters:
   ///   - pool: Threads that large products share; nil for none. They do not change the bits.
   ///   - progress: Called after each step; what it throws ends the replay.
-  /// - Returns: The first checkpoint that comes out otherwise; nil where every one is as recorded.
-  ///   Kernels other than those of the record's environment are cause enough to depart.
+  /// - Returns: The first departure that rounding does not explain; where there is none, the largest
+  ///   that it does; nil where every checkpoint comes out bit for bit.
   /// - Throws: As ``run(as:)``; ``TrainingError/diverged(step:what:learningRate:)`` where a step of
   ///   the replay does.
   public func replay(
@@ -43,54 +28,58 @@ extension RunRecord {
   ) throws -> ReplayDeparture? {
     let run: TrainingRun<Scalar> = try run()
     let trainer = run.makeTrainer(pool: pool)
+    let segments = SegmentReplay(self, pool: pool)
+    var start = 0
+    var largest: ReplayDeparture?
     for checkpoint in try checkpoints() {
       try trainer.run(run.batches, run.learningRates, to: checkpoint) { result in
         try progress(
           TrainingProgress(step: trainer.step, steps: steps, loss: Double(result.loss)))
       }
-      if let departure = try departure(of: trainer.state) { return departure }
+      let isSame = try isRecorded(trainer.state)
+      let hasState = try hasState(at: checkpoint)
+      if !isSame, let departure = try segments.departure(from: start, to: checkpoint) {
+        guard departure.isRounding else { return departure }
+        if departure.share > largest?.share ?? -1 { largest = departure }
+        if hasState { trainer.state = try state(at: checkpoint) }
+      }
+      // Without the optimizer's state there is no going on from here.
+      if hasState { start = checkpoint }
     }
-    return nil
+    return largest
   }
 
-  /// How a state differs from the recorded one; nil where no bit does.
-  private func departure<Scalar: TensorScalar>(
-    of state: TrainingState<Scalar>
-  ) throws(FormatError) -> ReplayDeparture? {
-    let file = try checkpoint(at: state.step)
-    let recorded: [Scalar] = try model.parameters(in: file)
-    var worst: ReplayDeparture?
-    func compare(_ name: String, _ replayed: ArraySlice<Scalar>, _ recorded: ArraySlice<Scalar>) {
-      guard let difference = Self.difference(replayed, recorded),
-        worst.map({ difference > $0.relativeDifference }) ?? true
-      else { return }
-      worst = ReplayDeparture(step: state.step, name: name, relativeDifference: difference)
+  /// Whether every bit of a state is the recorded one, as far as the record has it.
+  private func isRecorded<Scalar: TensorScalar>(
+    _ state: TrainingState<Scalar>
+  ) throws(FormatError) -> Bool {
+    let recorded: [String: [Scalar]] = try vectors(at: state.step)
+    return zip(vectorNames, [state.parameters] + state.optimizer).allSatisfy { name, vector in
+      guard let recorded = recorded[name] else { return true }
+      return recorded.withUnsafeBytes { a in vector.withUnsafeBytes { a.elementsEqual($0) } }
     }
-    for entry in model.layout.entries {
-      compare(entry.name, state.parameters[entry.range], recorded[entry.range])
-    }
-    for (name, values) in zip(manifest.optimizer.rule.stateNames, state.optimizer) {
-      let name = ParameterLayout.optimizerPrefix + name
-      // A record from elsewhere need not have it.
-      if file[name] == nil { continue }
-      let recorded: [Scalar] = try file.elements(name, [values.count])
-      compare(name, values[...], recorded[...])
-    }
-    return worst
   }
 
-  /// The largest difference over the largest magnitude; nil where all bits are the same.
-  private static func difference<Scalar: TensorScalar>(
-    _ a: ArraySlice<Scalar>, _ b: ArraySlice<Scalar>
-  ) -> Double? {
-    let isSame = a.withUnsafeBytes { a in b.withUnsafeBytes { b in a.elementsEqual(b) } }
-    if isSame { return nil }
-    var (largest, scale) = (0.0, 0.0)
-    for (x, y) in zip(a, b) {
-      let (x, y) = (Double(x), Double(y))
-      largest = max(largest, abs(x - y))
-      scale = max(scale, abs(x), abs(y))
+  /// What a checkpoint holds: the parameters, and each vector of the optimizer's state.
+  var vectorNames: [String] {
+    ["parameters"] + manifest.optimizer.rule.stateNames.map { ParameterLayout.optimizerPrefix + $0 }
+  }
+
+  /// The vectors `[P]` of a checkpoint by ``vectorNames``, without those that the record lacks.
+  func vectors<Scalar: TensorScalar>(
+    at step: Int
+  ) throws(FormatError) -> [String: [Scalar]] {
+    let file = try checkpoint(at: step)
+    var vectors = ["parameters": try model.parameters(in: file) as [Scalar]]
+    for name in vectorNames.dropFirst() where file[name] != nil {
+      vectors[name] = try optimizerVector(name, in: file)
     }
-    return scale > 0 ? largest / scale : 0
+    return vectors
+  }
+
+  /// Whether the steps after a checkpoint can be taken from it.
+  private func hasState(at step: Int) throws(FormatError) -> Bool {
+    let file = try checkpoint(at: step)
+    return step == 0 || vectorNames.dropFirst().allSatisfy { file[$0] != nil }
   }
 }

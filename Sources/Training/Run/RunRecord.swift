@@ -13,8 +13,35 @@ public struct RunRecord: Sendable {
   public let manifest: RunManifest
   /// The network.
   public let model: any Model
+  /// Where the run itself had each parameter: the vectors of the optimizer's state are in its order.
+  let recordedLayout: ParameterLayout
   /// Nil where the record lists no digests of its checkpoints.
   let checkpointSums: CheckpointSums?
+
+  /// Opens a folder.
+  ///
+  /// - Parameter patterns: Which arrays of the model count as trained, in place of what the record
+  ///   says, such as a backbone that the program that wrote the record had frozen.
+  /// - Throws: `FormatError` where `run.json` is missing or at fault, or the list of digests;
+  ///   ``ModelError`` where the patterns do not fit the model.
+  public init(folder: String, patterns: NamePatterns) throws {
+    let recorded = try RunRecord(folder: folder)
+    if patterns.isEmpty {
+      self = recorded
+      return
+    }
+    var manifest = recorded.manifest
+    manifest.modelSettings.patterns = patterns
+    self.folder = folder
+    self.manifest = manifest
+    recordedLayout = recorded.recordedLayout
+    checkpointSums = recorded.checkpointSums
+    if ONNXModel.isFile(manifest.model) {
+      model = try Self.model(manifest, folder)
+    } else {
+      model = try ModelRegistry.model(manifest.model, settings: manifest.modelSettings)
+    }
+  }
 
   /// Opens a folder.
   ///
@@ -30,6 +57,7 @@ public struct RunRecord: Sendable {
         remedy: "give the folder of a run, which palimpsest train and recorders write")
     }
     model = try Self.model(manifest, folder)
+    recordedLayout = model.layout
     checkpointSums = try CheckpointSums(folder)
   }
 
@@ -107,7 +135,31 @@ public struct RunRecord: Sendable {
   public func state<Scalar: TensorScalar>(
     at step: Int, as type: Scalar.Type = Scalar.self
   ) throws(FormatError) -> TrainingState<Scalar> {
-    try Checkpoint.state(checkpoint(at: step), step: step, model, manifest.optimizer)
+    let file = try checkpoint(at: step)
+    var state = TrainingState(
+      initial: try model.parameters(in: file) as [Scalar], manifest.optimizer)
+    state.step = step
+    for (index, name) in manifest.optimizer.rule.stateNames.enumerated() {
+      let name = ParameterLayout.optimizerPrefix + name
+      // A record from elsewhere need not say that everything starts from zero.
+      if step == 0 && file[name] == nil { continue }
+      state.optimizer[index] = try optimizerVector(name, in: file)
+    }
+    return state
+  }
+
+  /// A vector of the optimizer's state in the order of the model's parameters.
+  func optimizerVector<Scalar: TensorScalar>(
+    _ name: String, in file: CheckpointFile
+  ) throws(FormatError) -> [Scalar] {
+    let vector: [Scalar] = try file.elements(name, [recordedLayout.count])
+    guard recordedLayout != model.layout else { return vector }
+    var places: [String: Range<Int>] = [:]
+    for entry in recordedLayout.entries { places[entry.name] = entry.range }
+    return model.layout.entries.flatMap { entry in
+      places[entry.name].map { Array(vector[$0]) }
+        ?? [Scalar](repeating: 0, count: entry.shape.count)
+    }
   }
 
   /// The arrays of a checkpoint whose bytes are the listed ones.

@@ -13,6 +13,7 @@ final class TrainerMemory<Scalar: TensorScalar> {
   private let isFinite: AlignedBuffer<Bool>
   private let squares: AlignedBuffer<Scalar>
   private let blocks: Blocks
+  private let parts: [OptimizerPart]
 
   /// Elements of which parameters, gradient, state and scratch fit a first-level cache together.
   private static var blockSize: Int { 2048 }
@@ -24,6 +25,7 @@ final class TrainerMemory<Scalar: TensorScalar> {
     let count = model.layout.count
     // What is not trained lies behind.
     blocks = Blocks(model.layout.trainableCount, size: Self.blockSize)
+    parts = program.optimizer.parts(of: model.layout)
     parameters = AlignedBuffer(count, filledWith: 0)
     states = program.optimizer.rule.stateNames.map { _ in AlignedBuffer(count, filledWith: 0) }
     stateTable = AlignedBuffer(states.count, filledWith: parameters.base)
@@ -60,12 +62,23 @@ final class TrainerMemory<Scalar: TensorScalar> {
       let (start, count) = (range.lowerBound, range.count)
       let part = batch.gradient.base + start
       if scale != 1 { Scalar.affine(count, scale, part, 0, part) }
-      rule.update(
-        OptimizerBlock(
-          count: count, parameters: parameters.base + start, gradient: part,
-          scratch: scratch.base + worker * Self.blockSize,
-          states: UnsafePointer(stateTable.base), offset: start),
-        settings, rate: rate, step: step)
+      func update(_ range: Range<Int>, _ settings: OptimizerSettings, _ rate: Double) {
+        rule.update(
+          OptimizerBlock(
+            count: range.count, parameters: parameters.base + range.lowerBound,
+            gradient: batch.gradient.base + range.lowerBound,
+            scratch: scratch.base + worker * Self.blockSize,
+            states: UnsafePointer(stateTable.base), offset: range.lowerBound),
+          settings, rate: rate, step: step)
+      }
+      if parts.count == 1 && settings.groups.isEmpty {
+        update(range, settings, rate)
+      } else {
+        for part in parts where part.range.overlaps(range) {
+          update(
+            part.range.clamped(to: range), part.settings, part.rate(at: step - 1, rate))
+        }
+      }
       isFinite.base[block] = Scalar.allFinite(
         UnsafeBufferPointer(start: parameters.base + start, count: count))
     }

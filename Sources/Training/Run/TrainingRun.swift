@@ -140,6 +140,7 @@ public struct TrainingRun<Scalar: TensorScalar>: Sendable {
   /// - Throws: ``TrainingError``.
   public func check() throws(TrainingError) {
     try optimizer.check()
+    try optimizer.checkGroups(model.layout, steps: batches.count)
     try train.items.check(
       model, loss: loss, name: train.files?.inputs.source.name ?? "training items",
       targetsName: train.files?.targets.source.name)

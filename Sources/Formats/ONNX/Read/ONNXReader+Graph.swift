@@ -80,7 +80,10 @@ extension ONNXReader {
     guard scope.updateValue(kind, forKey: name) == nil else {
       throw malformed(
         at: offset, "the name \(FormatError.quoted(name)) again",
-        expected: "each value to be made once", remedy: "export the model again")
+        expected: "each value to be made once",
+        remedy:
+          "PyTorch's exporter does so where a buffer or parameter at the top of the module is "
+          + "called like an operation, such as mean or add: rename it, or wrap the module")
     }
     defined.append(name)
   }

@@ -33,7 +33,8 @@ extension ONNXReader {
       inputs: body.input, outputs: body.output, attributes: attributes,
       trace: ONNXTrace(
         try self.metadata(
-          parts.filter { $0.number == metadata }, [ONNXTrace.key, ONNXTrace.ruleKey])))
+          parts.filter { $0.number == metadata },
+          [ONNXTrace.key, ONNXTrace.ruleKey, ONNXTrace.placeKey])))
   }
 
   /// Reads an `AttributeProto`.
