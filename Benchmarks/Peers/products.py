@@ -41,9 +41,7 @@ class Program:
 
     def __init__(self, backend, kernels=None):
         environment = dict(os.environ)
-        if kernels == "":
-            environment.pop("OPENBLAS_CORETYPE", None)
-        elif kernels:
+        if kernels:
             environment["OPENBLAS_CORETYPE"] = kernels
         self.process = subprocess.Popen(
             [PROGRAM, "--backend", backend], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -117,7 +115,8 @@ class Jax(Peer):
                 a, c = state
                 return jax.lax.dynamic_update_index_in_dim(a, a[0] + 1e-30 * c[0, 0], 0, 0), step(a, b)
 
-            return jax.lax.fori_loop(0, count, body, (a, step(a, b)))[1]
+            nothing = jax.numpy.zeros(jax.eval_shape(step, a, b).shape, a.dtype)
+            return jax.lax.fori_loop(0, count, body, (a, nothing))[1]
 
         a, b = jax.numpy.asarray(a), jax.numpy.asarray(b)
         return lambda count: many(count, a, b).block_until_ready()

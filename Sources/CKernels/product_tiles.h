@@ -2,6 +2,7 @@
 //
 // LANES is what a vector register holds, WIDTH how many of them a tile of C is wide.
 #define TILE_COLUMNS (WIDTH * LANES)
+_Static_assert(WIDTH * LANES <= PANEL && TILE_ROWS == 6, "packed panels, and the cases of stripe");
 #define MOST_WIDTH 8
 #define PER_LINE (64 / (ptrdiff_t)sizeof(T))
 // Stripes of rows that read a panel of B often enough to pay for a copy of it.

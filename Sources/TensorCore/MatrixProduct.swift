@@ -20,6 +20,10 @@ public enum MatrixProduct {
     let ldc = ldc ?? n
     guard m > 0, n > 0, let cBase = c.baseAddress else { return }
     check(c.count, rows: m, columns: n, stride: ldc, "C")
+    if k > 0 {
+      check(a.count, rows: transposeA ? k : m, columns: transposeA ? m : k, stride: lda, "A")
+      check(b.count, rows: transposeB ? n : k, columns: transposeB ? k : n, stride: ldb, "B")
+    }
     guard k > 0, let aBase = a.baseAddress, let bBase = b.baseAddress else {
       for row in 0..<m {
         let base = cBase + row * ldc
@@ -31,8 +35,6 @@ public enum MatrixProduct {
       }
       return
     }
-    check(a.count, rows: transposeA ? k : m, columns: transposeA ? m : k, stride: lda, "A")
-    check(b.count, rows: transposeB ? n : k, columns: transposeB ? k : n, stride: ldb, "B")
     unchecked(
       transposeA, transposeB, m, n, k, alpha, aBase, lda, bBase, ldb, beta, cBase, ldc,
       order: order)

@@ -27,8 +27,10 @@ public enum ProductBackend: String, CaseIterable, Sendable {
   /// What every product goes through; nil for the measured choice where bits may depend on
   /// extents, and for the package's own kernels elsewhere.
   ///
-  /// From the environment variable at first, where it names one; then from whoever sets it. The results of one process
-  /// have the same bits for any number of threads only where this stays the same throughout.
+  /// From the environment variable at first, where it names one; then from whoever sets it. The
+  /// results of one process have the same bits for any number of threads only where this stays the
+  /// same throughout. Whoever forces BLAS checks it by ``BLASLibrary/requireRightness()`` first, as
+  /// the command does.
   public static var forced: ProductBackend? {
     get { Self(number: setting.load(ordering: .relaxed)) }
     set { setting.store(newValue?.number ?? 0, ordering: .relaxed) }
@@ -60,17 +62,23 @@ extension ProductBackend {
   /// OpenBLAS 0.3.21 picks Haswell on processors that it does not know: half a Zen 5's width.
   private static let measured = [
     Measured(
-      level: "x86-64-v4", cores: ["SkylakeX", "Cooperlake", "Sapphirerapids", "Zen"], from: 8e9),
-    Measured(level: "x86-64-v3", cores: ["Haswell", "Zen", "SkylakeX", "Cooperlake"], from: 1e9),
+      level: "x86-64-v4", cores: ["skylakex", "cooperlake", "sapphirerapids"], from: 8e9),
+    Measured(level: "x86-64-v3", cores: ["haswell", "zen"], from: 1e9),
   ]
 
-  private static let smallestOfBLAS: Double =
-    measured.first { $0.level == Kernels.level && $0.cores.contains(BLASLibrary.coreName) }?.from
-    ?? .infinity
+  /// The faster one for a product of so many multiply-adds, with the package's kernels for a level and
+  /// those of OpenBLAS for a core.
+  package static func fastest(_ multiplyAdds: Double, level: String, core: String) -> ProductBackend
+  {
+    let core = core.lowercased()
+    let row = measured.first { $0.level == level && $0.cores.contains(core) }
+    return multiplyAdds < row?.from ?? .infinity ? .own : .blas
+  }
 
-  /// The faster one for a product of so many multiply-adds; a BLAS that computes wrongly is none.
+  /// The same for this process; a BLAS that computes wrongly is none.
   static func fastest(_ multiplyAdds: Double) -> ProductBackend {
-    multiplyAdds < smallestOfBLAS || BLASLibrary.fault != nil ? .own : .blas
+    let measured = fastest(multiplyAdds, level: Kernels.level, core: BLASLibrary.coreName)
+    return measured == .blas && BLASLibrary.fault == nil ? .blas : .own
   }
 }
 

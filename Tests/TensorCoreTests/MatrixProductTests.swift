@@ -243,6 +243,10 @@ private let leveledPrecisions: [any LeveledScalar.Type] = [Float.self, Double.se
       var whole = Draw(&stream)
       (whole.transposeA, whole.transposeB, whole.alpha, whole.beta) = (false, true, 1, 0)
       let product = Self.product(whole, level: level, a, b, Tensor([m, n]))
+      for (transposeA, transposeB) in [(false, false), (true, false), (true, true)] {
+        (whole.transposeA, whole.transposeB) = (transposeA, transposeB)
+        #expect(Self.product(whole, level: level, a, b, Tensor([m, n])) == product)
+      }
       for _ in 0..<20 {
         var draw = Draw(&stream)
         (draw.alpha, draw.beta) = (1, 0)
@@ -280,6 +284,17 @@ private let leveledPrecisions: [any LeveledScalar.Type] = [Float.self, Double.se
   }
 
   @Test func `the measured choice is for products whose bits may depend on extents`() {
+    // What was measured, with the names that OpenBLAS gives its kernels.
+    func fastest(_ extent: Double, _ level: String, _ core: String) -> ProductBackend {
+      ProductBackend.fastest(extent * extent * extent, level: level, core: core)
+    }
+    #expect(fastest(512, "x86-64-v3", "Zen") == .own)
+    #expect(fastest(2048, "x86-64-v3", "Zen") == .blas)
+    #expect(fastest(4096, "x86-64-v4", "SapphireRapids") == .blas)
+    // Kernels of half the processor's width, and levels that were not measured.
+    #expect(fastest(4096, "x86-64-v4", "Haswell") == .own)
+    #expect(fastest(4096, "x86-64-v4", "Zen") == .own)
+    #expect(fastest(4096, "arm64", "NeoverseN1") == .own)
     guard ProductBackend.forced == nil else { return }
     #expect(SummationOrder.fixed.backend(1 << 20, 1 << 20, 1 << 20) == .own)
     #expect(SummationOrder.any.backend(8, 8, 8) == .own)
@@ -289,9 +304,12 @@ private let leveledPrecisions: [any LeveledScalar.Type] = [Float.self, Double.se
     type: any TensorScalar.Type
   ) {
     func body<Scalar: TensorScalar>(_: Scalar.Type) {
-      for order in [1, 31, 32, 33, 70] {
-        let gram: Tensor<Scalar> = random([order, 5]).gram()
+      for order in [1, 31, 32, 33, 70, 97, 200] {
+        let rows: Tensor<Scalar> = random([order, 5])
+        let gram = rows.gram()
         #expect(gram == gram.transposed())
+        Self.expectProduct(gram, rows, rows.transposed())
+        Self.expectProduct(rows.transposed().gram(transposeSelf: true), rows, rows.transposed())
       }
     }
     body(type)

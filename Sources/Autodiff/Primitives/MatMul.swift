@@ -261,25 +261,29 @@ struct MatMulTiles: Sendable {
     // Many results are shared out as they are.
     let most = products >= Self.mostTiles ? 1 : Self.mostTiles
     let wanted = max(1, min(Int(min(operations / Double(Self.smallestTile), 1e9)), most))
-    let (down, across) = Self.cut(m, n, into: wanted)
-    rows = Blocks(m, size: max((m + down - 1) / down, 1))
-    // Whole panels of the kernels.
-    let width = (n + across - 1) / across
-    columns = Blocks(n, size: max(across == 1 ? n : (width + 63) / 64 * 64, 1))
+    (rows, columns) = Self.cut(m, n, into: wanted)
     let tile = operations / Double(max(rows.number * columns.number, 1))
     blockSize = max(Int(Double(Self.smallestTile) / max(tile, 1)), 1)
   }
 
-  /// As many tiles as wanted or fewer, so that they read as little as possible: each of `down` rows
-  /// of tiles reads all of B, each of `across` columns all of A.
-  private static func cut(_ m: Int, _ n: Int, into wanted: Int) -> (down: Int, across: Int) {
-    var best = (down: 1, across: 1)
+  /// As many tiles as wanted or fewer, so that they read as little as possible: each row of tiles
+  /// reads all of B, each column of them all of A.
+  private static func cut(_ m: Int, _ n: Int, into wanted: Int) -> (rows: Blocks, columns: Blocks) {
+    var best = (rows: Blocks(m, size: max(m, 1)), columns: Blocks(n, size: max(n, 1)))
+    func reads(_ cut: (rows: Blocks, columns: Blocks)) -> Int {
+      cut.columns.number * m + cut.rows.number * n
+    }
     for down in 1...max(1, min(wanted, m / fewestRows)) {
       let across = max(1, min(wanted / down, n / fewestColumns))
-      let (tiles, most) = (down * across, best.down * best.across)
-      if tiles > most || tiles == most && across * m + down * n < best.across * m + best.down * n {
-        best = (down, across)
-      }
+      let width = (n + across - 1) / across
+      let cut = (
+        rows: Blocks(m, size: max((m + down - 1) / down, 1)),
+        columns: Blocks(n, size: max(across == 1 ? n : (width + 15) / 16 * 16, 1))
+      )
+      let (tiles, most) = (
+        cut.rows.number * cut.columns.number, best.rows.number * best.columns.number
+      )
+      if tiles > most || tiles == most && reads(cut) < reads(best) { best = cut }
     }
     return best
   }

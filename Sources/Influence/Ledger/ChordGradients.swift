@@ -17,6 +17,10 @@ final class ChordGradients<Scalar: TensorScalar> {
     var slopes: [Double]
     /// Inner products with the gradients of the step's items, where they are kept.
     var products: AlignedBuffer<Scalar>?
+    /// ⟨∇f, θ⟩ of each query, `[D]`, where decay is integrated.
+    var decays: [Double]
+    /// The most queries that it holds.
+    let capacity: Int
     /// What each query's gradient counts for in the integral, `[D]`.
     var weights: [Double]
     /// Whether it holds the whole block.
@@ -26,6 +30,7 @@ final class ChordGradients<Scalar: TensorScalar> {
 
     fileprivate init(_ block: QueryBlock<Scalar>, count: Int) {
       isWhole = block.count == count
+      capacity = block.count
       let factors = block.factors
       let isShared = factors.sources.map { [isWhole] in $0.output == nil && isWhole }
       let memory = zip(factors.sources, isShared).map { source, isShared in
@@ -38,6 +43,7 @@ final class ChordGradients<Scalar: TensorScalar> {
       values = [Double](repeating: 0, count: count)
       slopes = values
       weights = values
+      decays = values
     }
   }
 

@@ -33,7 +33,7 @@ final class FactoredCreditBlock<Scalar: TensorScalar>: SweepBlock {
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   func goBack(_ step: SweptStep<Scalar>, into products: StepProducts<Scalar>) {
-    guard let items = step.prepared.items else { return }
+    guard let items = step.prepared.items else { preconditionFailure("no factors of the items") }
     let size = setting.run.batches.size
     let scale = step.prepared.derivative.direct * step.clipScale
     let weightDecay = setting.run.optimizer.weightDecay
@@ -51,7 +51,8 @@ final class FactoredCreditBlock<Scalar: TensorScalar>: SweepBlock {
     if let decayed { decayed.memory.base.update(from: step.before, count: decayed.elementCount) }
     integral.meet(
       .init(rows: items.rows, count: items.count, sums: products.items, stride: size),
-      moves: setting.run.shares(of: step.number).map { scale * $0 }, strangers: strangers,
+      moves: step.isReplaced ? nil : setting.run.shares(of: step.number).map { scale * $0 },
+      strangers: strangers,
       decayed: decayed.map { ($0, shrinking) })
     setting.withEnds(of: step, quadrature.gradients.chord) {
       last = quadrature.integrate(

@@ -26,8 +26,9 @@ final class FactoredIntegral<Scalar: TensorScalar>: ChordIntegral {
 
   /// The items of the current step's batch.
   private var items: Partners?
-  /// What the step moves the parameters by for each unit of each item's gradient, `[B]`.
-  private var moves: [Scalar] = []
+  /// What the step moves the parameters by for each unit of each item's gradient, `[B]`; nil where
+  /// it does not end where they lead to.
+  private var moves: [Scalar]?
   /// Who would have been in the items' places.
   private var strangers: [Partners] = []
   /// Inner products of the queries' inputs with those of the items, chunk by chunk, then with those
@@ -55,11 +56,11 @@ final class FactoredIntegral<Scalar: TensorScalar>: ChordIntegral {
   ///
   /// - Parameters:
   ///   - items: Those of the batch.
-  ///   - moves: move_i of each of them.
+  ///   - moves: move_i of each of them; nil where the step ends elsewhere.
   ///   - strangers: They are the same on every step.
   ///   - decayed: θ and the factor; nil without decay.
   func meet(
-    _ items: Partners, moves: [Scalar], strangers: [Partners],
+    _ items: Partners, moves: [Scalar]?, strangers: [Partners],
     decayed: (parameters: Directions<Scalar>, factor: Double)?
   ) {
     (self.items, self.moves, self.strangers, self.decayed) = (items, moves, strangers, decayed)
@@ -96,14 +97,14 @@ final class FactoredIntegral<Scalar: TensorScalar>: ChordIntegral {
   func takeSlopes(_ node: ChordGradients<Scalar>.Node) {
     guard let items else { return }
     let count = node.queries.count
-    let known = node.products.flatMap { $0.count >= gradients.count * items.count ? $0 : nil }
-    let kept = known ?? AlignedBuffer(gradients.count * items.count, filledWith: 0)
+    let kept =
+      node.products ?? AlignedBuffer(node.capacity * items.stride, filledWith: 0)
     node.products = kept
     for query in node.queries { node.slopes[query] = 0 }
     for part in items.parts {
       let dots = kept.base + count * part.lowerBound
       multiply(node, 0..<count, 0, items, part, into: dots)
-      moves.withUnsafeBufferPointer { moves in
+      moves?.withUnsafeBufferPointer { moves in
         guard let moves = moves.baseAddress else { return }
         for (row, query) in node.queries.enumerated() {
           node.slopes[query] += Double(
@@ -112,10 +113,10 @@ final class FactoredIntegral<Scalar: TensorScalar>: ChordIntegral {
       }
     }
     if let decayed {
-      var along = decay
-      gradients.takeProducts(node, decayed.parameters, into: &along)
-      for query in node.queries { node.slopes[query] += decayed.factor * along[query] }
+      gradients.takeProducts(node, decayed.parameters, into: &node.decays)
+      for query in node.queries { node.slopes[query] += decayed.factor * node.decays[query] }
     }
+    if moves == nil { gradients.takeProducts(node, gradients.chord.direction, into: &node.slopes) }
   }
 
   @specialized(where Scalar == Float)
@@ -137,10 +138,8 @@ final class FactoredIntegral<Scalar: TensorScalar>: ChordIntegral {
         }
       }
     }
-    if let decayed {
-      var along = decay
-      gradients.takeProducts(node, decayed.parameters, into: &along)
-      for query in node.queries { decay[query] += node.weights[query] * along[query] }
+    if decayed != nil {
+      for query in node.queries { decay[query] += node.weights[query] * node.decays[query] }
     }
   }
 

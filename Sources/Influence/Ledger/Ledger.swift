@@ -124,7 +124,8 @@ public final class Ledger<Scalar: TensorScalar> {
     let workspaces = try workspaceCount(problem, options, size)
     // Adjoints, gradients at the points of a chord, products; rows and phases as double numbers.
     let perQuery =
-      (visits + (strangers?.rowCount ?? 0) + 12 * run.model.layout.count) * stride
+      (visits + (strangers?.rowCount ?? 0) + 12 * run.model.layout.count
+        + 4 * run.batches.size) * stride
       + 8 * items * (3 + 2 * Phases.count) + workspaces * stride / size
     let preparation = try StepPreparation<Scalar>.Program(
       problem, takesFactors: true, differentiatesScale: options.columns != [.credit])

@@ -99,20 +99,21 @@ final class LedgerSweep<Scalar: TensorScalar> {
   /// Steps after which the threads meet: few enough that progress is seen and an interruption is
   /// not waited for.
   private static var longestLeg: Int { 32 }
-  /// Queries of a block: a block of a larger network would not stay in the cache.
-  private static func largestBlock(_ parameters: Int) -> Int { parameters <= 1 << 15 ? 32 : 16 }
+  /// Parameters below which a step costs less than handing it to another thread.
+  private static var smallNetwork: Int { 1 << 15 }
   /// Queries of the smaller batches for points of a chord that few need.
   private static var few: Int { 4 }
 
-  /// Blocks of queries of nearly the same size: two, or a multiple of four of them.
+  /// Blocks of queries of nearly the same size: up to 16 in each and a multiple of four of them, or up
+  /// to 32 in each of two where the network is small.
   ///
   /// Which queries share a block depends on the problem alone, so that a ledger which was interrupted
   /// goes on under any number of threads and any limit of memory.
   static func blocks(_ queries: Int, parameters: Int) -> [Range<Int>] {
     guard queries > 0 else { return [] }
-    let largest = largestBlock(parameters)
-    let wanted = (queries + largest - 1) / largest
-    let number = min(queries, wanted <= 2 ? 2 : (wanted + 3) / 4 * 4)
+    let isSmall = parameters <= smallNetwork
+    let wanted = (queries + (isSmall ? 31 : 15)) / (isSmall ? 32 : 16)
+    let number = min(queries, isSmall && wanted <= 2 ? 2 : (wanted + 3) / 4 * 4)
     return (0..<number).map { $0 * queries / number..<($0 + 1) * queries / number }
   }
 
@@ -132,7 +133,7 @@ final class LedgerSweep<Scalar: TensorScalar> {
       }
     }
     try trajectory.descend(from: position, legSize: legSize) { leg in
-      try goBack(leg, trajectory.clipScales)
+      try goBack(leg, trajectory)
       position = leg.range.lowerBound
       try afterLeg()
     }
@@ -140,7 +141,10 @@ final class LedgerSweep<Scalar: TensorScalar> {
 
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
-  private func goBack(_ leg: Trajectory<Scalar>.Leg, _ clipScales: [Scalar]) throws {
+  private func goBack(
+    _ leg: Trajectory<Scalar>.Leg, _ trajectory: Trajectory<Scalar>
+  ) throws {
+    let (clipScales, replaced) = (trajectory.clipScales, trajectory.replaced)
     var prepared = [PreparedStep<Scalar>](repeating: PreparedStep(), count: leg.range.count)
     prepared.withUnsafeMutableBufferPointer { prepared in
       nonisolated(unsafe) let prepared = prepared
@@ -150,10 +154,10 @@ final class LedgerSweep<Scalar: TensorScalar> {
       }
     }
     if blocks.count == 1 {
-      goBack(0, leg, prepared, clipScales, pool: pool)
+      goBack(0, leg, prepared, clipScales, replaced, pool: pool)
     } else {
       pool.run(blocks.count) { number, _ in
-        goBack(number, leg, prepared, clipScales, pool: nil)
+        goBack(number, leg, prepared, clipScales, replaced, pool: nil)
       }
     }
     try checkFinite(leg.range)
@@ -186,7 +190,8 @@ final class LedgerSweep<Scalar: TensorScalar> {
   @specialized(where Scalar == Double)
   private func goBack(
     _ number: Int, _ leg: Trajectory<Scalar>.Leg,
-    _ prepared: [PreparedStep<Scalar>], _ clipScales: [Scalar], pool: WorkerPool?
+    _ prepared: [PreparedStep<Scalar>], _ clipScales: [Scalar], _ replaced: Set<Int>,
+    pool: WorkerPool?
   ) {
     let (block, first, size) = (blocks[number], firstRows[number], problem.run.batches.size)
     let (count, others) = (block.queries.count, problem.strangers?.count ?? 0)
@@ -198,7 +203,7 @@ final class LedgerSweep<Scalar: TensorScalar> {
       block.goBack(
         SweptStep(
           number: step, leg: leg, prepared: prepared[step - leg.range.lowerBound],
-          clipScale: clipScales[step], pool: pool),
+          clipScale: clipScales[step], isReplaced: replaced.contains(step), pool: pool),
         into: StepProducts(
           items: items.base, strangers: strangers.base, strangerCount: others))
       let entries = problem.run.batches[step]

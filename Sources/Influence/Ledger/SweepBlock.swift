@@ -27,6 +27,8 @@ struct SweptStep<Scalar: TensorScalar> {
   let prepared: PreparedStep<Scalar>
   /// κ.
   let clipScale: Scalar
+  /// Whether the state after it is a recorded one that the replay misses.
+  let isReplaced: Bool
   /// Threads for large products where the block has them to itself.
   let pool: WorkerPool?
 

@@ -27,6 +27,10 @@ final class Trajectory<Scalar: TensorScalar> {
   private(set) var clipScales: [Scalar]
   /// The largest share of the way between two checkpoints by which a replay missed the second.
   private(set) var largestDeparture = 0.0
+  /// The steps that end at a recorded state which their replay misses; known after ``forward(_:)``.
+  ///
+  /// What the replay misses since the checkpoint before falls on this one step.
+  private(set) var replaced: Set<Int> = []
   private let trainer: Trainer<Scalar>
   private let record: RunRecord?
   private let segments: SegmentReplay?
@@ -74,7 +78,10 @@ final class Trajectory<Scalar: TensorScalar> {
         if isAnchor.contains(step), record != nil {
           let recorded = try self.state(atAnchor: step)
           try compare(state, recorded, since: anchor)
-          if state != recorded { trainer.state = recorded }
+          if state != recorded {
+            trainer.state = recorded
+            replaced.insert(step - 1)
+          }
           (anchor, state) = (recorded, recorded)
         }
       }

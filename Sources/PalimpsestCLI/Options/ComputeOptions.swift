@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Foundation
 public import Palimpsest
 
 /// The options of every command that computes.
@@ -29,13 +30,18 @@ struct ComputeOptions: ParsableArguments {
     guard (1...WorkerPool.mostThreads).contains(threads) else {
       throw ValidationError("--threads: found \(threads), expected 1 to \(WorkerPool.mostThreads)")
     }
+    let named = ProcessInfo.processInfo.environment[ProductBackend.variable] ?? ""
+    guard named.isEmpty || ProductBackend(rawValue: named) != nil else {
+      throw ValidationError("\(ProductBackend.variable): found \(named), expected own or blas")
+    }
+    // Before anything is multiplied: commands look at gradients before they have their threads.
+    if let products { ProductBackend.forced = products }
   }
 
-  /// The threads that work, after products have been sent where they were asked to go.
+  /// The threads that work.
   ///
-  /// - Throws: `NumericError.wrongLibrary` where they go through a BLAS that computes wrongly.
+  /// - Throws: `NumericError.wrongLibrary` where products go through a BLAS that computes wrongly.
   func makePool() throws -> WorkerPool {
-    if let products { ProductBackend.forced = products }
     if ProductBackend.forced == .blas { try BLASLibrary.requireRightness() }
     return WorkerPool(threads: threads)
   }

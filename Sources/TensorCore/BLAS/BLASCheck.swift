@@ -124,10 +124,11 @@ package struct BLASCheck<Scalar: TensorScalar> {
     var (rows, values) = (matrix, [Scalar](repeating: 0, count: n))
     guard routines.syevd(n, &rows, &values) == 0 else { return false }
     return (0..<n).allSatisfy { i in
-      (0..<n).allSatisfy { column in
-        let image = product(rows, matrix, i, column, n)
-        return isNear(rows[i * n + column] * values[i], image, Double(4 * n))
-      }
+      isNear(1, product(rows, rows, i, i, n), Double(4 * n))
+        && (0..<n).allSatisfy { column in
+          let image = product(rows, matrix, i, column, n)
+          return isNear(rows[i * n + column] * values[i], image, Double(4 * n))
+        }
     }
   }
 
