@@ -14,7 +14,7 @@ struct RetrainCommand: ParsableCommand {
 
       EXAMPLES:
         palimpsest retrain run --without 17,18 --query test:3
-        palimpsest retrain run --without-top 30 --query 'test:0..<10'
+        palimpsest retrain run --without-top 30 --query test:0-9
         palimpsest retrain run --check
       """)
 
@@ -27,8 +27,7 @@ struct RetrainCommand: ParsableCommand {
 
   @OptionGroup var columns: ColumnOptions
 
-  @Option(help: ArgumentHelp("Write a report: .html, .jsonl or .csv.", valueName: "file"))
-  var out: String?
+  @OptionGroup var reports: ReportOptions
 
   @OptionGroup var compute: ComputeOptions
 
@@ -53,11 +52,11 @@ struct RetrainCommand: ParsableCommand {
   /// What was asked for that a check does not do.
   private var optionsBesideCheck: [String] {
     removal.given + query.given + (columns.columns == nil ? [] : ["--columns"])
-      + (out == nil ? [] : ["--out"])
+      + (reports.out.isEmpty ? [] : ["--out"])
   }
 
   mutating func run() throws {
-    if let out { _ = try ReportFile.format(of: out) }
+    try reports.check(json: json)
     let record = try RunRecord(folder: folder)
     try query.check(record.manifest.loss)
     // Only in the recorded precision do the recorded bits come out.
@@ -74,7 +73,7 @@ struct RetrainCommand: ParsableCommand {
     let queries = try query.read(
       record.model, loss: run.loss, train: run.train.items, record: record, hasPictures: false)
     let known = try removal.named(run)
-    let file = try out.map { try ReportFile(path: $0) }
+    let files = try reports.open()
     try replay(record, pool)
     let problem = try LedgerProblem(
       record: record, queries: queries.data,
@@ -92,12 +91,7 @@ struct RetrainCommand: ParsableCommand {
     ).receipts(removals, pool: pool)
     let report = report(
       record, run, receipts, removals: removals.count, notes: notes(queries.items, accounts))
-    try file?.write(report)
-    if json {
-      try Output.write(JSONLinesReport.results(report))
-    } else {
-      try Scoring.print(report, json: false)
-    }
+    try files.write(report, json: json)
     try columns.checkRefusals(queries.items, accounts)
   }
 
@@ -138,7 +132,7 @@ struct RetrainCommand: ParsableCommand {
       try Output.line("\(JSONValue.object(members))")
     }
     if let departure { throw AnswerIsNo("\(FormatError.printable(record.folder)): \(departure)") }
-    if !json {
+    if !json, reports.format == nil {
       try Output.line(
         "\(FormatError.printable(record.folder)): \(HumanNumber.count(record.steps)) steps replayed; "
           + "every checkpoint comes out bit for bit" + (check ? "" : "\n"))
