@@ -131,7 +131,8 @@ enum Scoring {
 
   /// What the checkpoints of a run leave out.
   private static func steps(_ estimator: any Estimator.Type, _ record: RunRecord) -> [String] {
-    guard let steps = try? record.checkpoints(), let first = steps.first, let last = steps.last else {
+    guard let steps = try? record.checkpoints(), let first = steps.first, let last = steps.last
+    else {
       return []
     }
     func count(_ number: Int, _ what: String) -> String {
@@ -148,7 +149,8 @@ enum Scoring {
       notes.append(
         "The last checkpoint is that after step \(HumanNumber.count(last)) of "
           + "\(HumanNumber.count(record.steps)): the \(rest) "
-          + (record.steps - last == 1 ? "is" : "are") + " in no score, and what is measured of a query "
+          + (record.steps - last == 1 ? "is" : "are")
+          + " in no score, and what is measured of a query "
           + "is measured there.")
     }
     return notes

@@ -14,7 +14,9 @@ struct ShownRows<Scalar: TensorScalar> {
   }
 
   /// Takes a panel; those of a query come from left to right.
-  mutating func take(_ queries: Range<Int>, _ columns: Range<Int>, _ panel: UnsafeBufferPointer<Scalar>) {
+  mutating func take(
+    _ queries: Range<Int>, _ columns: Range<Int>, _ panel: UnsafeBufferPointer<Scalar>
+  ) {
     guard !rows.isEmpty else { return }
     for (number, query) in queries.enumerated() {
       rows[query] += panel[number * columns.count..<(number + 1) * columns.count].map { Double($0) }

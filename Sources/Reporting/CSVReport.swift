@@ -50,14 +50,16 @@ public enum CSVReport {
             text(scored.item.label), text(scored.item.group), "\(scored.score)", text(unit),
           ])
       }
-    } + scores.shown.map { standing in
-      line(
-        query + [
-          standing.number == nil ? "group" : "shown", standing.rank.map { "\($0)" } ?? "",
-          standing.number.map { "\($0)" } ?? "", text(standing.item.id), text(standing.item.label),
-          text(standing.item.group), cell(standing.score), text(unit),
-        ])
     }
+      + scores.shown.map { standing in
+        line(
+          query + [
+            standing.number == nil ? "group" : "shown", standing.rank.map { "\($0)" } ?? "",
+            standing.number.map { "\($0)" } ?? "", text(standing.item.id),
+            text(standing.item.label),
+            text(standing.item.group), cell(standing.score), text(unit),
+          ])
+      }
   }
 
   static func line(_ cells: [String]) -> String {

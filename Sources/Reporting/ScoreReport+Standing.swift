@@ -51,7 +51,8 @@ extension ScoreReport.Standing {
       return ScoreReport.Standing(
         number: own, item: shown, count: numbers.count,
         score: numbers.reduce(0) { $0 + scores[$1] }, gross: gross,
-        share: whole > 0 && whole.isFinite ? gross / whole : nil, rank: own.map { scores.rank(of: $0) })
+        share: whole > 0 && whole.isFinite ? gross / whole : nil,
+        rank: own.map { scores.rank(of: $0) })
     }
   }
 

@@ -155,7 +155,8 @@ struct ListMeaningTests {
   func chosen(_ isWideFirst: Bool) throws {
     let model = WideAndDeep(isWideFirst: isWideFirst)
     for (names, expected) in [
-      (["wide"], ["wide.weight", "wide.bias"]), (["a.bias", "deep.weight"], ["a.bias", "deep.weight"]),
+      (["wide"], ["wide.weight", "wide.bias"]),
+      (["a.bias", "deep.weight"], ["a.bias", "deep.weight"]),
     ] {
       let layers = try Layers(named: names, in: model)
       let problem = SmallProblem(model: model, layers: layers, seed: 91).make(Double.self)

@@ -11,7 +11,8 @@ struct FirstMinuteTests {
 
   @Test("several reports of one run say the same as one each") func reports() async throws {
     let score = ["score", "run", "--query", "test:0-2", "--top", "2"]
-    let several = try await room.run(score + ["--out", "a.html", "--out", "a.csv", "-o", "a.jsonl"])
+    let several = try await room.run(
+      score + ["--out", "a.html", "--out", "a.csv", "-o", "a.jsonl"])
     try #require(several.status == 0, "\(several.errors)")
     try #require(try await room.run(score + ["--out", "b.csv"]).status == 0)
     #expect(try room.bytes("a.csv") == room.bytes("b.csv"))
@@ -20,7 +21,8 @@ struct FirstMinuteTests {
     let printed = try await room.run(score + ["--out", "-", "--format", "csv"])
     #expect(printed.status == 0 && printed.output == (try room.text("b.csv")))
     let both = try await room.run(score + ["--out", "-", "--format", "txt", "--out", "c.csv"])
-    #expect(both.output.contains("test:0") && (try room.bytes("c.csv")) == (try room.bytes("b.csv")))
+    #expect(
+      both.output.contains("test:0") && (try room.bytes("c.csv")) == (try room.bytes("b.csv")))
     // Every command that writes reports takes them the same way.
     for command in [
       ["ledger", "run", "--query", "test:0", "--columns", "credit"],
@@ -48,7 +50,8 @@ struct FirstMinuteTests {
       (["score", "run", "--format", "csv"], ["--out -"]),
       (["score", "run", "--json", "--out", "-", "--format", "csv"], ["--json"]),
       (["socre", "run"], ["“socre”", "did you mean score?"]),
-      (["version"], ["did you mean --version?"]), (["rum"], ["“rum”", "expected one of demo, train"]),
+      (["version"], ["did you mean --version?"]),
+      (["rum"], ["“rum”", "expected one of demo, train"]),
       (["score", "run", "--layer", "1"], ["--layer", "“1”", "“0.weight”"]),
       (["score", "run", "--layer", "../x"], ["--layer", "expected the name of a parameter"]),
       (["score", "run", "--method", "credit", "--layer", "0"], ["leave out --layer"]),
@@ -140,5 +143,82 @@ struct FirstMinuteTests {
     }
     let loud = try await room.run(["score", "run", "--top-only", "--query", "test:0"])
     #expect(loud.errors.contains("early stopping"))
+  }
+}
+
+/// A table as analysts have it.
+@Suite("A table with its labels")
+struct LabelColumnTests {
+  private let room: Room
+
+  init() throws {
+    room = try Room()
+    try room.writeItems()
+  }
+
+  /// Writes the training items as a table, the label in the middle, names at both ends.
+  private func writeTable(_ name: String, delimiter: String, label: String, hasNames: Bool) throws {
+    let inputs: Tensor<Double> = try room.array("x.npy")
+    let labels = try StoredArray.read(path: room.path("y.npy")).integers()
+    var lines = [
+      ((hasNames ? ["id"] : []) + ["a", "b", "c", label, "d", "e", "f"]
+        + (hasNames ? ["group"] : [])).joined(separator: delimiter)
+    ]
+    for item in 0..<40 {
+      let row = inputs.row(item).scalars.map { "\($0)" }
+      let cells = row[..<3] + ["\(labels[item])"] + row[3...]
+      lines.append(
+        ((hasNames ? ["\"item \(item)\""] : []) + cells + (hasNames ? ["owner \(item % 4)"] : []))
+          .joined(separator: delimiter))
+    }
+    try room.write((lines.joined(separator: "\n") + "\n").utf8, to: name)
+  }
+
+  private func train(_ arguments: String...) async throws -> Room.Outcome {
+    try await room.run(
+      ["train", "--model", Room.model, "--batch-size", "7", "--epochs", "1"] + arguments)
+  }
+
+  @Test("its column is the target, and the others are the inputs", arguments: [",", ";", "\t"])
+  func column(_ delimiter: String) async throws {
+    let table = delimiter == "\t" ? "t.tsv" : "t.csv"
+    let apart = try await train("--train-x", "x.npy", "--train-y", "y.npy", "--out", "apart")
+    try #require(apart.status == 0, "\(apart.errors)")
+    let expected: Tensor<Double> = try room.array("apart/data/train-x.npy")
+    for (label, options) in [
+      ("label", ["--train-x", table]), ("Y", ["--train-x", table]),
+      ("species", ["--train-x", table, "--train-y", "\(table):species"]),
+    ] {
+      try writeTable(table, delimiter: delimiter, label: label, hasNames: label == "label")
+      let outcome = try await room.run(
+        ["train", "--model", Room.model, "--batch-size", "7", "--epochs", "1", "--out", label]
+          + options)
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      let found: Tensor<Double> = try room.array("\(label)/data/train-x.npy")
+      #expect(found.scalars == expected.scalars)
+      let last = "checkpoints/00000006.safetensors"
+      #expect(try room.bytes("\(label)/\(last)") == room.bytes("apart/\(last)"))
+    }
+    let record = try RunRecord(folder: room.path("label"))
+    #expect(
+      record.manifest.train.ids[7] == "item 7" && record.manifest.train.groups[7] == "owner 3")
+  }
+
+  @Test("a table without such a column, or with one that is no number, is refused in words")
+  func refused() async throws {
+    try writeTable("t.csv", delimiter: ",", label: "species", hasNames: false)
+    let unnamed = try await train("--train-x", "t.csv", "--out", "new")
+    #expect(unnamed.status == 65)
+    for word in ["t.csv", "“species”", "label or y", "colon"] {
+      #expect(unnamed.errors.contains(word), "\(unnamed.errors)")
+    }
+    let absent = try await train("--train-x", "t.csv", "--train-y", "t.csv:kind", "--out", "new")
+    #expect(absent.status == 65 && absent.errors.contains("a column “kind”"), "\(absent.errors)")
+    try room.write("a,b,label\n1,2,cat\n".utf8, to: "w.csv")
+    let words = try await train("--train-x", "w.csv", "--out", "new")
+    #expect(words.status == 65 && words.errors.contains("line 2"), "\(words.errors)")
+    try room.write("label\n1\n".utf8, to: "o.csv")
+    let alone = try await train("--train-x", "o.csv", "--out", "new")
+    #expect(alone.status == 65 && alone.errors.contains("no column beside"), "\(alone.errors)")
   }
 }

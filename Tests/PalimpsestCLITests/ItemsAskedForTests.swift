@@ -91,8 +91,10 @@ struct ItemsAskedForTests {
     let query = ["--query", "test:0", "--query", "test:1", "--top", "1"]
     let show = ["--show", "a7", "--show", "group:Bob, the elder", "--show", "39"]
     let outcome = try await room.run(
-      ["score", "run", "--scores", "s.npy", "--json", "--out", "s.html", "-o", "s.csv", "--out",
-        "s.txt"] + query + show)
+      [
+        "score", "run", "--scores", "s.npy", "--json", "--out", "s.html", "-o", "s.csv", "--out",
+        "s.txt",
+      ] + query + show)
     try #require(outcome.status == 0, "\(outcome.errors)")
     let scores: Tensor<Double> = try room.array("s.npy")
     for (row, line) in try outcome.json.dropFirst().enumerated() {
@@ -102,7 +104,8 @@ struct ItemsAskedForTests {
       for (place, item) in [(0, 7), (2, 39)] {
         #expect(shown[place]["item"] == .number(item))
         #expect(shown[place]["score"]?.double == own[item])
-        let rank = 1 + own.indices.count { own[$0] > own[item] || own[$0] == own[item] && $0 < item }
+        let rank =
+          1 + own.indices.count { own[$0] > own[item] || own[$0] == own[item] && $0 < item }
         #expect(shown[place]["rank"] == .number(rank))
       }
       let bob = own[10..<30].reduce(0, +)
@@ -140,8 +143,11 @@ struct ItemsAskedForTests {
     let ann = try #require(account["groups"]?.array?.first { $0["group"]?.string == "Ann" })
     #expect(shown[1]["group"]?.string == "Ann" && shown[1]["credit"] == ann["credit"]?["sum"])
     let rows = try room.text("l.csv").split(separator: "\r\n")
-    #expect(rows.count { $0.contains(",item,") } == 40 && rows.count { $0.contains(",group,") } == 1)
-    #expect(text.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    #expect(
+      rows.count { $0.contains(",item,") } == 40 && rows.count { $0.contains(",group,") } == 1)
+    // But for the command, which can be copied.
+    let lines = text.output.split(separator: "\n").filter { !$0.contains("palimpsest ledger") }
+    #expect(lines.allSatisfy { $0.count <= 80 })
   }
 
   @Test("and of self-influences, which have reports of their own") func selfInfluence() async throws
@@ -168,7 +174,8 @@ struct ItemsAskedForTests {
 
   @Test("what is shown has to be there") func shownNothing() async throws {
     for (text, word) in [
-      ("zed", "an id, or a group"), ("40", "0 to 39"), ("5", "may be item 5 or 37"), ("", "found \"\""),
+      ("zed", "an id, or a group"), ("40", "0 to 39"), ("5", "may be item 5 or 37"),
+      ("", "found \"\""),
     ] {
       for command in ["score", "ledger", "self-influence"] {
         let outcome = try await room.run([command, "run", "--show", text])

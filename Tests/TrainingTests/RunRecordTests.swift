@@ -52,7 +52,8 @@ struct RunRecordTests {
     var outputShape: Shape { model.outputShape }
 
     func outputs(_ graph: inout Graph, inputs: NodeID, parameters: [NodeID]) -> NodeID {
-      graph.affine(model.outputs(&graph, inputs: inputs, parameters: parameters), scale: 2, offset: 0)
+      graph.affine(
+        model.outputs(&graph, inputs: inputs, parameters: parameters), scale: 2, offset: 0)
     }
 
     func initialParameters(seed: UInt64) -> [Double] { model.initialParameters(seed: seed) }
@@ -70,7 +71,9 @@ struct RunRecordTests {
     #expect(try record.replay() == nil)
     let without = message { _ = try RunRecord(folder: run) }
     #expect(without.contains("doubled:4-3") && without.contains("RunRecord(folder:model:)"))
-    let other = message { _ = try RunRecord(folder: run, model: MLP(widths: [4, 3], activation: .tanh)) }
+    let other = message {
+      _ = try RunRecord(folder: run, model: MLP(widths: [4, 3], activation: .tanh))
+    }
     #expect(other.contains("doubled:4-3") && other.contains("mlp:4-3"))
   }
 

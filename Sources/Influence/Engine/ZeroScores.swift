@@ -30,14 +30,18 @@ enum ZeroScores {
 
 extension ScoreEngine {
   /// Which queries of a part have no gradient at any checkpoint that counts.
-  func flatQueries(_ side: QuerySide<Scalar>, of count: Int, _ checkpoints: [CheckpointPointers<Scalar>])
+  func flatQueries(
+    _ side: QuerySide<Scalar>, of count: Int, _ checkpoints: [CheckpointPointers<Scalar>]
+  )
     -> [Bool]
   {
     let terms = itemPlan.terms.count
     return (0..<count).map { query in
       checkpoints.indices.allSatisfy { number in
         !problem.isCosine && checkpoints[number].isIdle
-          || (0..<terms).allSatisfy { side.squareNorms.base[(number * count + query) * terms + $0] == 0 }
+          || (0..<terms).allSatisfy {
+            side.squareNorms.base[(number * count + query) * terms + $0] == 0
+          }
       }
     }
   }

@@ -153,7 +153,8 @@ struct LedgerCommand: ParsableCommand {
       ScoreReport.Section.ledger(
         .init(
           query: item, account: account, tolerance: columns.tolerance, effects: effects,
-          count: top, shown: subjects, item: { Scoring.item($0, train, "train", hasPictures: false) },
+          count: top, shown: subjects,
+          item: { Scoring.item($0, train, "train", hasPictures: false) },
           picture: { hasPictures ? Scoring.image($0, train) : nil }))
     }
     let names = LedgerColumn.allCases.filter(columns.wanted.contains)

@@ -138,7 +138,8 @@ struct SelfInfluenceCommand: ParsableCommand {
       let label = source.items.labels.map { Int($0[item]) }
       let members: [JSONValue.Member] = [
         .init("rank", .number(rank)), .init("item", .number(item)),
-        .init("id", .string(part.item(item).id)), .init("label", label.map { .number($0) } ?? .null),
+        .init("id", .string(part.item(item).id)),
+        .init("label", label.map { .number($0) } ?? .null),
         .init("value", .number(part.values[item])),
       ]
       try Output.line("\(JSONValue.object(members))")

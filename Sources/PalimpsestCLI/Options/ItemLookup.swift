@@ -70,7 +70,8 @@ struct ItemLookup<Scalar: TensorScalar> {
         let known = Set(data.groups).subtracting([""]).sorted().prefix(5)
         throw UsageError(
           "\(option): found \"\(text)\", expected the group of a \(part) item"
-            + (known.isEmpty ? ", but they have none" : ", such as \(known.joined(separator: ", "))"))
+            + (known.isEmpty
+              ? ", but they have none" : ", such as \(known.joined(separator: ", "))"))
       }
       return found
     }

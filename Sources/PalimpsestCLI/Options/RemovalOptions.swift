@@ -101,7 +101,8 @@ struct RemovalOptions: ParsableArguments {
     let found = try items(text, in: data, option: option).items
     guard found.count == 1 else {
       throw UsageError(
-        "\(option): found \"\(text)\", which are \(found.count) items, expected one item such as 17")
+        "\(option): found \"\(text)\", which are \(found.count) items, expected one item such as 17"
+      )
     }
     return found[0]
   }

@@ -131,7 +131,8 @@ extension HTMLReport {
       let group: Markup? = hasGroups ? "<td>\(item.group.plainLine.clipped(to: 60))</td>" : nil
       let claim: Markup? =
         hasClaims ? "<td class=\"number\">\(ledger.pValue(number) ?? "")</td>" : nil
-      let times = phases?[place].map { "<td class=\"number quiet\">\($0)</td>" as Markup } ?? []
+      let times =
+        phases?[place].map { "<td class=\"number quiet time\">\($0)</td>" as Markup } ?? []
       // One that was asked for has its place among all.
       let asked: Markup? =
         place < strongest.count
@@ -152,11 +153,18 @@ extension HTMLReport {
       (hasLabels ? [heading("label", isNumber: false)] : [])
       + (hasGroups ? [heading("group", isNumber: false)] : [])
     let rest =
-      ledger.answered.map { heading($0.rawValue) } + (hasClaims
+      ledger.answered.map { heading($0.rawValue) }
+      + (hasClaims
         ? ["<th scope=\"col\" class=\"number symbol\">p</th>" as Markup] : [])
-      + (phases == nil ? [] : ledger.shownPhaseNames.map { heading($0) })
+      + (phases == nil
+        ? []
+        : ledger.shownPhaseNames.map {
+          "<th scope=\"col\" class=\"number time\">\($0)</th>" as Markup
+        })
     let star = hasClaims ? " An asterisk marks the items that are owed more than a stranger." : ""
-    let times = phases == nil ? "" : " The last columns part \(leading.rawValue) by time."
+    let times: Markup? =
+      phases == nil
+      ? nil : "<span class=\"time\"> The last columns part \(leading.rawValue) by time.</span>"
     let asked =
       ledger.shownItems.isEmpty
       ? "" : " Those that were asked for stand at the end, with their places among all items."

@@ -190,6 +190,14 @@ extension HTMLReport {
       .waterfall tbody th { white-space: normal; }
       .waterfall .chart { width: 35%; }
       table { font-size: .85rem; }
+      .wide table { font-size: .72rem; }
+      .wide th, .wide td, .wide td.number { padding-left: 0; padding-right: .3rem; }
+      .wide thead th { white-space: normal; overflow-wrap: anywhere; min-width: 2.4em; }
+      .wide tbody th { white-space: normal; overflow-wrap: anywhere; min-width: 4em; }
+      .wide .chart { min-width: 1.5rem; width: 12%; }
+      .wide .waterfall .chart { width: 35%; }
+      .wide .thumbnail { width: 0; padding: 0; }
+      .wide .thumbnail img, .time { display: none; }
     }
     @media print {
       :root {

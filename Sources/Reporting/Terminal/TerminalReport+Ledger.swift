@@ -24,7 +24,7 @@ extension TerminalReport {
     if let significance = ledger.account.significance {
       lines += wrapped(significance.sentence, style)
     }
-    if let groups = groups(ledger) { lines += [""] + groups.fitting(style).lines(style) }
+    if let groups = groups(ledger) { lines += [""] + groups.lines(style) }
     if let items = items(ledger, style) { lines += [""] + items.lines(style) }
     return lines
   }
@@ -65,7 +65,9 @@ extension TerminalReport {
     }
     let rows = shown.enumerated().map { place, group -> [TextTable.Cell] in
       [.init(group.name.clipped(to: 20)), .init(HumanNumber.count(group.count))]
-        + numbers.map { cell($0[place]) } + [.init(group.share.map { HumanNumber.percent($0) } ?? "")]
+        + numbers.map { cell($0[place]) } + [
+          .init(group.share.map { HumanNumber.percent($0) } ?? "")
+        ]
     }
     let headings = ["group", "items"] + ledger.answered.map(\.rawValue) + ["gross"]
     return TextTable(
@@ -77,7 +79,7 @@ extension TerminalReport {
   private static func items(_ ledger: ScoreReport.QueryLedger, _ style: Style) -> TextTable? {
     let whole = items(ledger, hasPhases: true)
     return whole.map(\.width).map { $0 > style.width } == true
-      ? items(ledger, hasPhases: false)?.fitting(style) : whole
+      ? items(ledger, hasPhases: false) : whole
   }
 
   private static func items(
@@ -143,13 +145,11 @@ extension TerminalReport {
       ] + (hasClaims ? [.init(ledger.account.significance.map { "\($0.count)" } ?? "–")] : [])
         + ledger.leadingCocktail.figures.map { .init($0) }
     }
-    // What is owed stands before what a narrow terminal may have no room for.
     let columns = headings.prefix(5) + claims + headings.dropFirst(5)
     let table = TextTable(
       alignments: [.left, .left] + columns.dropFirst(2).map { _ in .right },
-      rows: [columns.map { .init($0.name, .faint) }] + rows
-    ).fitting(style)
-    let legends = columns.prefix(table.alignments.count).compactMap(\.legend)
+      rows: [columns.map { .init($0.name, .faint) }] + rows)
+    let legends = columns.compactMap(\.legend)
     return [style.paint("All accounts", .heading)] + table.lines(style)
       + wrapped(legends.joined(separator: " "), style)
   }

@@ -34,7 +34,8 @@ public enum TerminalReport {
     name: "text", fileExtension: "txt", summary: "aligned tables, as on a terminal",
     render: { render($0) })
 
-  /// The whole text: the setting, the sections, and the concentration of all outputs in one table.
+  /// The whole text: the setting, the sections, the concentration of all outputs in one table, and where
+  /// it comes from.
   public static func render(_ report: ScoreReport, style: Style = Style()) -> String {
     var parts = [head(report, style)]
     for section in report.sections {
@@ -51,18 +52,38 @@ public enum TerminalReport {
       case .selfInfluence(let part): parts.append(lines(of: part, style))
       }
     }
-    parts += [ledgerOverview(report, style), overview(report, style)]
+    parts += [
+      ledgerOverview(report, style), overview(report, style),
+      [style.paint("Where it comes from", .heading)] + facts(report.origin, style),
+    ]
     return parts.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }
       .joined(separator: "\n")
   }
 
   private static func head(_ report: ScoreReport, _ style: Style) -> [String] {
-    let facts = report.setting + report.origin
-    let table = TextTable(
-      alignments: [.left, .left],
-      rows: facts.map { [.init($0.name, .faint), .init($0.value)] })
-    return [style.paint(report.title.plainLine, .heading)] + table.lines(style)
+    [style.paint(report.title.plainLine, .heading)] + facts(report.setting, style)
       + report.notes.flatMap { wrapped("Note: " + $0, style) }
+  }
+
+  /// Names and values, a value that does not fit in lines of its own; a command stays in one, so that it
+  /// can be copied.
+  private static func facts(_ facts: [ScoreReport.Fact], _ style: Style) -> [String] {
+    let width = facts.map { $0.name.plainLine.terminalWidth }.max() ?? 0
+    return facts.flatMap { fact -> [String] in
+      let (name, value) = (fact.name.plainLine, fact.value.plainLine)
+      let blanks = String(repeating: " ", count: width - name.terminalWidth + 2)
+      let head = "  " + style.paint(name, .faint)
+      if width + 4 + value.terminalWidth <= style.width { return [head + blanks + value] }
+      if fact.name == "command" { return [head, "    " + value] }
+      var narrow = style
+      narrow.width = style.width - width - 2
+      let lines = wrapped(value, narrow).map { String($0.dropFirst(2)) }
+      if lines.allSatisfy({ $0.terminalWidth <= narrow.width }) {
+        let rest = String(repeating: " ", count: width + 4)
+        return lines.enumerated().map { ($0.offset == 0 ? head + blanks : rest) + $0.element }
+      }
+      return [head] + wrapped(value, style).map { "  " + $0 }
+    }
   }
 
   private static func lines(
@@ -110,7 +131,8 @@ public enum TerminalReport {
         })
     guard table.width > style.width else { return lines + table.lines(style) + standings }
     // Below each other where both sides do not fit in a line.
-    func block(_ items: [ScoreReport.ScoredItem], _ title: String, first: Int) -> [[TextTable.Cell]] {
+    func block(_ items: [ScoreReport.ScoredItem], _ title: String, first: Int) -> [[TextTable.Cell]]
+    {
       items.isEmpty
         ? []
         : [[.init("")] + headings(title)]
