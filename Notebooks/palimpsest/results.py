@@ -26,15 +26,25 @@ class ScoreReport:
     Attributes:
         header: method, unit, model, items, provenance.
         queries: for each query its `id`, what was `measured`, and `supporters` and `opponents`,
-            each with `id`, `item` (the row) and `score`.
+            each with `id`, `item` (the row) and `score`: above zero for supporters, below for
+            opponents, so that there may be fewer than were asked for. `zeroReason` says why all
+            scores of a query are zero. `shown` has what `--show` asked for.
     """
 
     header: dict[str, Any]
     queries: list[dict[str, Any]]
 
-    def top(self) -> np.ndarray:
-        """The rows of each query's supporters `[Q, K]`, the strongest first."""
-        return np.array([[s["item"] for s in query["supporters"]] for query in self.queries])
+    def top(self) -> np.ma.MaskedArray:
+        """The rows of each query's supporters `[Q, K]`, the strongest first.
+
+        Masked where a query has fewer than K items whose scores are above zero.
+        """
+        rows = [[s["item"] for s in query["supporters"]] for query in self.queries]
+        width = max(map(len, rows), default=0)
+        found = np.ma.masked_all((len(rows), width), dtype=np.int64)
+        for own, row in zip(found, rows):
+            own[: len(row)] = row
+        return found
 
 
 def read_report(source: str | os.PathLike[str]) -> ScoreReport:

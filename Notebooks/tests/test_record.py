@@ -132,7 +132,7 @@ def test_the_command_takes_the_record_and_accounts_for_it(name, tmp_path, comman
     folder = tmp_path / "run"
     train(folder, OPTIMIZERS[name], checkpoint_every=2)
     assert manifest(folder)["optimizer"]["name"] == name
-    text = run("ledger", folder, "--query", "test:0..<4", "--columns", "credit", "--json",
+    text = run("ledger", folder, "--query", "test:0-3", "--columns", "credit", "--json",
                executable=command)  # fmt: skip
     for account in read_accounts(text):
         assert account["credit"]["balances"]
@@ -142,7 +142,7 @@ def test_the_command_takes_the_record_and_accounts_for_it(name, tmp_path, comman
 
 def test_the_account_of_an_exported_module_adds_up(tmp_path, command):
     train(tmp_path / "run", OPTIMIZERS["momentum"], model=None, checkpoint_every=2)
-    text = run("ledger", tmp_path / "run", "--query", "test:0..<4", "--columns", "credit", "--json",
+    text = run("ledger", tmp_path / "run", "--query", "test:0-3", "--columns", "credit", "--json",
                executable=command)  # fmt: skip
     assert all(account["credit"]["balances"] for account in read_accounts(text))
 

@@ -1,5 +1,7 @@
 """What the command prints, read back."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ def digits(tmp_path, command):
 
 
 def test_scores_reports_and_accounts(digits, tmp_path, command):
-    text = run("score", digits, "--query", "test:0..<2", "--top", 3, "--json", "--scores",
+    text = run("score", digits, "--query", "test:0-1", "--top", 3, "--json", "--scores",
                tmp_path / "s.npy", "--out", tmp_path / "r.jsonl", executable=command)  # fmt: skip
     scores = read_scores(tmp_path / "s.npy")
     assert scores.shape == (2, 1500)
@@ -25,6 +27,17 @@ def test_scores_reports_and_accounts(digits, tmp_path, command):
                executable=command)  # fmt: skip
     (account,) = read_accounts(text)
     assert account["id"] == "test:0" and "marginal" not in account
+
+
+def test_supporters_are_those_whose_scores_are_above_zero(tmp_path):
+    lines = [{"kind": "header", "format": "palimpsest-scores"}] + [
+        {"kind": "query", "supporters": [{"item": item} for item in items]}
+        for items in ([4, 7], [3], [])
+    ]
+    report = read_report("\n".join(map(json.dumps, lines)))
+    top = report.top()
+    assert top.tolist() == [[4, 7], [3, None], [None, None]]
+    assert np.ma.count_masked(top) == 3
 
 
 def test_an_error_of_the_command_is_its_own_line(tmp_path, command):

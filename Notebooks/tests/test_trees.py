@@ -160,6 +160,6 @@ def test_a_run_of_jax_is_taken_and_accounted_for(tmp_path, command):
             parameters = jax.tree.map(lambda p, g: p - 0.2 * g, parameters, slopes)
             writer.step(rows, 0.2, value)
         writer.finish(from_flax(specification, parameters))
-    text = run("ledger", tmp_path / "run", "--query", "test:0..<4", "--columns", "credit", "--json",
+    text = run("ledger", tmp_path / "run", "--query", "test:0-3", "--columns", "credit", "--json",
                executable=command)  # fmt: skip
     assert all(account["credit"]["balances"] for account in read_accounts(text))

@@ -24,8 +24,13 @@ public struct Cocktail: Sendable, Equatable {
   public let entropyContributors: Double
   /// The largest p_i.
   public let topShare: Double
-  /// |Σ s| / Σ|s|: 1 where all scores agree in sign, near 0 where they cancel.
+  /// |Σ s| / Σ|s|: 1 where all scores agree in sign, near 0 where they cancel; what is left of the
+  /// gross, not what ``cancelledShare`` says.
   public let cancellation: Double
+
+  /// 1 − |Σ s| / Σ|s|: the share of the gross that supporters and opponents take from each other; 0
+  /// where all scores agree in sign, and where all are zero.
+  public var cancelledShare: Double { gross > 0 ? max(0, 1 - cancellation) : 0 }
 
   /// 1/N: the share of each item if all were equal; 0 without items.
   public var equalShare: Double { items > 0 ? 1 / Double(items) : 0 }

@@ -153,6 +153,11 @@ extension ScoreProblem {
       guard loss.takesLabels else {
         throw .mismatch("\(item) 0 has a class label; \(loss.rawValue) takes numbers")
       }
+      guard classes > 1 else {
+        throw .mismatch(
+          "the model has one output, a single class, whose probability is 1 whatever the parameters: "
+            + "every score would be zero; take binary-cross-entropy for labels 0 and 1")
+      }
       if let bad = labels.firstIndex(where: { ($0 < 0 && $0 != -100) || $0 >= classes }) {
         throw .mismatch(
           "\(item) \(bad / max(targets, 1)) has label \(labels[bad]); expected 0 ..< \(classes), or -100"

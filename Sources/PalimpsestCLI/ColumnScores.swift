@@ -19,7 +19,8 @@ extension ScoreCommand {
     let train: Dataset<Scalar> = try record.train()
     let queries = try query.read(
       record.model, loss: loss, train: train, record: record,
-      hasPictures: Scoring.hasPictures(out))
+      hasPictures: reports.hasPictures)
+    let subjects = try shown.subjects(in: train)
     let problem = try LedgerProblem(
       record: record, queries: queries.data, measure: QueryMeasure(measure, loss: loss))
     let pool = try compute.makePool()
@@ -30,7 +31,7 @@ extension ScoreCommand {
         problem, options: columns, compute, pool: pool, outputBytes: scores == nil ? 0 : bytes
       ).print(json: json)
     }
-    let file = try out.map { try ReportFile(path: $0) }
+    let files = try reports.open()
     let writer = try scores.map {
       try ScoreMatrixWriter<Scalar>(path: $0, queries: queries.data.count, items: train.count)
     }
@@ -39,9 +40,9 @@ extension ScoreCommand {
     ).accounts
     try writer?.write(column, of: accounts)
     try writer?.finish()
-    let hasPictures = Scoring.hasPictures(out)
+    let hasPictures = reports.hasPictures
     let report = ScoreReport(
-      title: "Scores of \(train.count) training items for \(accounts.count) outputs",
+      title: Scoring.title(items: train.count, outputs: accounts.count),
       method: .init(name: method, summary: column.summary, unit: measure.unit(loss)),
       measure: measure, loss: loss, model: record.model.specification, itemCount: train.count,
       sections: zip(queries.items, accounts).map { item, account in
@@ -51,13 +52,14 @@ extension ScoreCommand {
               query: item, measured: account.measureFinal,
               refusal: account.columns[column]?.refusal ?? "no rows"))
         }
-        return .query(
-          .init(
-            query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top
-          ) { Scoring.item($0, train, "train", hasPictures: hasPictures) })
+        var scores = ScoreReport.QueryScores(
+          query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top
+        ) { Scoring.item($0, train, "train", hasPictures: hasPictures) }
+        scores.shown = ShownRows(subjects, items: train, queries: 0)
+          .standings(account.columns[column]?.items ?? [])
+        return .query(scores)
       }, provenance: Scoring.provenance(record))
-    try file?.write(report)
-    try Scoring.print(report, json: json)
+    try files.write(report, json: json, hasHeader: true)
     try columns.checkRefusals(queries.items, accounts)
     try columns.checkBalance(
       queries.items, accounts, isSingle: record.manifest.precision == .float32)

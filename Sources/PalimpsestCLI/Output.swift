@@ -47,6 +47,11 @@ enum Output {
     diagnose("palimpsest: warning: \(FormatError.printable(note))\n")
   }
 
+  /// Says on standard error what nobody needs; nothing with `--quiet`.
+  static func notice(_ text: String) {
+    if !ProgressBar.isHidden { diagnose(text) }
+  }
+
   /// Writes to standard error; where nobody reads that any more, nothing is lost.
   static func diagnose(_ text: String) {
     Array(text.utf8).withUnsafeBytes { bytes in

@@ -40,10 +40,37 @@ struct PalimpsestCommand: ParsableCommand {
     }
     do {
       let arguments = Array(CommandLine.arguments.dropFirst())
+      try checkName(arguments.first)
       var command = try parseAsRoot(NegativeValues.joined(arguments))
       try command.run()
     } catch {
       ExitStatus.end(with: error, in: self)
     }
+  }
+
+  /// Refuses a name of no command, with the one that is meant.
+  private static func checkName(_ name: String?) throws {
+    let names = configuration.subcommands.compactMap { $0.configuration.commandName }
+    guard let name, !name.hasPrefix("-"), name != "help", !names.contains(name) else { return }
+    let near = names.map { ($0, distance(name, $0)) }.min { $0.1 < $1.1 }
+    let guess = name == "version" ? "--version" : near.flatMap { $0.1 <= 2 ? $0.0 : nil }
+    throw UsageError(
+      "found the command \(FormatError.quoted(name)), expected one of \(names.joined(separator: ", "))"
+        + (guess.map { "; did you mean \($0)?" } ?? ""))
+  }
+
+  /// The letters to insert, leave out or replace.
+  private static func distance(_ one: String, _ other: String) -> Int {
+    let (a, b) = (Array(one.prefix(40)), Array(other))
+    var row = Array(0...b.count)
+    for (i, letter) in a.enumerated() {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for j in b.indices {
+        let least = min(row[j], row[j + 1]) + 1
+        (diagonal, row[j + 1]) = (row[j + 1], min(least, diagonal + (letter == b[j] ? 0 : 1)))
+      }
+    }
+    return row[b.count]
   }
 }

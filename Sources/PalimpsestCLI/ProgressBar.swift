@@ -5,6 +5,9 @@ import Foundation
 /// Shows the rate and the time left. Writes at most ten times a second on a terminal, every ten
 /// seconds elsewhere, and nothing for work that is over before that.
 final class ProgressBar {
+  /// Whether nothing is shown; set once, before the work.
+  nonisolated(unsafe) static var isHidden = false
+
   private let title: String
   private let unit: String
   private var total: Int
@@ -28,6 +31,7 @@ final class ProgressBar {
     if let total { self.total = total }
     let total = self.total
     let now = ContinuousClock.now
+    guard !Self.isHidden else { return }
     guard let start else { return self.start = (done, now) }
     guard now - last >= (isTerminal ? .milliseconds(100) : .seconds(10)) else { return }
     last = now

@@ -22,7 +22,8 @@ struct ReportFile {
   static func format(of path: String) throws -> ReportFormat {
     guard let format = ReportRegistry.format(forPath: path) else {
       let known = ReportRegistry.all.map { "." + $0.fileExtension }.joined(separator: ", ")
-      throw UsageError("--out: found \"\(path)\", expected a file name that ends in \(known)")
+      throw UsageError(
+        "--out: found \"\(path)\", expected a file name that ends in \(known), or - with --format")
     }
     return format
   }

@@ -43,8 +43,26 @@ enum Scoring {
       content: hasPictures ? image(number, data).map { .image($0) } : nil)
   }
 
-  /// Pictures cost time and memory, and only a page shows them.
-  static func hasPictures(_ out: String?) -> Bool { out?.lowercased().hasSuffix(".html") ?? false }
+  /// The title of a report of scores.
+  static func title(items: Int, outputs: Int) -> String {
+    "Scores of \(HumanNumber.count(items)) training item\(items == 1 ? "" : "s") for "
+      + "\(HumanNumber.count(outputs)) output\(outputs == 1 ? "" : "s")"
+  }
+
+  /// Refuses a name that promises another format than npy.
+  ///
+  /// - Throws: ``UsageError``.
+  static func checkMatrixFile(_ path: String?) throws {
+    guard let path else { return }
+    let name = path.split(separator: "/").last.map(String.init) ?? ""
+    let ending = name.contains(".") ? name.split(separator: ".").last.map { $0.lowercased() } : nil
+    guard path != "-", !name.isEmpty, ending == nil || ending == "npy" else {
+      throw UsageError(
+        "--scores: found \"\(path)\", expected a file name that ends in .npy, which numpy.load reads"
+          + (ending == "pt" || ending == "pth"
+            ? "; torch.from_numpy makes a tensor of the array" : ""))
+    }
+  }
 
   /// The picture that an item's inputs are: a square of values from 0 to 1.
   static func image<Scalar: TensorScalar>(
@@ -94,6 +112,7 @@ enum Scoring {
   ) -> [String] {
     var notes = [(model ?? record?.model)?.trainedSummary].compactMap(\.self)
     notes += bytes.compactMap(\.self)
+    if let record { notes += steps(estimator, record) }
     if estimator.usesTrajectory, let record {
       notes.append(
         "First order: gradients at each checkpoint stand for the steps up to the next.")
@@ -106,6 +125,33 @@ enum Scoring {
     if estimator.usesTrajectory, record == nil {
       notes.append(
         "Each checkpoint counts by the weight given for it; batch sizes and visits are not known.")
+    }
+    return notes
+  }
+
+  /// What the checkpoints of a run leave out.
+  private static func steps(_ estimator: any Estimator.Type, _ record: RunRecord) -> [String] {
+    guard let steps = try? record.checkpoints(), let first = steps.first, let last = steps.last
+    else {
+      return []
+    }
+    func count(_ number: Int, _ what: String) -> String {
+      "\(HumanNumber.count(number)) \(what)step\(number == 1 ? "" : "s")"
+    }
+    var notes: [String] = []
+    if estimator.usesTrajectory, first > 0 {
+      notes.append(
+        "The first checkpoint is that after step \(HumanNumber.count(first)): the "
+          + "\(count(first, "")) before it are in no score.")
+    }
+    if last < record.steps {
+      let rest = count(record.steps - last, "later ")
+      notes.append(
+        "The last checkpoint is that after step \(HumanNumber.count(last)) of "
+          + "\(HumanNumber.count(record.steps)): the \(rest) "
+          + (record.steps - last == 1 ? "is" : "are")
+          + " in no score, and what is measured of a query "
+          + "is measured there.")
     }
     return notes
   }

@@ -19,7 +19,8 @@ extension ScoreCommand {
     let train: Dataset<Scalar> = corpus.train()
     let queries = try query.read(
       record.model, loss: loss, train: train, record: record, hasPictures: false)
-    let file = try out.map { try ReportFile(path: $0) }
+    let subjects = try shown.subjects(in: train)
+    let files = try reports.open()
     let writer = try scores.map {
       try ScoreMatrixWriter<Scalar>(path: $0, queries: queries.data.count, items: train.count)
     }
@@ -38,20 +39,21 @@ extension ScoreCommand {
     }
     try writer?.finish()
     let report = ScoreReport(
-      title: "Scores of \(train.count) training items for \(rows.count) outputs",
+      title: Scoring.title(items: train.count, outputs: rows.count),
       method: .init(
         estimator, measure: measure, loss: loss, weights: record.checkpointWeights),
       measure: measure, loss: loss, model: record.model.specification, itemCount: train.count,
       sections: zip(queries.items, zip(rows, measured)).map { item, scored in
         let summary = QuerySummary(scores: scored.0, measured: scored.1, top: top)
-        return .query(
-          .init(
-            query: item, measured: summary.measured, cocktail: nil, top: summary.top
-          ) { Scoring.item($0, train, "train") })
+        var scores = ScoreReport.QueryScores(
+          query: item, measured: summary.measured, cocktail: nil, top: summary.top,
+          zeroReason: summary.cocktail.gross > 0 ? nil : "no passage shares a word with it"
+        ) { Scoring.item($0, train, "train") }
+        scores.shown = ShownRows(subjects, items: train, queries: 0).standings(scored.0)
+        return .query(scores)
       },
       notes: ["It compares words, and knows nothing of the model."],
       provenance: Scoring.provenance(record))
-    try file?.write(report)
-    try Scoring.print(report, json: json)
+    try files.write(report, json: json, hasHeader: true)
   }
 }

@@ -6,8 +6,8 @@ extension CSVReport {
     + LedgerColumn.allCases.map(\.rawValue)
     + ["p", "significant", "first_epoch", "between", "last_epoch", "unit"]
 
-  /// The measure before training, a row for each item, those that are nobody's, and the measure
-  /// after training; what a column does not say is empty.
+  /// The measure before training, a row for each item, the sums of the groups that were asked for,
+  /// the rows that are nobody's, and the measure after training; what a column does not say is empty.
   ///
   /// The times are those of the column that ranks the items.
   static func rows(of ledger: ScoreReport.QueryLedger, unit: String) -> [String] {
@@ -39,7 +39,13 @@ extension CSVReport {
     func measured(_ name: String, _ value: Double) -> String {
       nobody(name, LedgerColumn.allCases.map { account.columns[$0] == nil ? nil : value })
     }
-    return [measured("before", account.measureInitial)] + items + [
+    let groups = ledger.shownGroups.map { group in
+      line(
+        query + ["group", "", "", "", text(group.name)]
+          + LedgerColumn.allCases.map { cell(group.parts[$0]?.net) }
+          + Array(repeating: "", count: 5) + [text(unit)])
+    }
+    return [measured("before", account.measureInitial)] + items + groups + [
       nobody("decay", columns.map { $0?.decay }), nobody("clipping", columns.map { $0?.clipping }),
       nobody("residual", LedgerColumn.allCases.map { account.columns[$0]?.residual }),
       measured("after", account.measureFinal),

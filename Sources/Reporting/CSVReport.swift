@@ -1,10 +1,11 @@
 /// A table for spreadsheets and data frames, of one kind: accounts, or scores, or receipts, or
-/// evaluations, or memorised items, or canaries, or families of runs with inverted gradients, or
+/// evaluations, or memorised items, or canaries, or self-influences, or families of runs with inverted gradients, or
 /// traces, the first of these that the report has.
 ///
 /// RFC 4180 with a header line. Accounts have for each query the measure before training, a row for
 /// each item and each row that is nobody's, and the measure after training; scores a row for each
-/// query and each of its strongest items, `rank` counting from 1 in each `side`. A text that a spreadsheet would run as a formula gets an apostrophe in
+/// query and each of its strongest items, `rank` counting from 1 in each `side`; then the items and groups that
+/// were asked for (`shown`, with the rank among all items, and `group`, with the sum). A text that a spreadsheet would run as a formula gets an apostrophe in
 /// front; numbers stay numbers.
 public enum CSVReport {
   static let format = ReportFormat(
@@ -32,6 +33,7 @@ public enum CSVReport {
     if report.queries.isEmpty, let exposures = report.exposures.first {
       return table(of: exposures)
     }
+    if report.isOfSelfInfluence, let part = report.selfInfluences.first { return table(of: part) }
     if report.isOfDilution { return dilutionTable(report) }
     if report.queries.isEmpty, !report.traces.isEmpty { return table(of: report.traces) }
     return line(columns) + report.queries.flatMap { rows(of: $0, unit: unit) }.joined()
@@ -39,15 +41,25 @@ public enum CSVReport {
 
   private static func rows(of scores: ScoreReport.QueryScores, unit: String) -> [String] {
     let sides = [("supporter", scores.supporters), ("opponent", scores.opponents)]
+    let query = [text(scores.query.id), text(scores.query.label), "\(scores.measured)"]
     return sides.flatMap { side, items in
       items.enumerated().map { index, scored in
-        line([
-          text(scores.query.id), text(scores.query.label), "\(scores.measured)", side,
-          "\(index + 1)", "\(scored.number)", text(scored.item.id), text(scored.item.label),
-          text(scored.item.group), "\(scored.score)", text(unit),
-        ])
+        line(
+          query + [
+            side, "\(index + 1)", "\(scored.number)", text(scored.item.id),
+            text(scored.item.label), text(scored.item.group), "\(scored.score)", text(unit),
+          ])
       }
     }
+      + scores.shown.map { standing in
+        line(
+          query + [
+            standing.number == nil ? "group" : "shown", standing.rank.map { "\($0)" } ?? "",
+            standing.number.map { "\($0)" } ?? "", text(standing.item.id),
+            text(standing.item.label),
+            text(standing.item.group), cell(standing.score), text(unit),
+          ])
+      }
   }
 
   static func line(_ cells: [String]) -> String {

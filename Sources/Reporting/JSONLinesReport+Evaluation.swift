@@ -26,6 +26,13 @@ extension JSONLinesReport {
                   object([("query", .string($0.name)), ("reason", .string($0.value))])
                 })
             ),
+            (
+              "uncounted",
+              object(
+                EvaluationFigure.Uncounted.allCases.map {
+                  ($0.rawValue, .number(figure.uncounted[$0] ?? 0))
+                })
+            ),
             ("seconds", number(method.seconds)),
           ])
         }

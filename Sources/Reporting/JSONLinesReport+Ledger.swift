@@ -16,7 +16,7 @@ extension JSONLinesReport {
         ("measureFinal", number(account.measureFinal)), ("total", number(account.total)),
         ("isLowerBetter", .bool(account.isLowerBetter)), ("tolerance", number(ledger.tolerance)),
         ("rankCorrelations", correlations(ledger)), ("significance", significance(ledger)),
-        ("groups", groups(ledger)),
+        ("groups", groups(ledger)), ("shown", shown(ledger)),
       ] + ledger.columns.map { ($0.rawValue, column($0, ledger)) })
   }
 
@@ -39,6 +39,7 @@ extension JSONLinesReport {
       ("effectiveContributors", number(cocktail?.effectiveContributors)),
       ("entropyContributors", number(cocktail?.entropyContributors)),
       ("topShare", number(cocktail?.topShare)), ("cancellation", number(cocktail?.cancellation)),
+      ("cancelledShare", number(cocktail?.cancelledShare)),
       ("topPercentShare", number(statistics?.strongestPercentShare)),
       ("gini", number(statistics?.gini)),
       ("ownClassShare", number(statistics?.ownClass?.share)),
@@ -58,6 +59,7 @@ extension JSONLinesReport {
       ("itemsSum", number(cocktail.net)), ("gross", number(cocktail.gross)),
       ("effectiveContributors", number(cocktail.effectiveContributors)),
       ("topShare", number(cocktail.topShare)), ("cancellation", number(cocktail.cancellation)),
+      ("cancelledShare", number(cocktail.cancelledShare)),
     ])
   }
 
@@ -77,6 +79,32 @@ extension JSONLinesReport {
         }
         return object(members)
       })
+  }
+
+  /// The items and groups that were asked for; a group's columns are sums.
+  private static func shown(_ ledger: ScoreReport.QueryLedger) -> JSONValue {
+    let items = ledger.shownItems.map { number in
+      let item = ledger.item(number)
+      return object(
+        [
+          ("item", .number(number)), ("id", .string(item.id)), ("label", .string(item.label)),
+          ("group", .string(item.group)), ("items", .number(1)),
+          ("rank", ledger.rank(of: number).map { .number($0) } ?? .null),
+          ("p", Self.number(ledger.account.significance?.pValues[number])),
+        ]
+          + ledger.answered.map { column in
+            (column.rawValue, Self.number(ledger.account.columns[column]?.items[number]))
+          })
+    }
+    let groups = ledger.shownGroups.map { group in
+      object(
+        [
+          ("item", .null), ("id", .string("")), ("label", .string("")),
+          ("group", .string(group.name)), ("items", .number(group.count)), ("rank", .null),
+          ("p", .null),
+        ] + ledger.answered.map { ($0.rawValue, Self.number(group.parts[$0]?.net)) })
+    }
+    return .array(items + groups)
   }
 
   private static func correlations(_ ledger: ScoreReport.QueryLedger) -> JSONValue {

@@ -59,6 +59,7 @@ public enum JSONLinesReport {
     case .trace(let trace): objects(trace)
     case .memorization(let part): objects(part)
     case .exposures(let part): objects(part)
+    case .selfInfluence(let part): objects(part)
     }
   }
 
@@ -72,9 +73,12 @@ public enum JSONLinesReport {
       ("effectiveContributors", number(cocktail?.effectiveContributors)),
       ("entropyContributors", number(cocktail?.entropyContributors)),
       ("topShare", number(cocktail?.topShare)), ("cancellation", number(cocktail?.cancellation)),
+      ("cancelledShare", number(cocktail?.cancelledShare)),
       ("refusal", scores.refusal.map { .string($0) } ?? .null),
+      ("zeroReason", scores.zeroReason.map { .string($0) } ?? .null),
       ("supporters", .array(scores.supporters.map(object))),
       ("opponents", .array(scores.opponents.map(object))),
+      ("shown", .array(scores.shown.map(object))),
     ])
   }
 
@@ -83,6 +87,17 @@ public enum JSONLinesReport {
       ("item", .number(scored.number)), ("id", .string(scored.item.id)),
       ("label", .string(scored.item.label)), ("group", .string(scored.item.group)),
       ("score", number(scored.score)),
+    ])
+  }
+
+  /// An item or a group that was asked for; `item` and `rank` are null for a group.
+  static func object(_ standing: ScoreReport.Standing) -> JSONValue {
+    object([
+      ("item", standing.number.map { .number($0) } ?? .null), ("id", .string(standing.item.id)),
+      ("label", .string(standing.item.label)), ("group", .string(standing.item.group)),
+      ("items", .number(standing.count)), ("score", number(standing.score)),
+      ("gross", number(standing.gross)), ("share", number(standing.share)),
+      ("rank", standing.rank.map { .number($0) } ?? .null),
     ])
   }
 

@@ -121,6 +121,36 @@ extension ScoreReport.Evaluation {
         + ". \(first.name): \(first.value)."
     }
   }
+
+  /// A sentence for each method and trial in which queries do not count, with the reasons.
+  var uncountedSentences: [String] {
+    methods.flatMap { method in
+      zip(trials, method.figures).compactMap { trial, figure in
+        var reasons = figure.uncounted
+        // Those that were refused have a sentence of their own.
+        reasons[.notFinite, default: 0] -= method.refusals.count
+        let parts = EvaluationFigure.Uncounted.allCases.compactMap { reason -> String? in
+          guard let count = reasons[reason], count > 0 else { return nil }
+          return "\(HumanNumber.count(count)) of \(HumanNumber.count(queryCount)) \(counted) "
+            + "\(count == 1 ? "does" : "do") not count, because \(reason.summary)"
+        }
+        guard !parts.isEmpty else { return nil }
+        return "\(method.name), \(trial.name): " + parts.joined(separator: "; ") + "."
+      }
+    }
+  }
+}
+
+extension EvaluationFigure.Uncounted {
+  /// The reason in words.
+  fileprivate var summary: String {
+    switch self {
+    case .equalOutcomes:
+      "all retrainings end with the same measure, which nothing can be compared with"
+    case .equalScores: "the scores say the same of all retrainings"
+    case .notFinite: "a score or a measure is NaN or infinite"
+    }
+  }
 }
 
 extension EvaluationFigure {

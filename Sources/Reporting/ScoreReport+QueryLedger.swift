@@ -27,6 +27,10 @@ extension ScoreReport {
     /// The groups of the items, the largest gross of the leading column first; empty for items
     /// without groups.
     public let groups: [Group]
+    /// The numbers of the items that were asked for, in that order.
+    public let shownItems: [Int]
+    /// The groups that were asked for, in that order.
+    public let shownGroups: [Group]
     private let lookUp: @Sendable (Int) -> Item
     private let picture: @Sendable (Int) -> PixelImage?
 
@@ -34,11 +38,12 @@ extension ScoreReport {
     ///
     /// - Parameters:
     ///   - count: How many supporters and opponents stand out.
+    ///   - shown: Items and groups to show besides.
     ///   - item: A training item by its number; every one is asked for.
     ///   - picture: Its picture, which only those that are shown are asked for.
     public init(
       query: Item, account: OutputAccount, tolerance: Double, effects: Set<Effect> = [],
-      count: Int, item: @escaping @Sendable (Int) -> Item,
+      count: Int, shown: [Subject] = [], item: @escaping @Sendable (Int) -> Item,
       picture: @escaping @Sendable (Int) -> PixelImage? = { _ in nil }
     ) {
       self.query = query
@@ -68,7 +73,13 @@ extension ScoreReport {
       let leading = columns.first?.rows.items ?? []
       supporters = leading.strongest(count) { $0 }
       opponents = leading.strongest(count) { -$0 }
-      groups = Group.all(columns, items.map(\.group))
+      let groups = Group.all(columns, items.map(\.group))
+      self.groups = groups
+      shownItems = shown.compactMap { if case .item(let number) = $0 { number } else { nil } }
+      shownGroups = shown.compactMap { subject in
+        guard case .group(let name) = subject else { return nil }
+        return groups.first { $0.name == name }
+      }
     }
 
     /// A training item by its number, with its picture.
@@ -116,6 +127,48 @@ extension ScoreReport.QueryLedger {
 
   /// Those that have an answer.
   public var answered: [LedgerColumn] { account.answers.map(\.column) }
+
+  /// The place of an item in the column that ranks them, 1 for the highest; nil without such.
+  func rank(of item: Int) -> Int? {
+    leading.flatMap { account.columns[$0]?.items.rank(of: item) }
+  }
+
+  /// A row of a table of groups.
+  struct GroupRow {
+    let name: String
+    let count: Int
+    /// The sums of the columns.
+    let net: [LedgerColumn: Double]
+    /// The share of the gross of the column that ranks the items.
+    let share: Double?
+  }
+
+  /// The groups with the largest gross, those that were asked for, and all others in one row.
+  func groupRows(most count: Int) -> [GroupRow] {
+    let names = Set(shownGroups.map(\.name))
+    let chosen = groups.enumerated().filter { $0.offset < count || names.contains($0.element.name) }
+      .map(\.element)
+    let left = groups.enumerated().filter { $0.offset >= count && !names.contains($0.element.name) }
+      .map(\.element)
+    // One group is no longer than a row about it.
+    let rows = left.count == 1 ? groups : chosen
+    let share = { (group: Group) in leading.flatMap { group.parts[$0]?.share } }
+    let shown = rows.map { group in
+      GroupRow(
+        name: group.name.isEmpty ? "no group" : group.name, count: group.count,
+        net: group.parts.mapValues(\.net), share: share(group))
+    }
+    guard left.count > 1 else { return shown }
+    let sums = answered.map { column in
+      (column, left.reduce(0) { $0 + ($1.parts[column]?.net ?? 0) })
+    }
+    return shown + [
+      GroupRow(
+        name: "\(HumanNumber.count(left.count)) other groups",
+        count: left.reduce(0) { $0 + $1.count }, net: Dictionary(uniqueKeysWithValues: sums),
+        share: leading == nil ? nil : left.reduce(0) { $0 + (share($1) ?? 0) })
+    ]
+  }
 
   /// The column that ranks the items: credit, or the next that has an answer.
   public var leading: LedgerColumn? { answered.first }

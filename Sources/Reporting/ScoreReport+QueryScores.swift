@@ -11,16 +11,18 @@ extension ScoreReport {
     public var cocktail: Cocktail?
     /// Why the method has no scores for it; nil where it has.
     public var refusal: String?
-    /// Highest scores first.
-    ///
-    /// Where few items support the output, the last of them do not.
-    public var supporters: [ScoredItem]
-    /// Lowest scores first.
-    ///
-    /// Where few items oppose the output, the last of them do not.
-    public var opponents: [ScoredItem]
+    /// Why all scores are zero; nil where one is not, or where the zeros were measured.
+    public var zeroReason: String?
+    /// Scores above zero, the highest first; fewer than were asked for where fewer items support
+    /// the output.
+    public let supporters: [ScoredItem]
+    /// Scores below zero, the lowest first; fewer than were asked for where fewer items oppose the
+    /// output.
+    public let opponents: [ScoredItem]
+    /// The items and groups that were asked for, in that order.
+    public var shown: [Standing] = []
 
-    /// The strongest items of a query.
+    /// The strongest items of a query; those whose scores have the wrong sign are left out.
     public init(
       query: Item, measured: Double, cocktail: Cocktail?, supporters: [ScoredItem],
       opponents: [ScoredItem]
@@ -28,8 +30,8 @@ extension ScoreReport {
       self.query = query
       self.measured = measured
       self.cocktail = cocktail
-      self.supporters = supporters
-      self.opponents = opponents
+      self.supporters = supporters.filter { $0.score > 0 }
+      self.opponents = opponents.filter { $0.score < 0 }
     }
 
     /// A query that the method has no scores for.
@@ -40,7 +42,8 @@ extension ScoreReport {
 
     /// The strongest items of a query, each looked up by its number.
     public init(
-      query: Item, measured: Double, cocktail: Cocktail?, top: TopItems, item: (Int) -> Item
+      query: Item, measured: Double, cocktail: Cocktail?, top: TopItems,
+      zeroReason: String? = nil, item: (Int) -> Item
     ) {
       func lookUp(_ ranked: [RankedItem]) -> [ScoredItem] {
         ranked.map { ScoredItem(number: $0.item, item: item($0.item), score: $0.score) }
@@ -48,13 +51,8 @@ extension ScoreReport {
       self.init(
         query: query, measured: measured, cocktail: cocktail, supporters: lookUp(top.supporters),
         opponents: lookUp(top.opponents))
+      self.zeroReason = zeroReason
     }
-
-    /// The supporters that really support: scores above zero.
-    var realSupporters: [ScoredItem] { supporters.filter { $0.score > 0 } }
-
-    /// The opponents that really oppose: scores below zero.
-    var realOpponents: [ScoredItem] { opponents.filter { $0.score < 0 } }
   }
 
   /// A training item with its score for a query.

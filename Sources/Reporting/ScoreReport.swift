@@ -82,6 +82,8 @@ extension ScoreReport {
     case memorization(Memorization)
     /// How well planted texts are remembered.
     case exposures(Exposures)
+    /// The scores of training items for themselves.
+    case selfInfluence(SelfInfluence)
   }
 
   /// How scores were computed.

@@ -19,6 +19,24 @@ struct LastLayerTests {
       graph.lastLayer(of: value, parameters: parameters, data: [x]) == Set(parameters.dropFirst()))
   }
 
+  @Test("is every product that no other follows, whatever stands first", arguments: [true, false])
+  func heads(_ isLeftFirst: Bool) {
+    var graph = Graph()
+    let x = graph.input("x", [4, 3])
+    let shapes: [(String, Shape)] = [
+      ("hidden", [3, 3]), ("hidden bias", [3]), ("left", [2, 3]), ("right", [2, 3]), ("bias", [2]),
+    ]
+    let parameters = shapes.map { graph.input($0.0, $0.1) }
+    let hidden = graph.add(graph.matmul(x, parameters[0], transposeB: true), parameters[1])
+    func head(_ place: Int) -> NodeID {
+      graph.matmul(place == 2 ? hidden : x, parameters[place], transposeB: true)
+    }
+    let (first, second) = isLeftFirst ? (head(2), head(3)) : (head(3), head(2))
+    let value = graph.add(graph.add(first, second), parameters[4])
+    #expect(
+      graph.lastLayer(of: value, parameters: parameters, data: [x]) == Set(parameters.dropFirst(2)))
+  }
+
   @Test("is everything from the first meeting on where there is no product") func noProduct() {
     var graph = Graph()
     let x = graph.input("x", [4, 3])

@@ -59,7 +59,22 @@ struct LinearDatamodelingMetricTests {
     #expect(both.queries == 2 && one.queries == 1)
     #expect(one.mean != nil && one.mean != both.mean)
     let nobody = trial.judge([none, none])
-    #expect(nobody == EvaluationFigure(mean: nil, interval: nil, queries: 0))
+    #expect(
+      nobody
+        == EvaluationFigure(mean: nil, interval: nil, queries: 0, uncounted: [.notFinite: 2]))
+    // Scores that say the same of all subsets: half of the items are left out of each.
+    let same = trial.judge([[Double](repeating: 1, count: 12), good])
+    #expect(same.queries == 1 && same.uncounted == [.equalScores: 1])
+  }
+
+  @Test("queries of which all retrainings say the same do not count, and the figure says so")
+  func equalOutcomes() throws {
+    var setting = try setting(fractions: [0.5])
+    setting.run.learningRates = setting.run.learningRates.map { _ in 0 }
+    let trial = try LinearDatamodelingMetric.trials(setting, pool: WorkerPool(threads: 1)) { _, _ in
+    }[0]
+    let found = trial.judge(Array(repeating: (0..<12).map { Double($0) }, count: 2))
+    #expect(found.mean == nil && found.uncounted == [.equalOutcomes: 2])
   }
 
   @Test("what the progress throws ends the retrainings")

@@ -1,3 +1,4 @@
+import Autodiff
 import Formats
 import Foundation
 import TensorCore
@@ -40,6 +41,40 @@ struct RunRecordTests {
     #expect(try record.parameters(at: 0) == made.initialParameters)
     #expect(try record.state(at: 12) == final)
     #expect(final.step == 12)
+  }
+
+  /// A model of a program's own: no text of the registry makes it.
+  private struct Doubled: Model {
+    let model = MLP(widths: [4, 3], activation: .tanh)
+    let specification = "doubled:4-3"
+    var layout: ParameterLayout { model.layout }
+    var inputShape: Shape { model.inputShape }
+    var outputShape: Shape { model.outputShape }
+
+    func outputs(_ graph: inout Graph, inputs: NodeID, parameters: [NodeID]) -> NodeID {
+      graph.affine(
+        model.outputs(&graph, inputs: inputs, parameters: parameters), scale: 2, offset: 0)
+    }
+
+    func initialParameters(seed: UInt64) -> [Double] { model.initialParameters(seed: seed) }
+  }
+
+  @Test("a run of a model that a program made is read back with that model")
+  func ownModel() throws {
+    let made = try TrainingRun<Double>(
+      Doubled(), train: .init(items(9, inputs: 4, classes: 3)), learningRate: 0.1, batchSize: 3,
+      epochs: 2)
+    let final = try made.record(in: run)
+    let record = try RunRecord(folder: run, model: Doubled())
+    #expect(try record.state(at: 6) == final)
+    // It trains again to the same bits, as every command that replays does.
+    #expect(try record.replay() == nil)
+    let without = message { _ = try RunRecord(folder: run) }
+    #expect(without.contains("doubled:4-3") && without.contains("RunRecord(folder:model:)"))
+    let other = message {
+      _ = try RunRecord(folder: run, model: MLP(widths: [4, 3], activation: .tanh))
+    }
+    #expect(other.contains("doubled:4-3") && other.contains("mlp:4-3"))
   }
 
   @Test("replaying a segment from a checkpoint gives the next checkpoint, bit for bit")

@@ -1,10 +1,12 @@
 import TensorCore
 
 extension Graph {
-  /// The parameters of the last layer: the weight whose product with the data is the last one, and
-  /// what meets them after it, such as its bias.
+  /// The parameters of the last layer: the weight whose product with the data no other product
+  /// follows, and what meets them after it, such as its bias.
   ///
-  /// A parameter that is used at several places counts by the last of them.
+  /// Several weights where the products of several end the network, such as heads that are added; the
+  /// order in which they were written does not count. A parameter that is used at several places
+  /// counts by the last of them.
   ///
   /// - Parameters:
   ///   - value: What is made of them and of the data.
@@ -27,7 +29,12 @@ extension Graph {
       }
     }
     let weights = meetings.filter { nodes[$0.value].primitive is MatMul }
-    let start = (weights.isEmpty ? meetings : weights).values.max() ?? 0
-    return Set(meetings.filter { $0.value >= start }.keys)
+    let places = Set((weights.isEmpty ? meetings : weights).values)
+    let ends = places.filter { place in
+      let follows = dependents(of: [NodeID(index: place)], upTo: value)
+      return !places.contains { $0 != place && follows[$0] }
+    }
+    let counts = dependents(of: ends.map { NodeID(index: $0) }, upTo: value)
+    return Set(meetings.filter { counts[$0.value] }.keys)
   }
 }

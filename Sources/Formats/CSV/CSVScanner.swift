@@ -68,6 +68,35 @@ struct CSVScanner {
     }
   }
 
+  /// Appends the numbers of a line, and the texts of some of its columns to theirs.
+  mutating func row(
+    of count: Int, texts columns: Set<Int>, into values: inout [Double], _ texts: inout [[String]]
+  ) throws(FormatError) {
+    for index in 0..<count {
+      column = index + 1
+      let place = place
+      let end: End
+      if columns.contains(index) {
+        let field: ArraySlice<UInt8>
+        (field, end) = try next()
+        guard let text = String(validating: field, as: UTF8.self), !field.contains(0) else {
+          throw malformed(at: place, found: "bytes that are not text", expected: "UTF-8")
+        }
+        texts[index].append(text)
+      } else {
+        let value: Double
+        (value, end) = try number()
+        values.append(value)
+      }
+      guard (end == .line) == (index == count - 1) else {
+        throw malformed(
+          at: place,
+          found: end == .line ? "the end of the line" : "another field after it",
+          expected: "\(count) fields as in the first line")
+      }
+    }
+  }
+
   /// The next field as a number.
   private mutating func number() throws(FormatError) -> (Double, End) {
     let place = place

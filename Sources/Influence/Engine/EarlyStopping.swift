@@ -9,6 +9,8 @@ public struct TopScores: Sendable {
   public let measured: [Double]
   /// The share of the N · Q products that a bound made unnecessary.
   public let skippedShare: Double
+  /// Why all scores of a query are zero, by query; nil where one is not, or where none was kept.
+  public let zeroReasons: [String?]
 }
 
 extension ScoreEngine {
@@ -29,6 +31,7 @@ extension ScoreEngine {
     let bounds = stopsEarly && !problem.isCosine ? try ItemBounds(self) : nil
     var results: [TopItems] = []
     var measured: [Double] = []
+    var areFlat: [Bool] = []
     var taken = 0
     let rounds = Blocks(items, size: blockSize * 8)
     try forEachQueryChunk { side, pointers, rows in
@@ -76,11 +79,16 @@ extension ScoreEngine {
       }
       results += collectors.map(\.result)
       measured += side.values.map { Double($0) }
+      areFlat += flatQueries(side, of: rows.count, pointers.checkpoints)
+    }
+    let reasons = zip(results, areFlat).map { top, isFlat -> String? in
+      guard k > 0, items > 0, top.supporters.isEmpty, top.opponents.isEmpty else { return nil }
+      return problem.zeroReason ?? (isFlat ? ZeroScores.query : ZeroScores.items)
     }
     let all = Double(problem.rowCount) * Double(items)
     return TopScores(
       queries: results, measured: measured,
-      skippedShare: all > 0 ? max(0, 1 - Double(taken) / all) : 0)
+      skippedShare: all > 0 ? max(0, 1 - Double(taken) / all) : 0, zeroReasons: reasons)
   }
 
   /// Scores one round of items, in the given order or as they stand, into a panel `[Q, round]`.

@@ -2,15 +2,6 @@ import Autodiff
 import TensorCore
 import Training
 
-/// Which parameters' gradients are compared.
-public enum Layers: Sendable {
-  /// All of them.
-  case all
-  /// Those of the last layer only: the weight that meets the data last, and its bias. Where it is
-  /// used before too, as by a head that is the embedding, its whole gradient counts.
-  case last
-}
-
 /// A compiled batch: from B items to the factors of their gradients, and how these are compared.
 struct FactorPlan<Scalar: TensorScalar>: Sendable {
   let factors: GradientFactors<Scalar>
@@ -34,12 +25,23 @@ struct FactorPlan<Scalar: TensorScalar>: Sendable {
     factors = try GradientFactors(
       model, loss: loss, measure: QueryMeasure(measure, loss: loss), batch: batch,
       isNegated: negated, cutsInputProducts: hasSparseInputs)
-    let (uses, last) = (factors.uses, factors.lastLayer)
-    terms = FactorTerm.terms(
-      layers == .all ? uses : uses.filter { use in last.contains { $0 == use.entry } })
+    let last = Set(factors.lastLayer.map(\.name))
+    let isCounted: (String) -> Bool =
+      switch layers {
+      case .all: { _ in true }
+      case .last: last.contains
+      case .parameters(let names): names.contains
+      }
+    terms = FactorTerm.terms(factors.uses.filter { isCounted($0.entry.name) })
     self.hasSparseInputs = hasSparseInputs
     inputCount = model.inputShape.count
     targetCount = model.targetShape(loss).count
+  }
+
+  /// The parameters compared, in the order of the model.
+  var parameterNames: [String] {
+    let names = Set(terms.flatMap(\.names))
+    return layout.entries.map(\.name).filter(names.contains)
   }
 
   /// P of the parameters compared.

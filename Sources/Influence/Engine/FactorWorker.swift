@@ -173,6 +173,40 @@ final class FactorWorker<Scalar: TensorScalar> {
     }
   }
 
+  /// Multiplies each row's gradient by the power of two that brings its cotangents near 1, where
+  /// their squares or products might vanish or overflow; the division is exact, and cosines do not
+  /// change by it.
+  ///
+  /// A cotangent that is subnormal keeps its size: its few digits name no direction.
+  func balanceCotangents(_ count: Int) {
+    var known: Set<Int> = []
+    let cotangents = plan.terms.flatMap { $0.uses + [$0.bias].compactMap { $0 } }.map(\.cotangent)
+      .filter { known.insert($0).inserted }
+    let squares = AlignedBuffer<Double>(count, filledWith: 0)
+    for source in cotangents {
+      Scalar.addSquareNorms(
+        count, plan.factors.sources[source].count, rows(source), squares.base)
+    }
+    for row in 0..<count where !(squares.base[row] > 0x1p-120 && squares.base[row] < 0x1p120) {
+      var largest: Scalar = 0
+      for source in cotangents {
+        let width = plan.factors.sources[source].count
+        let own = UnsafeBufferPointer(start: rows(source) + row * width, count: width)
+        for value in own { largest = max(largest, abs(value)) }
+      }
+      guard largest.isNormal else { continue }
+      // Half of the power at a time: the whole one may be beyond the precision.
+      let exponent = -largest.exponent
+      let half = Scalar(sign: .plus, exponent: exponent / 2, significand: 1)
+      let rest = Scalar(sign: .plus, exponent: exponent - exponent / 2, significand: 1)
+      for source in cotangents {
+        let width = plan.factors.sources[source].count
+        let own = UnsafeMutablePointer(mutating: rows(source) + row * width)
+        for place in 0..<width { own[place] = own[place] * half * rest }
+      }
+    }
+  }
+
   /// The measure of each item of the batch.
   var values: UnsafePointer<Scalar> {
     guard let values = workspace.output(0).baseAddress else {

@@ -190,6 +190,7 @@ final class PairwiseWorker<Scalar: TensorScalar> {
   ) {
     let plan = factors.plan
     if isCosine {
+      factors.balanceCotangents(range.count)
       factors.termNorms(range.count, into: norms.base)
       factors.cosineWeights(range.count, norms.base, into: itemWeights.base)
     } else if case .perItem(let weights) = weight {

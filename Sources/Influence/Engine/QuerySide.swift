@@ -121,6 +121,7 @@ extension FactorPlan {
           queries, range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound)
         worker.run(at: checkpoint)
         (values.base + part.lowerBound).update(from: worker.values, count: part.count)
+        if isCosine { worker.balanceCotangents(part.count) }
         let normBase = norms.base + (number * count + part.lowerBound) * terms.count
         worker.termNorms(part.count, into: normBase)
         for row in 0..<part.count {
@@ -176,6 +177,7 @@ extension FactorPlan {
         worker.run(at: checkpoint)
         for row in 0..<part.count { measured += Double(worker.values[row]) }
         if isCosine {
+          worker.balanceCotangents(part.count)
           worker.termNorms(part.count, into: norms.base)
           worker.cosineWeights(part.count, norms.base, into: weights.base)
         } else {

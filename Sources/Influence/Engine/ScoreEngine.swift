@@ -152,8 +152,15 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
   public func forEachPanel(
     progress: (Double) throws -> Void = { _ in },
     _ panel: (Range<Int>, Range<Int>, UnsafeBufferPointer<Scalar>) throws -> Void
-  ) throws -> [Double] {
+  ) throws -> [Double] { try panels(progress: progress, panel).measured }
+
+  /// The same, and which queries have no gradient.
+  func panels(
+    progress: (Double) throws -> Void,
+    _ panel: (Range<Int>, Range<Int>, UnsafeBufferPointer<Scalar>) throws -> Void
+  ) throws -> (measured: [Double], areFlat: [Bool]) {
     var measured: [Double] = []
+    var areFlat: [Bool] = []
     let panels = Blocks(problem.items.count, size: estimate.panelItems)
     try forEachQueryChunk { side, pointers, rows in
       let workers = makeWorkers(side.count)
@@ -174,9 +181,13 @@ public struct ScoreEngine<Scalar: TensorScalar>: Sendable {
             / max(Double(problem.rowCount) * Double(problem.items.count), 1))
       }
       measured += side.values.map { Double($0) }
+      areFlat += flatQueries(side, of: rows.count, pointers.checkpoints)
     }
-    return measured
+    return (measured, areFlat)
   }
+
+  /// The names of the parameters whose gradients are compared, in the order of the model.
+  public var comparedParameters: [String] { itemPlan.parameterNames }
 
   // MARK: Parts
 

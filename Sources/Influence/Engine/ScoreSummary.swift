@@ -9,6 +9,8 @@ public struct QuerySummary: Sendable, Equatable {
   public let top: TopItems
   /// How concentrated the scores are.
   public let cocktail: Cocktail
+  /// Why all scores are zero, in words; nil where one is not, or where the zeros were measured.
+  public var zeroReason: String?
 }
 
 extension ScoreEngine {
@@ -27,7 +29,7 @@ extension ScoreEngine {
     var collectors = [TopCollector](repeating: TopCollector(k: max(k, 1)), count: queries)
     let sums = AlignedBuffer<Double>(4 * queries, filledWith: 0)
     let candidates = (0..<pool.threads).map { _ in CandidateMemory() }
-    let measured = try forEachPanel(progress: progress) { rows, columns, scores in
+    let (measured, areFlat) = try panels(progress: progress) { rows, columns, scores in
       guard let base = scores.baseAddress else { return }
       let numbers = Array(columns)
       collectors.withUnsafeMutableBufferPointer { collectors in
@@ -57,11 +59,14 @@ extension ScoreEngine {
       let found = collectors[query].result
       let top = max(
         abs(found.supporters.first?.score ?? 0), abs(found.opponents.first?.score ?? 0))
+      let cocktail = Cocktail(
+        items: problem.items.count, sums: (own[0], own[1], own[2], own[3]), top: top)
+      var reason: String?
+      if cocktail.items > 0, cocktail.gross == 0 {
+        reason = problem.zeroReason ?? (areFlat[query] ? ZeroScores.query : ZeroScores.items)
+      }
       return QuerySummary(
-        measured: measured[query],
-        top: found.prefix(k),
-        cocktail: Cocktail(
-          items: problem.items.count, sums: (own[0], own[1], own[2], own[3]), top: top))
+        measured: measured[query], top: found.prefix(k), cocktail: cocktail, zeroReason: reason)
     }
   }
 }

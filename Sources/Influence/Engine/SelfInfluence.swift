@@ -47,6 +47,7 @@ extension ScoreEngine {
         worker.load(pointers, block)
         for (number, checkpoint) in checkpoints.enumerated() {
           worker.run(at: checkpoint)
+          if problem.isCosine { worker.balanceCotangents(block.count) }
           worker.termNorms(
             block.count, into: norms.base + (number * items + block.lowerBound) * terms)
         }

@@ -10,10 +10,12 @@ public struct RankedItem: Sendable, Equatable {
 }
 
 /// The strongest items of one query.
+///
+/// Fewer than were asked for where fewer have the sign: an item whose score is zero is neither.
 public struct TopItems: Sendable, Equatable {
-  /// Highest scores first; equal scores in the order of the items.
+  /// Scores above zero, the highest first; equal scores in the order of the items.
   public let supporters: [RankedItem]
-  /// Lowest scores first; equal scores in the order of the items.
+  /// Scores below zero, the lowest first; equal scores in the order of the items.
   public let opponents: [RankedItem]
 
   /// The first k of both.
@@ -55,8 +57,8 @@ struct BestItems {
     if heap.count == k, let worst = heap.min { threshold = worst.score }
   }
 
-  /// Best first.
-  var sorted: [Entry] { heap.unordered.sorted(by: >) }
+  /// Those above zero, the best first.
+  var positive: [Entry] { heap.unordered.filter { $0.score > 0 }.sorted(by: >) }
 }
 
 /// One thread's memory for picking candidates out of scores.
@@ -103,7 +105,7 @@ struct TopCollector {
 
   var result: TopItems {
     TopItems(
-      supporters: supporters.sorted.map { RankedItem(item: $0.item, score: $0.score) },
-      opponents: opponents.sorted.map { RankedItem(item: $0.item, score: -$0.score) })
+      supporters: supporters.positive.map { RankedItem(item: $0.item, score: $0.score) },
+      opponents: opponents.positive.map { RankedItem(item: $0.item, score: -$0.score) })
   }
 }

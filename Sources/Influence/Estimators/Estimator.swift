@@ -50,12 +50,15 @@ public struct ScoreSetting<Scalar: TensorScalar>: Sendable {
   public var checkpoints: [WeightedCheckpoint<Scalar>]
   /// Whether the queries are taken together.
   public var aggregatesQueries: Bool
+  /// Which parameters' gradients are compared; a method of the last layer takes that where all are
+  /// meant.
+  public var layers: Layers
 
   /// A setting from its parts.
   public init(
     model: any Model, loss: Loss, measure: Measure = .loss, items: Dataset<Scalar>,
     queries: Dataset<Scalar>, checkpoints: [WeightedCheckpoint<Scalar>],
-    aggregatesQueries: Bool = false
+    aggregatesQueries: Bool = false, layers: Layers = .all
   ) {
     self.model = model
     self.loss = loss
@@ -64,15 +67,17 @@ public struct ScoreSetting<Scalar: TensorScalar>: Sendable {
     self.queries = queries
     self.checkpoints = checkpoints
     self.aggregatesQueries = aggregatesQueries
+    self.layers = layers
   }
 
   /// The problem at these checkpoints.
   func problem(
-    _ checkpoints: [WeightedCheckpoint<Scalar>], layers: Layers = .all, isCosine: Bool = false
+    _ checkpoints: [WeightedCheckpoint<Scalar>], layers whole: Layers = .all,
+    isCosine: Bool = false
   ) -> ScoreProblem<Scalar> {
     ScoreProblem(
       model: model, loss: loss, measure: measure, items: items, queries: queries,
-      checkpoints: checkpoints, layers: layers, isCosine: isCosine,
+      checkpoints: checkpoints, layers: layers == .all ? whole : layers, isCosine: isCosine,
       aggregatesQueries: aggregatesQueries)
   }
 

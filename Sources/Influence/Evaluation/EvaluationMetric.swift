@@ -87,12 +87,28 @@ public struct EvaluationFigure: Sendable, Equatable {
   public var interval: ClosedRange<Double>?
   /// The number of queries that count, or of items.
   public var queries: Int
+  /// How many queries do not count, by the reason.
+  public var uncounted: [Uncounted: Int]
+
+  /// Why a query has no figure.
+  public enum Uncounted: String, CaseIterable, Sendable {
+    /// All retrainings ended with the same measure of it.
+    case equalOutcomes
+    /// The scores say the same of all retrainings.
+    case equalScores
+    /// A score or a measure is NaN or infinite, as where scores are refused.
+    case notFinite
+  }
 
   /// A figure.
-  public init(mean: Double?, interval: ClosedRange<Double>?, queries: Int) {
+  public init(
+    mean: Double?, interval: ClosedRange<Double>?, queries: Int,
+    uncounted: [Uncounted: Int] = [:]
+  ) {
     self.mean = mean
     self.interval = interval
     self.queries = queries
+    self.uncounted = uncounted
   }
 }
 

@@ -47,7 +47,8 @@ public enum LinearDatamodelingMetric: EvaluationMetric {
           scores: scores, subsets: subsets, actual: actual, isLowerBetter: isLowerBetter,
           seed: seed)
         return EvaluationFigure(
-          mean: score.mean, interval: score.interval, queries: score.queries.count { $0 != nil })
+          mean: score.mean, interval: score.interval, queries: score.queries.count { $0 != nil },
+          uncounted: score.reasons.compactMap(\.self).reduce(into: [:]) { $0[$1, default: 0] += 1 })
       }
     }
   }

@@ -18,6 +18,8 @@ import Training
 public struct LinearDatamodelingScore: Sendable, Equatable {
   /// By query, `[Q]`; nil where the sums or the outcomes are all equal or not finite.
   public let queries: [Double?]
+  /// Why a query has none, `[Q]`; nil where it has one.
+  public let reasons: [EvaluationFigure.Uncounted?]
   /// The mean over the queries that have one.
   public let mean: Double?
   /// Where the mean would lie with other subsets: percentiles over subsets drawn again with
@@ -56,7 +58,11 @@ public struct LinearDatamodelingScore: Sendable, Equatable {
         subsets.sums(of: row), actual.map { isLowerBetter ? -$0[query] : $0[query] })
     }
     let once = [Double](repeating: 1, count: subsets.count)
-    queries = pairs.map { $0?.spearman(times: once) }
+    let queries = pairs.map { $0?.spearman(times: once) }
+    self.queries = queries
+    reasons = zip(queries, pairs).map { correlation, pairs in
+      correlation == nil ? pairs?.reason ?? .notFinite : nil
+    }
     mean = queries.definedMean
     self.confidence = confidence
     let means: [Double] = (0..<(mean == nil ? 0 : resamples)).compactMap { draw in
@@ -111,6 +117,11 @@ private struct RankedPairs {
     guard x.allSatisfy(\.isFinite), y.allSatisfy(\.isFinite) else { return nil }
     self.x = Levels(x)
     self.y = Levels(y)
+  }
+
+  /// Why there is no correlation of all pairs; what came out decides before what was said of it.
+  var reason: EvaluationFigure.Uncounted {
+    y.count < 2 ? .equalOutcomes : .equalScores
   }
 
   /// Spearman's correlation of a sample that has each pair so many times; nil where one side of the

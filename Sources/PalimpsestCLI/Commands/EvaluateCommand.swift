@@ -15,7 +15,7 @@ struct EvaluateCommand: ParsableCommand {
       exit status is 1 where a method that was named refuses a query.
 
       EXAMPLES:
-        palimpsest evaluate run --query 'test:0..<50'
+        palimpsest evaluate run --query test:0-49
         palimpsest evaluate run --methods marginal,tracin --removed 0.1 --subsets 50
         palimpsest evaluate run --metrics mislabel
       """)
@@ -64,8 +64,7 @@ struct EvaluateCommand: ParsableCommand {
       valueName: "x"))
   var tolerance = 1e-4
 
-  @Option(help: ArgumentHelp("Write a report: .html, .jsonl or .csv.", valueName: "file"))
-  var out: String?
+  @OptionGroup var reports: ReportOptions
 
   @Option(help: "Numbers to compute in; the run's where absent.")
   var precision: RunManifest.Precision?
@@ -119,7 +118,7 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    if let out { _ = try ReportFile.format(of: out) }
+    try reports.check(json: json)
     let record = try RunRecord(folder: folder)
     try query.check(record.manifest.loss)
     switch precision ?? record.manifest.precision {
@@ -140,7 +139,7 @@ struct EvaluateCommand: ParsableCommand {
       run: run, queries: queries.data, measure: query.measure,
       fractions: try fractions(of: run.train.items.count), subsets: subsets ?? 100, seed: seed,
       mislabeled: try subjects.contains(.items) ? wrongLabels(run) : nil)
-    let file = try out.map { try ReportFile(path: $0) }
+    let files = try reports.open()
     let pool = try compute.makePool()
     let departure = try Replays.departure(record, pool: pool)
     let notes = try Replays.notes(departure, record, run, query.measure, queries, pool: pool)
@@ -174,12 +173,7 @@ struct EvaluateCommand: ParsableCommand {
         items: run.train.items.count)
     }
     let report = report(record, run, evaluations, notes)
-    try file?.write(report)
-    if json {
-      try Output.write(JSONLinesReport.results(report))
-    } else {
-      try Scoring.print(report, json: false)
-    }
+    try files.write(report, json: json)
     try judge(evaluations)
   }
 

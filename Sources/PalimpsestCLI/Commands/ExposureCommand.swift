@@ -74,8 +74,7 @@ struct ExposureCommand: ParsableCommand {
       "Seed of the canaries, the initial parameters and the order.", valueName: "n"))
   var seed: UInt64 = 0
 
-  @Option(help: ArgumentHelp("Write a report: .html, .jsonl or .csv.", valueName: "file"))
-  var out: String?
+  @OptionGroup var reports: ReportOptions
 
   @OptionGroup var compute: ComputeOptions
 
@@ -118,7 +117,7 @@ struct ExposureCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    if let out { _ = try ReportFile.format(of: out) }
+    try reports.check(json: json)
     let trial = try CanaryTrial(
       CanarySpace(canary), repetitions: repetitions, each: canaries, references: references,
       seed: seed)
@@ -128,7 +127,7 @@ struct ExposureCommand: ParsableCommand {
     let pool = try compute.makePool()
     if dryRun { return try WorkEstimate(training, pool: pool).print(json: json) }
     // A place that cannot be written is known before the work.
-    _ = try out.map { try ReportFile(path: $0) }
+    _ = try reports.open()
     let state = try record(training, pool)
     let bar = ProgressBar("exposure", of: canaries + trial.references.count, "texts")
     defer { bar.finish() }
@@ -140,12 +139,7 @@ struct ExposureCommand: ParsableCommand {
     }
     bar.finish()
     let report = try report(training, corpus, trial, outcomes)
-    try out.map { try ReportFile(path: $0) }?.write(report)
-    if json {
-      try Output.write(JSONLinesReport.results(report))
-    } else {
-      try Scoring.print(report, json: false)
-    }
+    try reports.open().write(report, json: json)
   }
 
   /// The run on the text with the canaries; none of its documents is held out.

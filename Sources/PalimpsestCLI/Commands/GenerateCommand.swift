@@ -20,7 +20,8 @@ struct GenerateCommand: ParsableCommand {
     help: ArgumentHelp("Folder of a run that was trained with --text.", valueName: "run"))
   var folder: String
 
-  @Option(help: ArgumentHelp("The text to go on with.", valueName: "text"))
+  @Option(
+    help: ArgumentHelp("The text to go on with; - reads standard input.", valueName: "text"))
   var prompt: String
 
   @Option(help: ArgumentHelp("Tokens to add.", valueName: "n"))
@@ -38,6 +39,7 @@ struct GenerateCommand: ParsableCommand {
   var json = false
 
   mutating func run() throws {
+    prompt = try TypedText.read(prompt, option: "--prompt")
     let record = try RunRecord(folder: folder)
     switch record.manifest.precision {
     case .float32: try generate(record, as: Float.self)

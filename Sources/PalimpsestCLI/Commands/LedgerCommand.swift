@@ -15,7 +15,8 @@ struct LedgerCommand: ParsableCommand {
 
       EXAMPLES:
         palimpsest ledger run --query test:3
-        palimpsest ledger run --query 'test:0..<50' --columns credit --scores npy
+        palimpsest ledger run --query test:0-49 --columns credit --scores npy
+        palimpsest ledger run --query test:3 --show 17 --show group:Ann
       """)
 
   /// Who counts as a stranger to an item.
@@ -35,6 +36,8 @@ struct LedgerCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Supporters and opponents to show for each query.", valueName: "k"))
   var top = 5
 
+  @OptionGroup var shown: ShowOptions
+
   @Option(
     help: ArgumentHelp(
       "Test items taken as strangers; an item meets those of its label. 0 for none. (default: 300)",
@@ -49,8 +52,7 @@ struct LedgerCommand: ParsableCommand {
       "Folder for the columns as [Q, N], npy, and p-values.npy.", valueName: "dir"))
   var scores: String?
 
-  @Option(help: ArgumentHelp("Write a report: .html, .jsonl or .csv.", valueName: "file"))
-  var out: String?
+  @OptionGroup var reports: ReportOptions
 
   @Option(help: "Numbers to compute in; the run's where absent.")
   var precision: RunManifest.Precision?
@@ -74,7 +76,12 @@ struct LedgerCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    if let out { _ = try ReportFile.format(of: out) }
+    try reports.check(json: json)
+    if let scores, scores.lowercased().hasSuffix(".npy") || scores == "-" {
+      throw UsageError(
+        "--scores: found \"\(scores)\", expected a folder: each column is a file of it, such as "
+          + "credit.npy")
+    }
     let record = try RunRecord(folder: folder, patterns: trained.patterns)
     try query.check(record.manifest.loss)
     switch precision ?? record.manifest.precision {
@@ -88,7 +95,8 @@ struct LedgerCommand: ParsableCommand {
     let train: Dataset<Scalar> = try record.train()
     let queries = try query.read(
       record.model, loss: loss, train: train, record: record,
-      hasPictures: Scoring.hasPictures(out))
+      hasPictures: reports.hasPictures)
+    let subjects = try shown.subjects(in: train)
     let problem = try LedgerProblem(
       record: record, queries: queries.data, measure: QueryMeasure(measure, loss: loss),
       strangers: try strangers(record))
@@ -101,23 +109,19 @@ struct LedgerCommand: ParsableCommand {
         outputBytes: scores == nil ? 0 : bytes)
       return try estimate.print(json: json)
     }
-    let file = try out.map { try ReportFile(path: $0) }
-    let files = try scores.map {
+    let files = try reports.open()
+    let arrays = try scores.map {
       try ScoreFolder<Scalar>(
         path: $0, columns: columns.wanted, hasClaims: problem.strangers != nil,
         queries: queries.data.count, items: train.count)
     }
     let result = try columns.accounts(
       problem, columns: columns.wanted, sameLabel: twinLabels == .same, compute, pool: pool)
-    try files?.write(result.accounts)
+    try arrays?.write(result.accounts)
     if result.departure > 0 { Output.warn(Replays.note(result.departure)) }
-    let report = report(record, train, queries.items, result.accounts, problem, result.departure)
-    try file?.write(report)
-    if json {
-      try Output.write(JSONLinesReport.results(report))
-    } else {
-      try Scoring.print(report, json: false)
-    }
+    let report = report(
+      record, train, queries.items, result.accounts, problem, result.departure, subjects)
+    try files.write(report, json: json)
     try columns.checkRefusals(queries.items, result.accounts)
     try columns.checkBalance(
       queries.items, result.accounts,
@@ -143,17 +147,19 @@ struct LedgerCommand: ParsableCommand {
 
   private func report<Scalar: TensorScalar>(
     _ record: RunRecord, _ train: Dataset<Scalar>, _ queries: [ScoreReport.Item],
-    _ accounts: [OutputAccount], _ problem: LedgerProblem<Scalar>, _ departure: Double
+    _ accounts: [OutputAccount], _ problem: LedgerProblem<Scalar>, _ departure: Double,
+    _ subjects: [ScoreReport.Subject]
   ) -> ScoreReport {
     let settings = problem.run.optimizer
     var effects: Set<ScoreReport.QueryLedger.Effect> = []
     if settings.decays { effects.insert(.decay) }
-    let hasPictures = Scoring.hasPictures(out)
+    let hasPictures = reports.hasPictures
     let sections = zip(queries, accounts).map { item, account in
       ScoreReport.Section.ledger(
         .init(
           query: item, account: account, tolerance: columns.tolerance, effects: effects,
-          count: top, item: { Scoring.item($0, train, "train", hasPictures: false) },
+          count: top, shown: subjects,
+          item: { Scoring.item($0, train, "train", hasPictures: false) },
           picture: { hasPictures ? Scoring.image($0, train) : nil }))
     }
     let names = LedgerColumn.allCases.filter(columns.wanted.contains)

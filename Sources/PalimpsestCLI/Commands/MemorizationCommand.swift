@@ -52,8 +52,7 @@ struct MemorizationCommand: ParsableCommand {
         + "and counterfactual-influence.npy [T, N] of T test items.", valueName: "dir"))
   var scores: String?
 
-  @Option(help: ArgumentHelp("Write a report: .html, .jsonl or .csv.", valueName: "file"))
-  var out: String?
+  @OptionGroup var reports: ReportOptions
 
   @OptionGroup var compute: ComputeOptions
 
@@ -84,7 +83,7 @@ struct MemorizationCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    if let out { _ = try ReportFile.format(of: out) }
+    try reports.check(json: json)
     let record = try RunRecord(folder: folder)
     // Only in the recorded precision are the models those that the run would have made.
     switch record.manifest.precision {
@@ -101,9 +100,9 @@ struct MemorizationCommand: ParsableCommand {
     let pool = try compute.makePool()
     if dryRun { return try estimate(record, pool, as: type).print(json: json) }
     let bank = try SubsetBank<Scalar>(record, fraction: fraction, seed: seed, pool: pool)
-    func open() throws -> (report: ReportFile?, scores: MemorizationFiles?) {
+    func open() throws -> (report: ReportFiles, scores: MemorizationFiles?) {
       (
-        try out.map { try ReportFile(path: $0) },
+        try reports.open(),
         try scores.map {
           try MemorizationFiles(path: $0, items: bank.plan.items, tests: bank.testItems)
         }
@@ -115,14 +114,14 @@ struct MemorizationCommand: ParsableCommand {
     // A place that cannot be written is known before the work, and a killed one leaves nothing there.
     _ = try open()
     let tally = try tally(bank)
-    let (file, files) = try open()
+    let (file, arrays) = try open()
     var pairs = InfluencePairs(most: top)
     try bank.forEachInfluenceRow(tally) { row in
       try Signals.check("repeat the command to go on where it stopped")
       pairs.add(row)
-      try files?.write(row)
+      try arrays?.write(row)
     }
-    try files?.write(tally)
+    try arrays?.write(tally)
     let selfInfluence = try beside(.estimator(TracIn.self), record, pool, as: type)
     let shares = ledger ? try beside(.column(.credit), record, pool, as: type) : nil
     let train: Dataset<Scalar> = try record.train()
@@ -130,12 +129,7 @@ struct MemorizationCommand: ParsableCommand {
     let report = report(
       record, train, test, tally, pairs.pairs, kept: bank.plan.kept, selfInfluence, shares,
       replayNotes)
-    try file?.write(report)
-    if json {
-      try Output.write(JSONLinesReport.results(report))
-    } else {
-      try Scoring.print(report, json: false)
-    }
+    try file.write(report, json: json)
     try judge(tally)
   }
 
@@ -170,7 +164,7 @@ struct MemorizationCommand: ParsableCommand {
     _ tally: MemorizationTally, _ pairs: [InfluencePair], kept: Int, _ selfInfluence: [Double],
     _ shares: [Double]?, _ replayNotes: [String]
   ) -> ScoreReport {
-    let hasPictures = Scoring.hasPictures(out)
+    let hasPictures = reports.hasPictures
     typealias Entry = ScoreReport.Memorization.Entry
     func number(_ value: Double?) -> Double? { value.flatMap { $0.isNaN ? nil : $0 } }
     let entries = (0..<tally.items).map { item in

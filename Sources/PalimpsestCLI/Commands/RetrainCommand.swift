@@ -15,7 +15,7 @@ struct RetrainCommand: ParsableCommand {
 
       EXAMPLES:
         palimpsest retrain run --without 17,18 --query test:3
-        palimpsest retrain run --without-top 30 --query 'test:0..<10'
+        palimpsest retrain run --without-top 30 --query test:0-9
         palimpsest retrain run --check
       """)
 
@@ -28,8 +28,7 @@ struct RetrainCommand: ParsableCommand {
 
   @OptionGroup var columns: ColumnOptions
 
-  @Option(help: ArgumentHelp("Write a report: .html, .jsonl or .csv.", valueName: "file"))
-  var out: String?
+  @OptionGroup var reports: ReportOptions
 
   @OptionGroup var compute: ComputeOptions
 
@@ -54,11 +53,11 @@ struct RetrainCommand: ParsableCommand {
   /// What was asked for that a check does not do.
   private var optionsBesideCheck: [String] {
     removal.given + query.given + (columns.columns == nil ? [] : ["--columns"])
-      + (out == nil ? [] : ["--out"])
+      + (reports.out.isEmpty ? [] : ["--out"])
   }
 
   mutating func run() throws {
-    if let out { _ = try ReportFile.format(of: out) }
+    try reports.check(json: json)
     let record = try RunRecord(folder: folder)
     try query.check(record.manifest.loss)
     // Only in the recorded precision do the recorded bits come out.
@@ -78,7 +77,7 @@ struct RetrainCommand: ParsableCommand {
     let queries = try query.read(
       record.model, loss: run.loss, train: run.train.items, record: record, hasPictures: false)
     let known = try removal.named(run)
-    let file = try out.map { try ReportFile(path: $0) }
+    let files = try reports.open()
     let departure = try replay(record, pool)
     let measure = QueryMeasure(query.measure, loss: run.loss)
     // A run that does not come out bit for bit is accounted for as it comes out here: what is trained
@@ -103,12 +102,7 @@ struct RetrainCommand: ParsableCommand {
     let report = report(
       record, run, receipts, removals: removals.count,
       notes: replayNotes + notes(queries.items, accounts), departure)
-    try file?.write(report)
-    if json {
-      try Output.write(JSONLinesReport.results(report))
-    } else {
-      try Scoring.print(report, json: false)
-    }
+    try files.write(report, json: json)
     try columns.checkRefusals(queries.items, accounts)
   }
 
@@ -148,7 +142,7 @@ struct RetrainCommand: ParsableCommand {
     }
     let name = FormatError.printable(record.folder)
     if let departure, !departure.isRounding { throw AnswerIsNo("\(name): \(departure)") }
-    if !json {
+    if !json, reports.format == nil {
       let how = departure.map {
         "rounding explains what they miss, at most "
           + "\(HumanNumber.significant($0.share, digits: 2)) of the way between two checkpoints "

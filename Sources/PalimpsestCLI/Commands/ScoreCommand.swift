@@ -8,7 +8,8 @@ struct ScoreCommand: ParsableCommand {
     commandName: "score", abstract: "Score training items against queries.",
     discussion: """
       EXAMPLES:
-        palimpsest score run --query 'test:0..<10' --method tracin --out scores.html
+        palimpsest score run --query test:0-9 --method tracin --out scores.html
+        palimpsest score run --query test:3 --show 17 --show group:Ann
         palimpsest score --model mlp:64-32-10:tanh --checkpoint e1.safetensors:0.1 \\
           --train-x x.npy --train-y y.npy --query-x qx.npy --query-y qy.npy
       """)
@@ -20,11 +21,15 @@ struct ScoreCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Method; see `palimpsest list methods`.", valueName: "name"))
   var method = TracIn.name
 
+  @OptionGroup var layer: LayerOptions
+
   @Flag(help: "Take all queries together, as one sum.")
   var aggregate = false
 
   @Option(help: ArgumentHelp("Supporters and opponents to show for each query.", valueName: "k"))
   var top = 5
+
+  @OptionGroup var shown: ShowOptions
 
   @Flag(
     help: "Look for the strongest items only, stopping early where the rest cannot count.")
@@ -33,8 +38,7 @@ struct ScoreCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Write the whole matrix [Q, N], npy.", valueName: "file"))
   var scores: String?
 
-  @Option(help: ArgumentHelp("Write a report: .html, .jsonl or .csv.", valueName: "file"))
-  var out: String?
+  @OptionGroup var reports: ReportOptions
 
   @Flag(help: "Leave out training items whose gradient is NaN or infinite, and say which.")
   var skipBadItems = false
@@ -52,10 +56,14 @@ struct ScoreCommand: ParsableCommand {
     guard !topOnly || scores == nil else {
       throw ValidationError("--top-only does not compute the matrix that --scores asks for")
     }
+    guard !topOnly || shown.show.isEmpty else {
+      throw ValidationError("--top-only does not compute the scores that --show asks for")
+    }
   }
 
   mutating func run() throws {
-    if let out { _ = try ReportFile.format(of: out) }
+    try reports.check(json: json)
+    try Scoring.checkMatrixFile(scores)
     let origin = try source.origin()
     switch source.precision(of: origin) {
     case .float32: try run(origin, as: Float.self)
@@ -67,10 +75,12 @@ struct ScoreCommand: ParsableCommand {
     _ origin: ModelOptions.Origin, as type: Scalar.Type
   ) throws {
     if let column = LedgerColumn(rawValue: method) {
+      try layer.refuse(for: method)
       return try run(column, origin, as: type)
     }
     let named = try Scoring.estimator(method)
     if let estimator = named as? any TextEstimator.Type {
+      try layer.refuse(for: method)
       return try run(estimator, origin, as: type)
     }
     let estimator = try Scoring.gradients(named)
@@ -79,8 +89,13 @@ struct ScoreCommand: ParsableCommand {
     let queries = try query.read(
       source.model, loss: source.loss, train: source.items, record: source.record,
       hasPictures: hasPictures)
-    // Queries were chosen by the numbers of all items.
-    if skipBadItems { source = try source.withoutBadItems() }
+    // Queries and items to show were chosen by the numbers of all items.
+    var subjects = try shown.subjects(in: source.items)
+    if skipBadItems {
+      let whole = source.items
+      source = try source.withoutBadItems()
+      subjects = try ShowOptions.subjects(subjects, of: whole, in: source.items)
+    }
     if queries.isFromFile, (source.byteNote == nil) != (queries.byteNote == nil) {
       Output.warn(
         "training inputs and queries are of two types, of which bytes alone are divided by 255: "
@@ -89,7 +104,8 @@ struct ScoreCommand: ParsableCommand {
     let measure = query.measure
     let setting = ScoreSetting(
       model: source.model, loss: source.loss, measure: measure, items: source.items,
-      queries: queries.data, checkpoints: source.checkpoints, aggregatesQueries: aggregate)
+      queries: queries.data, checkpoints: source.checkpoints, aggregatesQueries: aggregate,
+      layers: try layer.layers(of: source.model))
     let pool = try compute.makePool()
     let engine = try ScoreEngine(
       estimator.problem(setting), pool: pool, memory: compute.memory?.bytes)
@@ -100,26 +116,27 @@ struct ScoreCommand: ParsableCommand {
       ) { _ = try $0.summaries(top) }
       return try estimate.print(json: json)
     }
-    let file = try out.map { try ReportFile(path: $0) }
+    let files = try reports.open()
     let sections = try Scoring.locatingFaults(source, queries.data) {
-      try self.sections(engine, source.items, queries)
+      try self.sections(engine, source.items, queries, subjects)
     }
     let report = ScoreReport(
-      title: "Scores of \(source.items.count) training items for \(sections.count) outputs",
+      title: Scoring.title(items: source.items.count, outputs: sections.count),
       method: .init(estimator, measure: measure, loss: source.loss, weights: source.weights),
       measure: measure, loss: source.loss,
       model: source.model.specification, itemCount: source.items.count, sections: sections,
       notes: Scoring.notes(
-        estimator, source.record, source.model, bytes: [source.byteNote, queries.byteNote]),
+        estimator, source.record, source.model, bytes: [source.byteNote, queries.byteNote])
+        + LayerOptions.notes(engine),
       provenance: Scoring.provenance(source.record))
-    try file?.write(report)
-    try Scoring.print(report, json: json)
+    try files.write(report, json: json, hasHeader: true)
   }
 
-  private var hasPictures: Bool { Scoring.hasPictures(out) }
+  private var hasPictures: Bool { reports.hasPictures }
 
   private func sections<Scalar: TensorScalar>(
-    _ engine: ScoreEngine<Scalar>, _ items: Dataset<Scalar>, _ queries: QueryOptions.Queries<Scalar>
+    _ engine: ScoreEngine<Scalar>, _ items: Dataset<Scalar>,
+    _ queries: QueryOptions.Queries<Scalar>, _ subjects: [ScoreReport.Subject]
   ) throws -> [ScoreReport.Section] {
     let count = engine.problem.rowCount * items.count
     let bar = ProgressBar("score", of: count, "scores")
@@ -129,18 +146,19 @@ struct ScoreCommand: ParsableCommand {
       try Signals.check()
       bar.show(Int(share * Double(count)))
     }
-    let shown =
+    let outputs =
       aggregate
       ? [ScoreReport.Item(id: "all \(queries.items.count) queries together")] : queries.items
     if topOnly {
       let found = try engine.topItems(top, progress: progress)
       bar.finish()
       let percent = (found.skippedShare * 1000).rounded() / 10
-      Output.diagnose("early stopping: \(percent) % of the products were not needed\n")
-      return zip(shown, found.queries).enumerated().map { number, pair in
+      Output.notice("early stopping: \(percent) % of the products were not needed\n")
+      return zip(outputs, found.queries).enumerated().map { number, pair in
         .query(
           .init(
-            query: pair.0, measured: found.measured[number], cocktail: nil, top: pair.1
+            query: pair.0, measured: found.measured[number], cocktail: nil, top: pair.1,
+            zeroReason: found.zeroReasons[number]
           ) { Scoring.item($0, items, "train", hasPictures: hasPictures) })
       }
     }
@@ -148,16 +166,21 @@ struct ScoreCommand: ParsableCommand {
       try ScoreMatrixWriter<Scalar>(
         path: $0, queries: engine.problem.rowCount, items: items.count)
     }
+    var rowsOfAll = ShownRows(subjects, items: items, queries: engine.problem.rowCount)
     let summaries = try engine.summaries(top, progress: progress) { rows, columns, panel in
+      rowsOfAll.take(rows, columns, panel)
       try writer?.write(
         Tensor([rows.count, columns.count], Array(panel)), rows: rows, columns: columns)
     }
     try writer?.finish()
-    return zip(shown, summaries).map { item, summary in
-      .query(
-        .init(
-          query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top
-        ) { Scoring.item($0, items, "train", hasPictures: hasPictures) })
+    return zip(outputs, summaries).enumerated().map { number, pair in
+      let (item, summary) = pair
+      var scores = ScoreReport.QueryScores(
+        query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top,
+        zeroReason: summary.zeroReason
+      ) { Scoring.item($0, items, "train", hasPictures: hasPictures) }
+      scores.shown = rowsOfAll.standings(number)
+      return .query(scores)
     }
   }
 }

@@ -7,18 +7,28 @@ struct SelfInfluenceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "self-influence",
     abstract: "Score every training item against itself: high for items learnt by heart.",
-    discussion: "EXAMPLE: palimpsest self-influence run --top 20 --scores self.npy")
+    discussion: """
+      EXAMPLES:
+        palimpsest self-influence run --top 20 --scores self.npy
+        palimpsest self-influence run --show 17 --out self.html --out self.csv
+      """)
 
   @OptionGroup var source: ModelOptions
 
   @Option(help: ArgumentHelp("Method; see `palimpsest list methods`.", valueName: "name"))
   var method = TracIn.name
 
+  @OptionGroup var layer: LayerOptions
+
   @Option(help: ArgumentHelp("Items to print.", valueName: "k"))
   var top = 10
 
+  @OptionGroup var shown: ShowOptions
+
   @Option(help: ArgumentHelp("Write all values, npy [N].", valueName: "file"))
   var scores: String?
+
+  @OptionGroup var reports: ReportOptions
 
   @Flag(help: "Leave out training items whose gradient is NaN or infinite, and say which.")
   var skipBadItems = false
@@ -36,6 +46,8 @@ struct SelfInfluenceCommand: ParsableCommand {
   }
 
   mutating func run() throws {
+    try reports.check(json: json)
+    try Scoring.checkMatrixFile(scores)
     let origin = try source.origin()
     switch source.precision(of: origin) {
     case .float32: try run(origin, as: Float.self)
@@ -48,10 +60,15 @@ struct SelfInfluenceCommand: ParsableCommand {
   ) throws {
     let estimator = try Scoring.gradients(Scoring.estimator(method))
     var source = try source.source(origin, trajectory: estimator.usesTrajectory, as: type)
-    if skipBadItems { source = try source.withoutBadItems() }
+    var subjects = try shown.subjects(in: source.items)
+    if skipBadItems {
+      let whole = source.items
+      source = try source.withoutBadItems()
+      subjects = try ShowOptions.subjects(subjects, of: whole, in: source.items)
+    }
     let setting = ScoreSetting(
       model: source.model, loss: source.loss, items: source.items, queries: source.items[[]],
-      checkpoints: source.checkpoints)
+      checkpoints: source.checkpoints, layers: try layer.layers(of: source.model))
     let pool = try compute.makePool()
     let engine = try ScoreEngine(
       estimator.problem(setting), pool: pool, memory: compute.memory?.bytes)
@@ -64,9 +81,36 @@ struct SelfInfluenceCommand: ParsableCommand {
     }
     // A place that cannot be written is known before the work.
     if let scores { _ = try AtomicFile(path: scores) }
+    let files = try reports.open()
     let values = try Scoring.locatingFaults(source, source.items) { try selfInfluence(engine) }
     if let scores { try NPY.write(Tensor<Double>([values.count], values), to: scores) }
-    try print(values, source, estimator)
+    let report = report(values, subjects, source, engine, estimator)
+    guard json else { return try files.write(report, json: false) }
+    // A short object for each item that is shown; --out FILE.jsonl has all of them.
+    try files.writeFiles(report)
+    try printJSON(report, source)
+  }
+
+  private func report<Scalar: TensorScalar>(
+    _ values: [Double], _ subjects: [ScoreReport.Subject], _ source: ModelOptions.Source<Scalar>,
+    _ engine: ScoreEngine<Scalar>, _ estimator: any GradientEstimator.Type
+  ) -> ScoreReport {
+    let (items, hasPictures) = (source.items, reports.hasPictures)
+    return ScoreReport(
+      title: "Self-influence of \(HumanNumber.count(values.count)) training items",
+      method: .init(estimator, measure: .loss, loss: source.loss, weights: source.weights),
+      measure: .loss, loss: source.loss, model: source.model.specification,
+      itemCount: values.count,
+      sections: [
+        .selfInfluence(
+          .init(
+            values: values, count: top, subjects: subjects, groups: items.groups,
+            zeroReason: engine.problem.zeroReason ?? "every gradient is zero"
+          ) { Scoring.item($0, items, "train", hasPictures: hasPictures) })
+      ],
+      notes: Scoring.notes(estimator, source.record, source.model, bytes: [source.byteNote])
+        + LayerOptions.notes(engine),
+      provenance: Scoring.provenance(source.record))
   }
 
   private func selfInfluence<Scalar: TensorScalar>(
@@ -82,43 +126,30 @@ struct SelfInfluenceCommand: ParsableCommand {
     }
   }
 
-  private func print<Scalar: TensorScalar>(
-    _ values: [Double], _ source: ModelOptions.Source<Scalar>, _ estimator: any Estimator.Type
+  private func printJSON<Scalar: TensorScalar>(
+    _ report: ScoreReport, _ source: ModelOptions.Source<Scalar>
   ) throws {
-    let order = values.indices.sorted {
-      values[$0] == values[$1] ? $0 < $1 : values[$0] > values[$1]
+    guard let part = report.selfInfluences.first else { return }
+    let top = part.order.prefix(part.shown).enumerated().map { ($0.offset + 1, $0.element) }
+    let asked = part.standings.compactMap { standing in
+      standing.number.flatMap { number in standing.rank.map { ($0, number) } }
     }
-    if !json {
-      let unit = estimator.unit(.loss, loss: source.loss, weights: source.weights) ?? "no unit"
-      try Output.line("self-influence by \(method), \(unit), \(values.count) items")
-      for note in Scoring.notes(
-        estimator, source.record, source.model, bytes: [source.byteNote])
-      { try Output.line("note: \(note)") }
-    }
-    let chosen = order.prefix(top)
-    let items = chosen.map { Scoring.item($0, source.items, "train") }
-    let width = items.map { FormatError.printable($0.title, limit: Self.widest).count }.max() ?? 0
-    for (rank, (item, shown)) in zip(chosen, items).enumerated() {
+    for (rank, item) in top + asked {
       let label = source.items.labels.map { Int($0[item]) }
-      if json {
-        let members: [JSONValue.Member] = [
-          .init("rank", .number(rank + 1)), .init("item", .number(item)),
-          .init("id", .string(shown.id)), .init("label", label.map { .number($0) } ?? .null),
-          .init("value", .number(values[item])),
-        ]
-        try Output.line("\(JSONValue.object(members))")
-      } else {
-        let rankText = String(rank + 1)
-        let name = FormatError.printable(shown.title, limit: Self.widest)
-        try Output.line(
-          String(repeating: " ", count: max(0, String(chosen.count).count - rankText.count))
-            + rankText + "  " + name + String(repeating: " ", count: width - name.count)
-            + (label.map { "  label \($0)" } ?? "") + "  "
-            + HumanNumber.significant(values[item], digits: 4))
-      }
+      let members: [JSONValue.Member] = [
+        .init("rank", .number(rank)), .init("item", .number(item)),
+        .init("id", .string(part.item(item).id)),
+        .init("label", label.map { .number($0) } ?? .null),
+        .init("value", .number(part.values[item])),
+      ]
+      try Output.line("\(JSONValue.object(members))")
+    }
+    for standing in part.standings where standing.number == nil {
+      let members: [JSONValue.Member] = [
+        .init("group", .string(standing.item.group)), .init("items", .number(standing.count)),
+        .init("value", .number(standing.score)),
+      ]
+      try Output.line("\(JSONValue.object(members))")
     }
   }
-
-  /// Characters of an item's name that are printed.
-  private static let widest = 40
 }

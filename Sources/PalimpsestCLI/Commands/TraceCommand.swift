@@ -33,10 +33,12 @@ struct TraceCommand: ParsableCommand {
     help: ArgumentHelp("Folder of a run that was trained with --text.", valueName: "run"))
   var folder: String
 
-  @Option(help: ArgumentHelp("The output to trace.", valueName: "text"))
+  @Option(
+    help: ArgumentHelp("The output to trace; - reads standard input.", valueName: "text"))
   var text: String?
 
-  @Option(help: ArgumentHelp("What stands before the output.", valueName: "text"))
+  @Option(
+    help: ArgumentHelp("What stands before the output; - reads standard input.", valueName: "text"))
   var prompt: String?
 
   @Option(
@@ -95,8 +97,7 @@ struct TraceCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Passages and documents to show for each span.", valueName: "k"))
   var top = 5
 
-  @Option(help: ArgumentHelp("Write a report: .html, .jsonl or .csv.", valueName: "file"))
-  var out: String?
+  @OptionGroup var reports: ReportOptions
 
   @OptionGroup var compute: ComputeOptions
 
@@ -127,6 +128,9 @@ struct TraceCommand: ParsableCommand {
     where !(value >= 0 && value.isFinite) {
       throw ValidationError("\(name): found \(value), expected a number from 0")
     }
+    guard text != "-" || prompt != "-" else {
+      throw ValidationError("--text - and --prompt - exclude each other: one reads standard input")
+    }
     guard text != nil || prompt != nil else {
       throw ValidationError("which output? Expected --text, or --prompt to go on with")
     }
@@ -140,7 +144,7 @@ struct TraceCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    if let out { _ = try ReportFile.format(of: out) }
+    try reports.check(json: json)
     let record = try RunRecord(folder: folder)
     let corpus = try record.requireText()
     switch record.manifest.precision {
@@ -171,15 +175,10 @@ struct TraceCommand: ParsableCommand {
       let most = tracer.mostRetrainings(for: [plan])
       return try estimate(ledger, retrainings: most, pool).print(json: json)
     }
-    let file = try out.map { try ReportFile(path: $0) }
+    let files = try reports.open()
     guard let trace = try trace(tracer, plan, strangers) else { return }
     let report = report(record, corpus, trace)
-    try file?.write(report)
-    if json {
-      try Output.write(JSONLinesReport.results(report))
-    } else {
-      try Scoring.print(report, json: false)
-    }
+    try files.write(report, json: json)
     try ColumnOptions(columns).checkBalance(
       trace.units.indices.map { ScoreReport.Item(id: "\(per.rawValue) \($0 + 1)") }, trace.accounts,
       isSingle: record.manifest.precision == .float32)
@@ -187,7 +186,7 @@ struct TraceCommand: ParsableCommand {
 
   /// The tokens of a text on the command line; nil where it was not given.
   private func tokens(_ text: String?, _ option: String, _ corpus: TextCorpus) throws -> [Int32]? {
-    guard let text else { return nil }
+    guard let text = try text.map({ try TypedText.read($0, option: option) }) else { return nil }
     guard !text.isEmpty else { throw UsageError("\(option): found an empty text, expected some") }
     return try corpus.vocabulary.encode(Array(text.utf8), name: option).tokens
   }

@@ -26,7 +26,13 @@ struct ComputeOptions: ParsableArguments {
   @Flag(help: "Log how the work is laid out to standard error.")
   var verbose = false
 
+  @Flag(
+    name: [.long, .customShort("q")],
+    help: "Show no progress; warnings and errors are still written to standard error.")
+  var quiet = false
+
   func validate() throws {
+    ProgressBar.isHidden = quiet
     guard (1...WorkerPool.mostThreads).contains(threads) else {
       throw ValidationError("--threads: found \(threads), expected 1 to \(WorkerPool.mostThreads)")
     }

@@ -5,8 +5,9 @@ import Palimpsest
 struct QueryOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Queries of the run: test:3, test:0..<50, train:7, test:label=4; repeatable.",
-      valueName: "range"))
+      "Queries of the run: test:3, test:0-49 or test:0:50, test:0,3,7, test for all, train:7, "
+        + "test:label=4, an id, id:ID, group:NAME; repeatable. (default: test:0-9)",
+      valueName: "items"))
   var query: [String] = []
 
   @Option(help: ArgumentHelp("Inputs of queries from a file.", valueName: "file"))
@@ -60,7 +61,6 @@ struct QueryOptions: ParsableArguments {
     guard queryX == nil || query.isEmpty else {
       throw UsageError("--query and --query-x exclude each other")
     }
-    for text in query { _ = try QuerySelection(text) }
   }
 
   /// Reads the queries; the first ten test items where none are named.
@@ -83,22 +83,16 @@ struct QueryOptions: ParsableArguments {
     guard let record else {
       throw UsageError("which queries? Expected --query-x and --query-y with --model")
     }
-    let selections = try query.map { try QuerySelection($0) }
-    let needsTest = selections.isEmpty || selections.contains { $0.part == .test }
+    let needsTest = query.isEmpty || query.contains { QuerySelection($0).concerns(.test) }
     let test = needsTest ? try record.test(as: Scalar.self) : nil
-    if needsTest, test == nil {
-      throw UsageError("--query: the run has no test items; ask about train:7, or --query-x FILE")
-    }
-    var all: Queries<Scalar>?
     let first = min(10, test?.count ?? 0)
-    for selection in selections.isEmpty ? [try QuerySelection("test:0..<\(first)")] : selections {
-      guard let data = selection.part == .train ? train : test else { continue }
-      let chosen = try selection.indices(in: data)
+    var all: Queries<Scalar>?
+    for text in query.isEmpty ? ["test:0:\(first)"] : query {
+      let (name, chosen) = try QuerySelection(text).resolve(train: train, test: test)
+      guard let data = name == .train ? train : test else { continue }
       let part = Queries(
         data: data[chosen],
-        items: chosen.map {
-          Scoring.item($0, data, selection.part.rawValue, hasPictures: hasPictures)
-        })
+        items: chosen.map { Scoring.item($0, data, name.rawValue, hasPictures: hasPictures) })
       all =
         all.map { Queries(data: $0.data.appending(part.data), items: $0.items + part.items) }
         ?? part

@@ -1,61 +1,94 @@
 import Palimpsest
 
-/// Queries of a run named on the command line: `test:3`, `test:0..<50`, `train:7`, `test:label=4`.
+/// Outputs of a run named on the command line: `test:3`, `test:0-49`, `train:7`, `0,3,7`, an id.
+///
+/// `test` or `train` alone are all of their items, with a colon those that stand behind it. Numbers
+/// alone are test items. An id, a label or a group is looked for in both parts, and refused where
+/// both have it.
 struct QuerySelection {
   /// Which of the run's data sets.
-  enum Part: String {
+  enum Part: String, CaseIterable {
     case test, train
   }
 
-  let part: Part
   let text: String
-  private let option: String
-  private let range: Range<Int>?
-  private let label: Int32?
+  let option: String
+  /// The part that the text names; nil for numbers and names alone.
+  let part: Part?
 
-  /// Reads one selection.
-  ///
-  /// - Parameter option: Where it was given.
-  /// - Throws: ``UsageError``.
-  init(_ text: String, option: String = "--query") throws {
+  /// Reads one selection; what it means is known with the data.
+  init(_ text: String, option: String = "--query") {
     self.text = text
     self.option = option
-    let fail = UsageError(
-      "\(option): found \"\(text)\", expected test:3, test:0..<50, train:7 or test:label=4")
-    let parts = text.split(separator: ":", maxSplits: 1)
-    guard parts.count == 2, let part = Part(rawValue: String(parts[0])) else { throw fail }
-    self.part = part
-    let rest = parts[1]
-    if rest.hasPrefix("label=") {
-      guard let label = Int32(rest.dropFirst(6)) else { throw fail }
-      (self.label, range) = (label, nil)
-    } else if let index = Int(rest), index >= 0, index < .max {
-      (label, range) = (nil, index..<index + 1)
-    } else {
-      let ends = rest.split(separator: "..<", omittingEmptySubsequences: false)
-      guard ends.count == 2, let low = Int(ends[0]), let high = Int(ends[1]), 0 <= low, low < high
-      else { throw fail }
-      (label, range) = (nil, low..<high)
-    }
+    part = Part.allCases.first { text == $0.rawValue || text.hasPrefix($0.rawValue + ":") }
   }
 
-  /// The numbers of the items that are meant.
+  /// Whether it can mean items of a part.
+  func concerns(_ other: Part) -> Bool { part == nil || part == other }
+
+  /// Where the items stand and which they are.
   ///
-  /// - Throws: ``UsageError`` where there are none, or not so many.
-  func indices<Scalar>(in data: Dataset<Scalar>) throws -> [Int] {
-    if let range {
-      guard range.upperBound <= data.count else {
+  /// - Parameters:
+  ///   - train: The training items; nil where they cannot be meant.
+  ///   - test: The test items; nil where there are none.
+  /// - Throws: ``UsageError``.
+  func resolve<Scalar: TensorScalar>(
+    train: Dataset<Scalar>?, test: Dataset<Scalar>?
+  ) throws -> (part: Part, items: [Int]) {
+    // An id of its own letters comes first: that of a passage of text holds a colon.
+    let ids = [(Part.test, test), (.train, train)].flatMap { part, data in
+      (data?.ids ?? []).enumerated().filter { $0.element == text }.map { (part, [$0.offset]) }
+    }
+    if part == nil, NumberRange(text) == nil, ids.count == 1 { return ids[0] }
+    if let part {
+      guard ids.isEmpty else {
         throw UsageError(
-          "\(option) \(text): found \(data.count) \(part.rawValue) items, expected at least "
-            + "\(range.upperBound)")
+          "\(option): found \"\(text)\", which may be an id or items of \(part.rawValue), expected one; "
+            + "id:\(text) is the id")
       }
-      return Array(range)
+      guard let data = part == .train ? train : test else { throw noTest }
+      let rest = text == part.rawValue ? nil : String(text.dropFirst(part.rawValue.count + 1))
+      guard let rest else { return (part, Array(0..<data.count)) }
+      let lookup = ItemLookup(data: data, part: part.rawValue, option: option)
+      guard let found = try lookup.find(rest) else { throw unknown }
+      return (part, found.items)
     }
-    let labels = data.labels ?? []
-    let found = labels.indices.filter { labels[$0] == label }
-    guard !found.isEmpty else {
-      throw UsageError("\(option) \(text): no \(part.rawValue) item has this label")
+    let isNumeric = text.split(separator: ",").allSatisfy { NumberRange(String($0)) != nil }
+    if isNumeric, !text.isEmpty, ids.isEmpty {
+      guard let test else { throw noTest }
+      let lookup = ItemLookup(data: test, part: Part.test.rawValue, option: option)
+      guard let found = try lookup.find(text) else { throw unknown }
+      return (.test, found.items)
     }
-    return found
+    var found: [(part: Part, items: [Int])] = []
+    var refusal: (any Error)?
+    for (part, data) in [(Part.test, test), (.train, train)] {
+      guard let data else { continue }
+      do {
+        let lookup = ItemLookup(data: data, part: part.rawValue, option: option)
+        if let items = try lookup.find(text)?.items { found.append((part, items)) }
+      } catch {
+        // The other part may have it.
+        refusal = refusal ?? error
+      }
+    }
+    guard found.count < 2 else {
+      throw UsageError(
+        "\(option): found \"\(text)\" among the test items and the training items, expected one; write "
+          + "test:\(text) or train:\(text)")
+    }
+    guard let one = found.first else { throw refusal ?? unknown }
+    return one
+  }
+
+  private var noTest: UsageError {
+    UsageError("\(option): the run has no test items; ask about train:7, or --query-x FILE")
+  }
+
+  private var unknown: UsageError {
+    UsageError(
+      "\(option): found \"\(text)\", expected test:3, test:0-49, test:0,3,7, train:7, "
+        + "test:label=4, an id or a group"
+        + (text.hasSuffix("..") ? "; the shell took what stands after < for a file" : ""))
   }
 }

@@ -5,7 +5,7 @@ import Palimpsest
 struct RemovalOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Items to leave out, such as 17,18 or 3..<9, or ids; repeatable, each a removal.",
+      "Items to leave out, such as 17,18 or 3-9, ids, or group:NAME; repeatable, each a removal.",
       valueName: "items"))
   var without: [String] = []
 
@@ -76,27 +76,22 @@ struct RemovalOptions: ParsableArguments {
     }
   }
 
-  /// The items that a text such as `17,18`, `3..<9` or an id names.
+  /// The items that a text such as `17,18`, `3-9`, an id or a group names.
   ///
   /// - Throws: ``UsageError``.
-  private func items<Scalar: TensorScalar>(_ text: String, in data: Dataset<Scalar>) throws -> [Int]
-  {
-    if data.ids.contains(text) { return [try item(text, in: data, option: "--without")] }
-    let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    let items = try parts.flatMap { part -> [Int] in
-      let ends = part.split(separator: "..<", omittingEmptySubsequences: false)
-      guard ends.count == 2, let low = Int(ends[0]), let high = Int(ends[1]), 0 <= low, low < high
-      else { return [try item(part, in: data, option: "--without")] }
-      guard high <= data.count else {
-        throw UsageError("--without: found \(part), expected items of 0 to \(data.count - 1)")
-      }
-      return Array(low..<high)
+  private func items<Scalar: TensorScalar>(
+    _ text: String, in data: Dataset<Scalar>, option: String = "--without"
+  ) throws -> ItemLookup<Scalar>.Found {
+    let lookup = ItemLookup(data: data, part: "train", option: option)
+    let found =
+      try lookup.find(text) ?? text.dropping("train:").flatMap { try lookup.find($0) }
+    guard let found else {
+      throw UsageError(
+        "\(option): found \"\(text)\", expected "
+          + (option == "--without" ? "items such as 17,18 or 3-9" : "an item such as 17")
+          + (data.ids.isEmpty ? "" : ", or an id") + (data.groups.isEmpty ? "" : ", or a group"))
     }
-    var seen: Set<Int> = []
-    if let twice = items.first(where: { !seen.insert($0).inserted }) {
-      throw UsageError("--without: found item \(twice) twice, expected each once")
-    }
-    return items
+    return found
   }
 
   /// The item of a number or of an id, as reports show it.
@@ -105,24 +100,13 @@ struct RemovalOptions: ParsableArguments {
   private func item<Scalar: TensorScalar>(
     _ text: String, in data: Dataset<Scalar>, option: String
   ) throws -> Int {
-    let isNumbered = data.ids.isEmpty && text.hasPrefix("train:")
-    let number = Int(isNumbered ? text.dropFirst(6) : text[...]).flatMap { $0 < 0 ? nil : $0 }
-    let named = data.ids.indices.filter { data.ids[$0] == text }
-    let meant = Set(named + (number.map { $0 < data.count ? [$0] : [] } ?? [])).sorted()
-    guard meant.count < 2 else {
+    let found = try items(text, in: data, option: option).items
+    guard found.count == 1 else {
       throw UsageError(
-        "\(option): found \"\(text)\", which may be item "
-          + meant.prefix(5).map(String.init).joined(separator: " or ")
-          + ", expected one; a range such as \(meant[0])..<\(meant[0] + 1) holds numbers only")
+        "\(option): found \"\(text)\", which are \(found.count) items, expected one item such as 17"
+      )
     }
-    if let item = meant.first { return item }
-    guard let number else {
-      throw UsageError(
-        "\(option): found \"\(text)\", expected "
-          + (option == "--without" ? "items such as 17,18 or 3..<9" : "an item such as 17")
-          + (data.ids.isEmpty ? "" : ", or an id"))
-    }
-    throw UsageError("\(option): found item \(number), expected 0 to \(data.count - 1)")
+    return found[0]
   }
 
   /// The removals that do not depend on scores.
@@ -133,7 +117,9 @@ struct RemovalOptions: ParsableArguments {
   ) throws -> [Named] {
     let items = run.train.items
     let lists = try without.map { text in
-      let list = try self.items(text, in: items)
+      let found = try self.items(text, in: items)
+      let list = found.items
+      if let group = found.group { return try removal(ofGroup: group, list, run) }
       let names =
         list.count <= 3
         ? list.map { Scoring.item($0, items, "train").title }.joined(separator: ", ")
@@ -150,11 +136,16 @@ struct RemovalOptions: ParsableArguments {
               ? "items with groups, which this run has none of"
               : "the group of an item, such as \(known.joined(separator: ", "))"))
       }
-      return Named(
-        name: "group \(name), \(members.count) items", removal: try removal(members, run),
-        query: nil)
+      return try removal(ofGroup: name, members, run)
     }
     return try lists + groups + nearDuplicates.map { try copies(of: $0, run) }
+  }
+
+  private func removal<Scalar: TensorScalar>(
+    ofGroup name: String, _ members: [Int], _ run: TrainingRun<Scalar>
+  ) throws -> Named {
+    Named(
+      name: "group \(name), \(members.count) items", removal: try removal(members, run), query: nil)
   }
 
   /// An item with all that resemble it.
@@ -212,14 +203,14 @@ struct RemovalOptions: ParsableArguments {
   func removal<Scalar: TensorScalar>(_ items: [Int], _ run: TrainingRun<Scalar>) throws -> Removal {
     if renormalize { return Removal(items, .renormalized) }
     guard let swap else { return Removal(items) }
-    let selection = try QuerySelection(swap, option: "--swap")
-    guard selection.part == .test else {
+    let selection = QuerySelection(swap, option: "--swap")
+    guard selection.concerns(.test) else {
       throw UsageError("--swap: found \"\(swap)\", expected test items such as test:3")
     }
     guard let test = run.test?.items else {
       throw UsageError("--swap: the run has no test items")
     }
-    let others = try selection.indices(in: test)
+    let others = try selection.resolve(train: nil, test: test).items
     guard others.count == items.count else {
       throw UsageError(
         "--swap: found \(others.count) test items, expected \(items.count), one for each item "

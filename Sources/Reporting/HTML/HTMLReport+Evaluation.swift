@@ -13,7 +13,8 @@ extension HTMLReport {
 
         """
     }
-    let refusals = evaluation.refusalSentences.map { "<p>\($0.plainLine)</p>\n" as Markup }
+    let sentences = evaluation.refusalSentences + evaluation.uncountedSentences
+    let refusals = sentences.map { "<p>\($0.plainLine)</p>\n" as Markup }
     return """
       <section aria-label="\(evaluation.metric)">
       <h2>\(evaluation.metric): \(evaluation.summary)</h2>

@@ -115,7 +115,8 @@ extension HTMLReport {
   private static func items(
     _ ledger: ScoreReport.QueryLedger, number: Int, _ report: ScoreReport
   ) -> Markup? {
-    let numbers = ledger.supporters + ledger.opponents
+    let strongest = ledger.supporters + ledger.opponents
+    let numbers = strongest + ledger.shownItems
     guard let leading = ledger.leading, !numbers.isEmpty else { return nil }
     let items = numbers.map(ledger.item)
     let (values, phases) = (ledger.values(numbers), ledger.phases(numbers))
@@ -130,9 +131,15 @@ extension HTMLReport {
       let group: Markup? = hasGroups ? "<td>\(item.group.plainLine.clipped(to: 60))</td>" : nil
       let claim: Markup? =
         hasClaims ? "<td class=\"number\">\(ledger.pValue(number) ?? "")</td>" : nil
-      let times = phases?[place].map { "<td class=\"number quiet\">\($0)</td>" as Markup } ?? []
+      let times =
+        phases?[place].map { "<td class=\"number quiet time\">\($0)</td>" as Markup } ?? []
+      // One that was asked for has its place among all.
+      let asked: Markup? =
+        place < strongest.count
+        ? nil
+        : " <span class=\"quiet\">\(ledger.rank(of: number).map(HumanNumber.count) ?? "–") of \(HumanNumber.count(ledger.itemCount))</span>"
       return """
-        <tr><th scope="row">\(item.title(clippedTo: 48))</th>\(label)\(group)\
+        <tr><th scope="row">\(item.title(clippedTo: 48))\(asked)</th>\(label)\(group)\
         <td class="chart">\(Bar(rows[number], largest: largest).markup)</td>\
         \(ledger.answered.map { numberCell(values[place][$0] ?? "") })\(claim)\(times)</tr>
 
@@ -146,14 +153,25 @@ extension HTMLReport {
       (hasLabels ? [heading("label", isNumber: false)] : [])
       + (hasGroups ? [heading("group", isNumber: false)] : [])
     let rest =
-      ledger.answered.map { heading($0.rawValue) } + (hasClaims ? [heading("p")] : [])
-      + (phases == nil ? [] : ledger.shownPhaseNames.map { heading($0) })
+      ledger.answered.map { heading($0.rawValue) }
+      + (hasClaims
+        ? ["<th scope=\"col\" class=\"number symbol\">p</th>" as Markup] : [])
+      + (phases == nil
+        ? []
+        : ledger.shownPhaseNames.map {
+          "<th scope=\"col\" class=\"number time\">\($0)</th>" as Markup
+        })
     let star = hasClaims ? " An asterisk marks the items that are owed more than a stranger." : ""
-    let times = phases == nil ? "" : " The last columns part \(leading.rawValue) by time."
+    let times: Markup? =
+      phases == nil
+      ? nil : "<span class=\"time\"> The last columns part \(leading.rawValue) by time.</span>"
+    let asked =
+      ledger.shownItems.isEmpty
+      ? "" : " Those that were asked for stand at the end, with their places among all items."
     return """
       <h3 id="items-\(number)">The items that stand out</h3>
       <p class="quiet">In \(report.method.unitText), strongest first by \(leading.rawValue), which the \
-      bars show.\(star)\(times)</p>
+      bars show.\(star)\(times)\(asked)</p>
       <div class="wide" role="region" aria-labelledby="items-\(number)" tabindex="0">
       <table class="items">
       <thead><tr>\(heading("item", isNumber: false))\(words)<td class="chart"></td>\(rest)\
@@ -167,32 +185,29 @@ extension HTMLReport {
 
   private static func groups(_ ledger: ScoreReport.QueryLedger, number: Int) -> Markup? {
     guard !ledger.groups.isEmpty, let leading = ledger.leading else { return nil }
-    let shown = Array(ledger.groups.prefix(mostGroups))
-    let largest = shown.map { abs($0.parts[leading]?.net ?? 0) }.max() ?? 1
+    let shown = ledger.groupRows(most: mostGroups)
+    let largest = shown.map { abs($0.net[leading] ?? 0) }.max() ?? 1
     let numbers = ledger.answered.map { column in
-      HumanNumber.column(shown.map { $0.parts[column]?.net ?? .nan })
+      HumanNumber.column(shown.map { $0.net[column] ?? .nan })
     }
     let rows = shown.enumerated().map { place, group -> Markup in
-      let part = group.parts[leading]
       return """
-        <tr><th scope="row">\(group.name.isEmpty ? "no group" : group.name.plainLine.clipped(to: 60))\
+        <tr><th scope="row">\(group.name.plainLine.clipped(to: 60))\
         </th><td class="number">\(HumanNumber.count(group.count))</td>\
-        <td class="chart">\(Bar(part?.net ?? 0, largest: largest).markup)</td>\
+        <td class="chart">\(Bar(group.net[leading] ?? 0, largest: largest).markup)</td>\
         \(numbers.map { numberCell($0[place]) })\
-        <td class="number">\(part.map { HumanNumber.percent($0.share) } ?? "–")</td></tr>
+        <td class="number">\(group.share.map { HumanNumber.percent($0) } ?? "–")</td></tr>
 
         """
     }
     let headings = ledger.answered.map {
       "<th scope=\"col\" class=\"number\">\($0.rawValue)</th>" as Markup
     }
-    let left = ledger.groups.count - shown.count
-    let more = left > 0 ? " \(HumanNumber.count(left)) more are not shown." : ""
     return """
       <h3 id="groups-\(number)">By group</h3>
       <div class="wide" role="region" aria-labelledby="groups-\(number)" tabindex="0">
       <table>
-      <caption>Sums over the items of each group, the largest gross first.\(more)</caption>
+      <caption>Sums over the items of each group, the largest gross first.</caption>
       <thead><tr><th scope="col">Group</th><th scope="col" class="number">Items</th>\
       <td class="chart"></td>\(headings)<th scope="col" class="number">Share of gross</th>\
       </tr></thead>

@@ -19,7 +19,7 @@ extension HTMLReport {
     if case .text(let words) = query.content {
       text = "<blockquote>\(words)</blockquote>"
     }
-    let (supporters, opponents) = (scores.realSupporters, scores.realOpponents)
+    let (supporters, opponents) = (scores.supporters, scores.opponents)
     // As many decimals on both sides, so that they compare.
     let items = supporters + opponents
     let rows: [Row] = zip(items, HumanNumber.column(items.map(\.score))).map { ($0, $1) }
@@ -36,6 +36,7 @@ extension HTMLReport {
       \(strip("Supporters", "support", first, "scores \(report.method.unitPhrase)"))
       \(strip("Opponents", "oppose", second, "scores \(report.method.unitPhrase)"))
       \(table(rows, number: number, report))
+      \(standings(scores, number: number, report))
       \(figures(scores, report))
       </section>
 
@@ -111,6 +112,37 @@ extension HTMLReport {
       """
   }
 
+  /// What was asked for, whatever its score.
+  private static func standings(
+    _ scores: ScoreReport.QueryScores, number: Int, _ report: ScoreReport
+  ) -> Markup? {
+    guard !scores.shown.isEmpty else { return nil }
+    let numbers = HumanNumber.column(scores.shown.map(\.score))
+    let rows = zip(scores.shown, numbers).map { standing, text -> Markup in
+      """
+      <tr><th scope="row">\(standing.title.clipped(to: 60))</th>\
+      <td>\(standing.item.label.plainLine.clipped(to: 60))</td>\(numberCell(text))\
+      <td class="number">\(standing.placeText(of: report.itemCount))</td>\
+      <td class="number">\(standing.share.map { HumanNumber.percent($0) } ?? "–")</td></tr>
+
+      """
+    }
+    return """
+      <h3 id="shown-\(number)">Asked for</h3>
+      <div class="wide" role="region" aria-labelledby="shown-\(number)" tabindex="0">
+      <table>
+      <caption>Scores \(report.method.unitPhrase), and the place among all items from the highest on; \
+      of a group the sum over its items.</caption>
+      <thead><tr><th scope="col">Item</th><th scope="col">Label</th>\
+      <th scope="col" class="number">Score</th><th scope="col" class="number">Place</th>\
+      <th scope="col" class="number">Share of gross</th></tr></thead>
+      <tbody>
+      \(rows)</tbody>
+      </table>
+      </div>
+      """
+  }
+
   /// What the sentence rests on.
   private static func figures(
     _ scores: ScoreReport.QueryScores, _ report: ScoreReport
@@ -126,7 +158,7 @@ extension HTMLReport {
         HumanNumber.significant(cocktail.entropyContributors)
       ),
       ("Share of the strongest", HumanNumber.percent(cocktail.topShare)),
-      ("Net over gross", HumanNumber.percent(cocktail.cancellation)),
+      ("Cancelled", HumanNumber.percent(cocktail.cancelledShare)),
     ]
     let rows = facts.map { "<div><dt>\($0.0)</dt><dd>\($0.1)</dd></div>\n" as Markup }
     return """

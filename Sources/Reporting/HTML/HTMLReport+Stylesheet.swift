@@ -48,6 +48,13 @@ extension HTMLReport {
     .facts div { padding: .3rem 0; border-bottom: 1px solid var(--line); }
     .facts dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
     .wide { overflow-x: auto; container-type: inline-size; }
+    .wide {
+      background: linear-gradient(to right, var(--paper) 40%, transparent) 0 0 / 2.5rem 100%,
+        linear-gradient(to left, var(--paper) 40%, transparent) 100% 0 / 2.5rem 100%,
+        linear-gradient(to right, var(--quiet), transparent) 0 0 / .6rem 100%,
+        linear-gradient(to left, var(--quiet), transparent) 100% 0 / .6rem 100%;
+      background-repeat: no-repeat; background-attachment: local, local, scroll, scroll;
+    }
     table { border-collapse: collapse; width: 100%; font-size: .92rem; }
     caption { text-align: left; padding: .25rem 0 .5rem; }
     .wide caption { max-width: 100cqw; }
@@ -55,6 +62,7 @@ extension HTMLReport {
     tr { border-bottom: 1px solid var(--line); }
     thead th { color: var(--quiet); font-weight: 600; vertical-align: bottom; }
     thead th::first-letter, dt::first-letter { text-transform: uppercase; }
+    thead th.symbol::first-letter { text-transform: none; }
     tbody th { font-weight: 600; white-space: nowrap; }
     .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
     td.number { padding-left: .5rem; }
@@ -182,6 +190,14 @@ extension HTMLReport {
       .waterfall tbody th { white-space: normal; }
       .waterfall .chart { width: 35%; }
       table { font-size: .85rem; }
+      .wide table { font-size: .72rem; }
+      .wide th, .wide td, .wide td.number { padding-left: 0; padding-right: .3rem; }
+      .wide thead th { white-space: normal; overflow-wrap: anywhere; min-width: 2.4em; }
+      .wide tbody th { white-space: normal; overflow-wrap: anywhere; min-width: 4em; }
+      .wide .chart { min-width: 1.5rem; width: 12%; }
+      .wide .waterfall .chart { width: 35%; }
+      .wide .thumbnail { width: 0; padding: 0; }
+      .wide .thumbnail img, .time { display: none; }
     }
     @media print {
       :root {
@@ -195,7 +211,9 @@ extension HTMLReport {
       img.medium { width: 3rem; height: 3rem; }
       .strip li { min-width: 4.9rem; font-size: 7.5pt; }
       th, td { padding-top: .1rem; padding-bottom: .1rem; }
-      .wide { overflow: visible; }
+      .wide { overflow: visible; background: none; }
+      details::details-content { content-visibility: visible; block-size: auto; }
+      @supports not selector(::details-content) { details:not([open]) { display: none; } }
       .token, mark { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
       .strip li, tr, .heading, .curves { break-inside: avoid; }
       .charts { grid-template-columns: 1fr 1fr; }

@@ -187,7 +187,7 @@ extension HTMLReport {
       <thead><tr><th scope="col">Without</th><th scope="col" class="number">Passages</th>\
       <td class="chart"></td><th scope="col" class="number">Log p</th>\
       <th scope="col" class="number">Change</th><th scope="col" class="number">By chance</th>\
-      <th scope="col" class="number">p/p_safe</th>\
+      <th scope="col" class="number symbol">p/p_safe</th>\
       \(columns.map { "<th scope=\"col\" class=\"number\">\($0.rawValue)</th>" as Markup })</tr></thead>
       <tbody>
       \(rows)</tbody>

@@ -35,6 +35,8 @@ public enum HTMLReport {
         return markup(of: part)
       case .exposures(let part):
         return markup(of: part)
+      case .selfInfluence(let part):
+        return markup(of: part)
       }
     }
     let page: Markup = """
@@ -96,7 +98,7 @@ public enum HTMLReport {
   private static func overview(_ report: ScoreReport) -> Markup? {
     let queries = report.queries
     guard !queries.isEmpty else {
-      return report.queryCount == 0 && !report.isOfMemorization
+      return report.queryCount == 0 && !report.isOfMemorization && !report.isOfSelfInfluence
         ? "<section><h2>Queries</h2><p>There are no queries.</p></section>" : nil
     }
     let rows = queries.enumerated().map { index, scores -> Markup in

@@ -30,6 +30,6 @@ extension TerminalReport {
             [.init(""), .init("exponent", .faint)]
               + dilution.exponents(axis, kind).map { .init($0, .faint) }
           ]
-        })
+        }, names: 2)
   }
 }

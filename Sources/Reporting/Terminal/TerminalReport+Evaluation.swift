@@ -12,6 +12,6 @@ extension TerminalReport {
     return [
       style.paint("\(evaluation.metric): \(evaluation.summary)".plainLine, .heading)
     ] + table.lines(style) + wrapped(evaluation.legend, style)
-      + evaluation.refusalSentences.flatMap { wrapped($0, style) }
+      + (evaluation.refusalSentences + evaluation.uncountedSentences).flatMap { wrapped($0, style) }
   }
 }

@@ -13,6 +13,6 @@ extension TerminalReport {
           }
         })
     return [style.paint("What is remembered", .heading)] + wrapped(exposures.sentence, style)
-      + table.fitting(style).lines(style) + wrapped(exposures.legend, style)
+      + table.lines(style) + wrapped(exposures.legend, style)
   }
 }

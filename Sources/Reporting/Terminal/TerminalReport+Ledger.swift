@@ -24,7 +24,7 @@ extension TerminalReport {
     if let significance = ledger.account.significance {
       lines += wrapped(significance.sentence, style)
     }
-    if let groups = groups(ledger, report) { lines += [""] + groups.fitting(style).lines(style) }
+    if let groups = groups(ledger) { lines += [""] + groups.lines(style) }
     if let items = items(ledger, style) { lines += [""] + items.lines(style) }
     return lines
   }
@@ -53,25 +53,23 @@ extension TerminalReport {
       rows: [[.init("")] + ledger.columns.map { .init($0.rawValue, .faint) }] + rows)
   }
 
-  /// The groups with the largest gross.
-  private static func groups(
-    _ ledger: ScoreReport.QueryLedger, _ report: ScoreReport
-  ) -> TextTable? {
-    let count = max(ledger.supporters.count, ledger.opponents.count)
-    guard !ledger.groups.isEmpty, let leading = ledger.leading, count > 0 else { return nil }
-    let shown = ledger.groups.prefix(count)
+  /// Groups that a terminal shows of many.
+  private static let mostGroups = 10
+
+  /// The groups with the largest gross, those that were asked for, and the others as one.
+  private static func groups(_ ledger: ScoreReport.QueryLedger) -> TextTable? {
+    guard !ledger.groups.isEmpty, ledger.leading != nil else { return nil }
+    let shown = ledger.groupRows(most: mostGroups)
     let numbers = ledger.answered.map { column in
-      HumanNumber.column(shown.map { $0.parts[column]?.net ?? .nan })
+      HumanNumber.column(shown.map { $0.net[column] ?? .nan })
     }
     let rows = shown.enumerated().map { place, group -> [TextTable.Cell] in
-      let share = group.parts[leading].map { HumanNumber.percent($0.share) } ?? ""
-      return [
-        .init(group.name.isEmpty ? "no group" : group.name.clipped(to: 24)),
-        .init(HumanNumber.count(group.count)),
-      ] + numbers.map { cell($0[place]) } + [.init(share)]
+      [.init(group.name.clipped(to: 20)), .init(HumanNumber.count(group.count))]
+        + numbers.map { cell($0[place]) } + [
+          .init(group.share.map { HumanNumber.percent($0) } ?? "")
+        ]
     }
-    let headings =
-      ["group", "items"] + ledger.answered.map(\.rawValue) + ["share of gross"]
+    let headings = ["group", "items"] + ledger.answered.map(\.rawValue) + ["gross"]
     return TextTable(
       alignments: [.left] + headings.dropFirst().map { _ in .right },
       rows: [headings.map { .init($0, .faint) }] + rows)
@@ -81,13 +79,13 @@ extension TerminalReport {
   private static func items(_ ledger: ScoreReport.QueryLedger, _ style: Style) -> TextTable? {
     let whole = items(ledger, hasPhases: true)
     return whole.map(\.width).map { $0 > style.width } == true
-      ? items(ledger, hasPhases: false)?.fitting(style) : whole
+      ? items(ledger, hasPhases: false) : whole
   }
 
   private static func items(
     _ ledger: ScoreReport.QueryLedger, hasPhases: Bool
   ) -> TextTable? {
-    let numbers = ledger.supporters + ledger.opponents
+    let numbers = ledger.supporters + ledger.opponents + ledger.shownItems
     guard !numbers.isEmpty else { return nil }
     let items = numbers.map(ledger.item)
     let (values, phases) = (ledger.values(numbers), hasPhases ? ledger.phases(numbers) : nil)
@@ -110,13 +108,16 @@ extension TerminalReport {
     }
     let count = ledger.supporters.count
     let supporters = (0..<count).map { row($0, rank: $0 + 1) }
-    let opponents = (count..<numbers.count).map { row($0, rank: $0 - count + 1) }
+    let end = count + ledger.opponents.count
+    let opponents = (count..<end).map { row($0, rank: $0 - count + 1) }
+    let shown = (end..<numbers.count).map { row($0, rank: ledger.rank(of: numbers[$0]) ?? 0) }
     let words = (hasLabels ? 1 : 0) + (hasGroups ? 1 : 0)
     let width = headings("").count
     return TextTable(
       alignments: [.right, .left] + (2..<width).map { $0 < 2 + words ? .left : .right },
       rows: (supporters.isEmpty ? [] : [headings("supporters")] + supporters)
-        + (opponents.isEmpty ? [] : [headings("opponents")] + opponents))
+        + (opponents.isEmpty ? [] : [headings("opponents")] + opponents)
+        + (shown.isEmpty ? [] : [headings("asked for")] + shown))
   }
 
   static func cell(_ number: String) -> TextTable.Cell {
@@ -144,13 +145,11 @@ extension TerminalReport {
       ] + (hasClaims ? [.init(ledger.account.significance.map { "\($0.count)" } ?? "–")] : [])
         + ledger.leadingCocktail.figures.map { .init($0) }
     }
-    // What is owed stands before what a narrow terminal may have no room for.
     let columns = headings.prefix(5) + claims + headings.dropFirst(5)
     let table = TextTable(
       alignments: [.left, .left] + columns.dropFirst(2).map { _ in .right },
-      rows: [columns.map { .init($0.name, .faint) }] + rows
-    ).fitting(style)
-    let legends = columns.prefix(table.alignments.count).compactMap(\.legend)
+      rows: [columns.map { .init($0.name, .faint) }] + rows)
+    let legends = columns.compactMap(\.legend)
     return [style.paint("All accounts", .heading)] + table.lines(style)
       + wrapped(legends.joined(separator: " "), style)
   }

@@ -15,7 +15,7 @@ extension TerminalReport {
             cells(entry.item, count: names.count)
               + memorization.cells(entry).map { .init($0) }
           })
-      lines += table.fitting(style).lines(style)
+      lines += table.lines(style)
       lines += wrapped(ScoreReport.Memorization.legend, style)
     }
     return lines + pairs(memorization, style) + agreements(memorization, style)
@@ -35,7 +35,7 @@ extension TerminalReport {
             + [.init(pair.influence.influence.text)]
         })
     return ["", style.paint("Which items decide on which test items", .heading)]
-      + table.fitting(style).lines(style)
+      + table.lines(style)
       + wrapped(ScoreReport.Memorization.pairLegend, style)
   }
 
@@ -54,7 +54,7 @@ extension TerminalReport {
           ]
         })
     return ["", style.paint("Whether a cheaper score would do", .heading)]
-      + table.fitting(style).lines(style)
+      + table.lines(style)
       + wrapped(ScoreReport.Memorization.agreementLegend, style)
   }
 

@@ -38,7 +38,7 @@ extension TerminalReport {
     let caption: [String] =
       predictors.count == 1 ? [] : [style.paint(table.indent(of: 3) + "predicted by", .faint)]
     return [style.paint("Trained again to check", .heading)] + caption
-      + table.fitting(style).lines(style)
+      + table.lines(style)
       + (units.count == 1 ? wrapped("Changes in \(receipts[0].unit).", style) : [])
       + fits(receipts, style)
   }

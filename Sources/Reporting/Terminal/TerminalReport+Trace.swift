@@ -29,13 +29,13 @@ extension TerminalReport {
     lines += wrapped("“\(traced.text(span.bytes).plainLine.clipped(to: 300))”", style)
     lines += wrapped(
       "Log p \(HumanNumber.significant(span.logProbability)) nats. " + traced.verdict(span), style)
-    lines += outcomes(span, traced).fitting(style).lines(style)
+    lines += outcomes(span, traced).lines(style)
     lines += rows(
       "passage", traced.passages(span.account, relevance: span.relevance), span.account
-    ).fitting(style).lines(style)
+    ).lines(style)
     lines += rows(
       "document", traced.documents(span.account, relevance: span.relevance), span.account
-    ).fitting(style).lines(style)
+    ).lines(style)
     let concentration = ScoreReport.TracedText.concentration(span.account)
     var sentences = [concentration.sentence]
     if let best = traced.mostRelevant(span) {
@@ -109,7 +109,7 @@ extension TerminalReport {
             .init("“\(traced.text(match.bytes).plainLine.clipped(to: 60))”"),
           ]
         })
-    return [style.paint("Verbatim matches", .heading)] + table.fitting(style).lines(style)
+    return [style.paint("Verbatim matches", .heading)] + table.lines(style)
       + wrapped(
         "By chance: how often a text as long as the documents, of their language, would contain it.",
         style)

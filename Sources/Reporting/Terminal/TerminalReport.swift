@@ -34,7 +34,8 @@ public enum TerminalReport {
     name: "text", fileExtension: "txt", summary: "aligned tables, as on a terminal",
     render: { render($0) })
 
-  /// The whole text: the setting, the sections, and the concentration of all outputs in one table.
+  /// The whole text: the setting, the sections, the concentration of all outputs in one table, and where
+  /// it comes from.
   public static func render(_ report: ScoreReport, style: Style = Style()) -> String {
     var parts = [head(report, style)]
     for section in report.sections {
@@ -48,20 +49,41 @@ public enum TerminalReport {
       case .trace(let trace): parts.append(lines(of: trace, style))
       case .memorization(let part): parts.append(lines(of: part, style))
       case .exposures(let part): parts.append(lines(of: part, style))
+      case .selfInfluence(let part): parts.append(lines(of: part, style))
       }
     }
-    parts += [ledgerOverview(report, style), overview(report, style)]
+    parts += [
+      ledgerOverview(report, style), overview(report, style),
+      [style.paint("Where it comes from", .heading)] + facts(report.origin, style),
+    ]
     return parts.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }
       .joined(separator: "\n")
   }
 
   private static func head(_ report: ScoreReport, _ style: Style) -> [String] {
-    let facts = report.setting + report.origin
-    let table = TextTable(
-      alignments: [.left, .left],
-      rows: facts.map { [.init($0.name, .faint), .init($0.value)] })
-    return [style.paint(report.title.plainLine, .heading)] + table.lines(style)
+    [style.paint(report.title.plainLine, .heading)] + facts(report.setting, style)
       + report.notes.flatMap { wrapped("Note: " + $0, style) }
+  }
+
+  /// Names and values, a value that does not fit in lines of its own; a command stays in one, so that it
+  /// can be copied.
+  private static func facts(_ facts: [ScoreReport.Fact], _ style: Style) -> [String] {
+    let width = facts.map { $0.name.plainLine.terminalWidth }.max() ?? 0
+    return facts.flatMap { fact -> [String] in
+      let (name, value) = (fact.name.plainLine, fact.value.plainLine)
+      let blanks = String(repeating: " ", count: width - name.terminalWidth + 2)
+      let head = "  " + style.paint(name, .faint)
+      if width + 4 + value.terminalWidth <= style.width { return [head + blanks + value] }
+      if fact.name == "command" { return [head, "    " + value] }
+      var narrow = style
+      narrow.width = style.width - width - 2
+      let lines = wrapped(value, narrow).map { String($0.dropFirst(2)) }
+      if lines.allSatisfy({ $0.terminalWidth <= narrow.width }) {
+        let rest = String(repeating: " ", count: width + 4)
+        return lines.enumerated().map { ($0.offset == 0 ? head + blanks : rest) + $0.element }
+      }
+      return [head] + wrapped(value, style).map { "  " + $0 }
+    }
   }
 
   private static func lines(
@@ -76,9 +98,10 @@ public enum TerminalReport {
       lines += wrapped("“\(text.plainLine.clipped(to: 400))”", style)
     }
     lines += wrapped(scores.sentence, style)
-    let (supporters, opponents) = (scores.realSupporters, scores.realOpponents)
+    let (supporters, opponents) = (scores.supporters, scores.opponents)
     let count = max(supporters.count, opponents.count)
-    guard count > 0 else { return lines }
+    let standings = standings(scores, report, style)
+    guard count > 0 else { return lines + standings }
     let hasLabels = (supporters + opponents).contains { !$0.item.label.isEmpty }
     let hasGroups = (supporters + opponents).contains { !$0.item.group.isEmpty }
 
@@ -91,7 +114,7 @@ public enum TerminalReport {
       return [.init(scored.item.title(clippedTo: 24))]
         + (hasLabels ? [.init(scored.item.label.clipped(to: 16))] : [])
         + (hasGroups ? [.init(scored.item.group.clipped(to: 16), .faint)] : [])
-        + [.init(numbers[first + index], first == 0 ? .support : .oppose)]
+        + [.init(numbers[first + index], scored.score > 0 ? .support : .oppose)]
     }
     func headings(_ side: String) -> [TextTable.Cell] {
       ([side] + (hasLabels ? ["label"] : []) + (hasGroups ? ["group"] : []) + ["score"])
@@ -106,12 +129,46 @@ public enum TerminalReport {
           [.init("\(index + 1)", .faint)] + cells(supporters, index, first: 0)
             + cells(opponents, index, first: supporters.count)
         })
-    return lines + table.lines(style)
+    guard table.width > style.width else { return lines + table.lines(style) + standings }
+    // Below each other where both sides do not fit in a line.
+    func block(_ items: [ScoreReport.ScoredItem], _ title: String, first: Int) -> [[TextTable.Cell]]
+    {
+      items.isEmpty
+        ? []
+        : [[.init("")] + headings(title)]
+          + items.indices.map { [.init("\($0 + 1)", .faint)] + cells(items, $0, first: first) }
+    }
+    let stacked = TextTable(
+      alignments: [.right] + side,
+      rows: block(supporters, "supporters", first: 0)
+        + block(opponents, "opponents", first: supporters.count))
+    return lines + stacked.lines(style) + standings
+  }
+
+  /// What was asked for, whatever its score.
+  private static func standings(
+    _ scores: ScoreReport.QueryScores, _ report: ScoreReport, _ style: Style
+  ) -> [String] {
+    guard !scores.shown.isEmpty else { return [] }
+    let numbers = HumanNumber.column(scores.shown.map(\.score))
+    let rows = zip(scores.shown, numbers).map { standing, number -> [TextTable.Cell] in
+      [
+        .init(standing.title.clipped(to: 32)), .init(standing.item.label.clipped(to: 12)),
+        .init(number, standing.score < 0 ? .oppose : .support),
+        .init(standing.placeText(of: report.itemCount)),
+        .init(standing.share.map { HumanNumber.percent($0) } ?? "–"),
+      ]
+    }
+    let headings = ["asked for", "label", "score", "place", "share of gross"]
+    let table = TextTable(
+      alignments: [.left, .left, .right, .right, .right],
+      rows: [headings.map { .init($0, .faint) }] + rows)
+    return [""] + table.lines(style)
   }
 
   private static func overview(_ report: ScoreReport, _ style: Style) -> [String] {
     guard !report.queries.isEmpty else {
-      return report.queryCount == 0 && !report.isOfMemorization
+      return report.queryCount == 0 && !report.isOfMemorization && !report.isOfSelfInfluence
         ? ["There are no queries."] : []
     }
     let headings = [

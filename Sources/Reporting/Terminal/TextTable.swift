@@ -21,6 +21,10 @@ struct TextTable {
   let alignments: [Alignment]
   /// Each with a cell for each column.
   var rows: [[Cell]]
+  /// How many columns name the rows, and stand in every part of a table that is folded.
+  ///
+  /// Nil for the first column of words and what stands before it.
+  var names: Int?
 
   /// The columns of the terminal that the table takes, indented by two.
   var width: Int { widths.reduce(0) { $0 + 2 + $1 } }
@@ -35,20 +39,40 @@ struct TextTable {
     String(repeating: " ", count: widths.prefix(column).reduce(2) { $0 + $1 + 2 })
   }
 
-  /// The table with only as many of its columns as fit beside each other.
-  func fitting(_ style: TerminalReport.Style, indent: Int = 2) -> TextTable {
-    var (end, columns) = (indent - 2, 0)
-    for width in widths {
-      end += 2 + width
-      guard end <= style.width else { break }
-      columns += 1
+  /// The table in parts that are no wider than the style, each with the columns that name its rows.
+  private func folded(_ style: TerminalReport.Style, indent: Int) -> [TextTable] {
+    guard width + indent - 2 > style.width else { return [self] }
+    let (names, widths) = (0..<min(names ?? defaultNames, alignments.count), widths)
+    let base = names.reduce(indent - 2) { $0 + 2 + widths[$1] }
+    var parts: [[Int]] = []
+    var end = Int.max / 2
+    for column in names.upperBound..<alignments.count {
+      end += 2 + widths[column]
+      if end > style.width {
+        parts.append([])
+        end = base + 2 + widths[column]
+      }
+      parts[parts.count - 1].append(column)
     }
-    return TextTable(
-      alignments: Array(alignments.prefix(columns)), rows: rows.map { Array($0.prefix(columns)) })
+    guard parts.count > 1 else { return [self] }
+    return parts.map { part in
+      let columns = Array(names) + part
+      return TextTable(
+        alignments: columns.map { alignments[$0] },
+        rows: rows.map { row in columns.map { row[$0] } })
+    }
   }
 
-  /// The lines, without blanks at their ends.
+  /// The first column of words, and what stands before it.
+  private var defaultNames: Int { (alignments.firstIndex(of: .left) ?? 0) + 1 }
+
+  /// The lines, without blanks at their ends; a table that is wider than the style is folded.
   func lines(_ style: TerminalReport.Style, indent: Int = 2) -> [String] {
+    let parts = folded(style, indent: indent)
+    return Array(parts.map { $0.rowLines(style, indent: indent) }.joined(separator: [""]))
+  }
+
+  private func rowLines(_ style: TerminalReport.Style, indent: Int) -> [String] {
     let widths = widths
     return rows.map { row in
       var line = String(repeating: " ", count: indent)

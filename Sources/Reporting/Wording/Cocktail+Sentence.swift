@@ -32,9 +32,6 @@ extension Cocktail {
       ? HumanNumber.count(Int(rounded)) : HumanNumber.significant(rounded, digits: 2)
   }
 
-  /// The share of the gross that supporters and opponents take from each other.
-  var cancelledShare: Double { max(0, 1 - cancellation) }
-
   private var contributors: String {
     effectiveText == "1" ? "a single contributor" : "\(effectiveText) equal contributors"
   }

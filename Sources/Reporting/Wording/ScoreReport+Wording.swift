@@ -10,8 +10,9 @@ extension ScoreReport {
       Fact("model", model), Fact("trained with", "\(loss.rawValue): \(loss.summary)"),
       Fact("training items", dilutions.first?.itemText ?? HumanNumber.count(itemCount)),
     ]
-    if isOfMemorization {
-      return [Fact("method", "\(method.name): \(method.summary)")] + model
+    if isOfMemorization || isOfSelfInfluence {
+      let unit = isOfSelfInfluence ? [Fact("values", method.unitText)] : []
+      return [Fact("method", "\(method.name): \(method.summary)")] + unit + model
     }
     return [
       Fact("method", "\(method.name): \(method.summary)"),
@@ -65,6 +66,10 @@ extension ScoreReport {
         "A memorised item is one that models get right only where they learnt it: the others do "
         + "not suffice for it."
     }
+    if isOfSelfInfluence {
+      return "The score of an item for its own loss: high where learning the item changed its own "
+        + "loss most, as for items that are rare, wrongly labelled or learnt by heart."
+    }
     if isOfReceipts {
       return "A positive change raises the query's \(measure.rawValue), a negative one lowers it."
     }
@@ -99,7 +104,11 @@ extension Cocktail? {
 
 extension ScoreReport.QueryScores {
   /// What the scores come to, or why there are none.
-  var sentence: String { refusal.map { "There are no scores: \($0)." } ?? cocktail.sentence }
+  var sentence: String {
+    if let refusal { return "There are no scores: \(refusal)." }
+    if let zeroReason { return "All scores are zero: \(zeroReason)." }
+    return cocktail.sentence
+  }
 }
 
 extension ScoreReport.Fit {

@@ -6,7 +6,8 @@ public import TensorCore
 ///
 /// Inputs and targets may be files of one array each. They may also be arrays of a file with several
 /// (npz, JSON lines, safetensors), by the names `x` and `y`, or named after a colon, such as
-/// `mnist.npz:x_train`; or a folder with a subfolder of pictures for each class.
+/// `mnist.npz:x_train`; a table (CSV) one of whose columns is the target, called `label` or `y` or named
+/// after a colon; or a folder with a subfolder of pictures for each class.
 public struct StoredItems: Sendable {
   let inputs: StoredFile
   let targets: StoredFile
@@ -46,6 +47,10 @@ public struct StoredItems: Sendable {
   public init(inputs: String, targets: String?) throws {
     let x = ItemPlace(inputs)
     let y = targets.map { ItemPlace($0) } ?? ItemPlace(path: x.path)
+    if x.array == nil, y.path == x.path, targets == nil || y.array != nil, Self.isCSV(x.path) {
+      self = try Self.table(x.path, target: y.array)
+      return
+    }
     let file = try ItemTableFile(x.path)
     let targetFile = y.path == x.path ? file : try ItemTableFile(y.path)
     let counted = try ColumnCounts.without(
@@ -60,6 +65,34 @@ public struct StoredItems: Sendable {
     ids = try file.texts(["id", "ids"], count, areUnique: true)
     groups = try file.texts(["group", "groups"], count, areUnique: false)
     notes = file.table.notes + counted.notes + file.unreadNames(["id", "ids", "group", "groups"])
+  }
+}
+
+extension StoredItems {
+  private static func isCSV(_ path: String) -> Bool {
+    [".csv", ".tsv"].contains { path.lowercased().hasSuffix($0) }
+  }
+
+  /// The items of a table one of whose columns is the target.
+  private static func table(_ path: String, target: String?) throws -> StoredItems {
+    let source = try ByteSource(path: path)
+    let items = try CSV.items(source, target: target, usual: targetNames)
+    for (name, texts, areUnique) in [("id", items.ids, true), ("group", items.groups, false)] {
+      if let fault = ItemNames.fault(in: texts, areUnique: areUnique) {
+        throw TrainingError.data(
+          "\(FormatError.printable(path)): \(FormatError.quoted(name)): \(fault)")
+      }
+    }
+    return StoredItems(
+      inputs: StoredFile(source.name, items.inputs, nil),
+      targets: StoredFile(source.name, items.targets, nil), ids: items.ids, groups: items.groups)
+  }
+
+  private init(inputs: StoredFile, targets: StoredFile, ids: [String], groups: [String]) {
+    self.inputs = inputs
+    self.targets = targets
+    self.ids = ids
+    self.groups = groups
   }
 }
 

@@ -61,6 +61,38 @@ public struct RunRecord: Sendable {
     checkpointSums = try CheckpointSums(folder)
   }
 
+  /// Opens the folder of a run whose model the caller made.
+  ///
+  /// - Parameter model: The network that was recorded, of any type; its specification has to be the
+  ///   recorded text.
+  /// - Throws: As ``init(folder:)``, and `FormatError` where the record is of another model.
+  public init(folder: String, model: any Model) throws(FormatError) {
+    self.folder = folder
+    manifest = try RunManifest(folder: folder)
+    self.model = try Self.own(model, manifest, folder)
+    checkpointSums = try CheckpointSums(folder)
+  }
+
+  /// The caller's model with what the record says beside its text.
+  private static func own(
+    _ model: any Model, _ manifest: RunManifest, _ folder: String
+  ) throws(FormatError) -> any Model {
+    let file = "\(folder)/\(RunManifest.fileName)"
+    guard model.specification == manifest.model else {
+      throw FormatError(
+        .malformed, file: file, found: "\"model\": \(FormatError.quoted(manifest.model))",
+        expected: "\(FormatError.quoted(model.specification)), the model that was given")
+    }
+    if model.settings == manifest.modelSettings { return model }
+    do {
+      return try ConfiguredModel(model, manifest.modelSettings)
+    } catch {
+      throw FormatError(
+        .malformed, file: file, found: "settings that are not of this model: \(error)",
+        expected: "those that it was recorded with")
+    }
+  }
+
   /// The model that `run.json` says, which may be a file of the folder.
   private static func model(
     _ manifest: RunManifest, _ folder: String
@@ -80,7 +112,8 @@ public struct RunRecord: Sendable {
       let examples = ModelRegistry.all.map(\.example).joined(separator: ", ")
       throw FormatError(
         .malformed, file: file, found: "\"model\": \(FormatError.quoted(manifest.model))",
-        expected: "the text of a model such as \(examples), or \(RunFiles.model)")
+        expected: "the text of a model such as \(examples), or \(RunFiles.model)",
+        remedy: "a model that a program made is read by RunRecord(folder:model:) of the library")
     }
     return model
   }

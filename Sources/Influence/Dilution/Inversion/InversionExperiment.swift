@@ -100,7 +100,9 @@ private struct Match {
     error = truth.map { _ in .infinity }
     let pairs = truth.indices.flatMap { input in readings.indices.map { (input, $0) } }
     var isTaken = [Bool](repeating: false, count: readings.count)
-    for (input, reading) in pairs.sorted(by: { errors[$0.0][$0.1] < errors[$1.0][$1.1] })
+    for (input, reading) in pairs.sorted(by: {
+      (errors[$0.0][$0.1], $0.0, $0.1) < (errors[$1.0][$1.1], $1.0, $1.1)
+    })
     where partner[input] == nil && !isTaken[reading] {
       partner[input] = reading
       error[input] = errors[input][reading]

@@ -1,0 +1,48 @@
+import TensorCore
+import Training
+
+extension ScoreProblem {
+  /// Why no item can have a score other than zero, whatever the gradients; nil where one can.
+  public var zeroReason: String? {
+    guard !isCosine else { return nil }
+    var isOfSteps = true
+    for checkpoint in checkpoints {
+      switch checkpoint.weight {
+      case .uniform(let weight):
+        if weight != 0 { return nil }
+        isOfSteps = false
+      case .perItem(let weights):
+        if weights.contains(where: { $0 != 0 }) { return nil }
+      }
+    }
+    if !isOfSteps { return "every checkpoint has the weight 0" }
+    return checkpoints.count == 1
+      ? "the only checkpoint is the last one, which stands for no step, and nothing was measured"
+      : "no step that changed anything lies between the checkpoints, and nothing was measured"
+  }
+}
+
+/// Why the scores of a query are zero where some might not have been.
+enum ZeroScores {
+  static let query = "the query's own gradient is zero, or too small to be squared"
+  static let items = "no item's gradient has a part along the query's"
+}
+
+extension ScoreEngine {
+  /// Which queries of a part have no gradient at any checkpoint that counts.
+  func flatQueries(
+    _ side: QuerySide<Scalar>, of count: Int, _ checkpoints: [CheckpointPointers<Scalar>]
+  )
+    -> [Bool]
+  {
+    let terms = itemPlan.terms.count
+    return (0..<count).map { query in
+      checkpoints.indices.allSatisfy { number in
+        !problem.isCosine && checkpoints[number].isIdle
+          || (0..<terms).allSatisfy {
+            side.squareNorms.base[(number * count + query) * terms + $0] == 0
+          }
+      }
+    }
+  }
+}
