@@ -21,7 +21,9 @@ extension ScoreCommand {
       record.model, loss: loss, train: train, record: record, hasPictures: false)
     let file = try out.map { try ReportFile(path: $0) }
     let writer = try scores.map {
-      try ScoreMatrixWriter<Scalar>(path: $0, queries: queries.data.count, items: train.count)
+      try OutputPlace.requireNoInput($0)
+      return try ScoreMatrixWriter<Scalar>(
+        path: $0, queries: queries.data.count, items: train.count)
     }
     let rows = estimator.scores(
       of: (0..<train.count).map { Array(corpus.bytes(of: $0)) }, for: corpus.texts(of: queries.data)

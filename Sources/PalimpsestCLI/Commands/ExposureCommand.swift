@@ -116,7 +116,8 @@ struct ExposureCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    if let out { _ = try ReportFile.format(of: out) }
+    try OutputPlace.check(report: out)
+    try OutputPlace.refuseRecord(folder, above: folder)
     let trial = try CanaryTrial(
       CanarySpace(canary), repetitions: repetitions, each: canaries, references: references,
       seed: seed)

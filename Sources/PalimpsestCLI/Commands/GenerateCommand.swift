@@ -38,7 +38,7 @@ struct GenerateCommand: ParsableCommand {
   var json = false
 
   mutating func run() throws {
-    let record = try RunRecord(folder: folder)
+    let record = try RunRecord.opened(folder)
     switch record.manifest.precision {
     case .float32: try generate(record, as: Float.self)
     case .float64: try generate(record, as: Double.self)

@@ -57,8 +57,8 @@ struct RetrainCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    if let out { _ = try ReportFile.format(of: out) }
-    let record = try RunRecord(folder: folder)
+    try OutputPlace.check(report: out)
+    let record = try RunRecord.opened(folder)
     try query.check(record.manifest.loss)
     // Only in the recorded precision do the recorded bits come out.
     switch record.manifest.precision {
@@ -69,24 +69,18 @@ struct RetrainCommand: ParsableCommand {
 
   private func run<Scalar: TensorScalar>(_ record: RunRecord, as type: Scalar.Type) throws {
     let pool = try compute.makePool()
-    if check { return try replay(record, pool) }
     let run: TrainingRun<Scalar> = try record.run()
+    if check { return try replay(record, run, pool) }
     let queries = try query.read(
-      record.model, loss: run.loss, train: run.train.items, record: record, hasPictures: false)
+      record.model, loss: run.loss, train: run.train.items, test: run.test?.items,
+      record: record, hasPictures: false)
     let known = try removal.named(run)
     let file = try out.map { try ReportFile(path: $0) }
-    try replay(record, pool)
+    try replay(record, run, pool)
     let problem = try LedgerProblem(
-      record: record, queries: queries.data,
+      record: record, run: run, queries: queries.data,
       measure: QueryMeasure(query.measure, loss: run.loss))
-    var removals = known
-    if removal.withoutTop != nil {
-      let credit = try columns.accounts(problem, columns: [.credit], compute, pool: pool).accounts
-      removals += try removal.strongest(credit, run)
-    }
-    let accounts = try columns.accounts(
-      problem, columns: columns.wanted, removals: removals.map(\.removal), compute, pool: pool
-    ).accounts
+    let (removals, accounts) = try self.accounts(problem, known, pool)
     let receipts = try Receipts(
       run: run, measure: query.measure, queries: queries, accounts: accounts
     ).receipts(removals, pool: pool)
@@ -99,6 +93,37 @@ struct RetrainCommand: ParsableCommand {
       try Scoring.print(report, json: false)
     }
     try columns.checkRefusals(queries.items, accounts)
+  }
+
+  /// All removals, and the accounts that foresee them.
+  ///
+  /// The strongest supporters are known from credit alone. Where its rows say what leaving items out
+  /// does, they are not swept for again.
+  private func accounts<Scalar: TensorScalar>(
+    _ problem: LedgerProblem<Scalar>, _ known: [RemovalOptions.Named], _ pool: WorkerPool
+  ) throws -> (removals: [RemovalOptions.Named], accounts: [OutputAccount]) {
+    func accounts(
+      _ columns: Set<LedgerColumn>, _ removals: [RemovalOptions.Named] = []
+    ) throws -> [OutputAccount] {
+      try self.columns.accounts(
+        problem, columns: columns, removals: removals.map(\.removal), compute, pool: pool
+      ).accounts
+    }
+    guard removal.withoutTop != nil else { return (known, try accounts(columns.wanted, known)) }
+    var credit = try accounts([.credit])
+    let removals = known + (try removal.strongest(credit, problem.run))
+    for query in credit.indices {
+      guard credit[query].predictCredit(of: removals.map(\.removal)) else {
+        return (removals, try accounts(columns.wanted, removals))
+      }
+    }
+    let others = columns.wanted.subtracting([.credit])
+    if others.isEmpty { return (removals, credit) }
+    var all = try accounts(others, removals)
+    if columns.wanted.contains(.credit) {
+      for query in all.indices { all[query].columns[.credit] = credit[query].columns[.credit] }
+    }
+    return (removals, all)
   }
 
   /// A note for each column that has no prediction for some queries, with the reasons.
@@ -120,10 +145,12 @@ struct RetrainCommand: ParsableCommand {
   /// Takes all steps again and says that the recorded parameters come out.
   ///
   /// - Throws: ``AnswerIsNo`` with the step where they do not.
-  private func replay(_ record: RunRecord, _ pool: WorkerPool) throws {
+  private func replay<Scalar: TensorScalar>(
+    _ record: RunRecord, _ run: TrainingRun<Scalar>, _ pool: WorkerPool
+  ) throws {
     let bar = ProgressBar("replay", of: record.steps, "steps")
     defer { bar.finish() }
-    let departure = try record.replay(pool: pool) {
+    let departure = try record.replay(run, pool: pool) {
       try Signals.check("nothing was written; repeat the command")
       bar.show($0.step)
     }

@@ -55,7 +55,7 @@ struct ScoreCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    if let out { _ = try ReportFile.format(of: out) }
+    try OutputPlace.check(report: out, file: scores)
     let origin = try source.origin()
     switch source.precision(of: origin) {
     case .float32: try run(origin, as: Float.self)
@@ -145,7 +145,8 @@ struct ScoreCommand: ParsableCommand {
       }
     }
     let writer = try scores.map {
-      try ScoreMatrixWriter<Scalar>(
+      try OutputPlace.requireNoInput($0)
+      return try ScoreMatrixWriter<Scalar>(
         path: $0, queries: engine.problem.rowCount, items: items.count)
     }
     let summaries = try engine.summaries(top, progress: progress) { rows, columns, panel in

@@ -36,6 +36,7 @@ struct SelfInfluenceCommand: ParsableCommand {
   }
 
   mutating func run() throws {
+    try OutputPlace.check(file: scores)
     let origin = try source.origin()
     switch source.precision(of: origin) {
     case .float32: try run(origin, as: Float.self)
@@ -63,7 +64,10 @@ struct SelfInfluenceCommand: ParsableCommand {
       return try estimate.print(json: json)
     }
     // A place that cannot be written is known before the work.
-    if let scores { _ = try AtomicFile(path: scores) }
+    if let scores {
+      try OutputPlace.requireNoInput(scores)
+      _ = try AtomicFile(path: scores)
+    }
     let values = try Scoring.locatingFaults(source, source.items) { try selfInfluence(engine) }
     if let scores { try NPY.write(Tensor<Double>([values.count], values), to: scores) }
     try print(values, source, estimator)

@@ -67,10 +67,12 @@ struct QueryOptions: ParsableArguments {
   ///
   /// - Parameters:
   ///   - train: The training items.
+  ///   - test: The held-out items of the run, where they were read already.
   ///   - record: The run; nil for a model from files.
   ///   - hasPictures: Whether the report shows pictures.
   func read<Scalar: TensorScalar>(
-    _ model: any Model, loss: Loss, train: Dataset<Scalar>, record: RunRecord?, hasPictures: Bool
+    _ model: any Model, loss: Loss, train: Dataset<Scalar>, test held: Dataset<Scalar>? = nil,
+    record: RunRecord?, hasPictures: Bool
   ) throws -> Queries<Scalar> {
     try check(loss)
     if let queryX {
@@ -85,7 +87,7 @@ struct QueryOptions: ParsableArguments {
     }
     let selections = try query.map { try QuerySelection($0) }
     let needsTest = selections.isEmpty || selections.contains { $0.part == .test }
-    let test = needsTest ? try record.test(as: Scalar.self) : nil
+    let test = needsTest ? try held ?? record.test(as: Scalar.self) : nil
     if needsTest, test == nil {
       throw UsageError("--query: the run has no test items; ask about train:7, or --query-x FILE")
     }
