@@ -73,7 +73,11 @@ enum ExitStatus: Int32 {
       if case .memory = error { .usage } else { .badData }
     case is GraphError: .defect
     case let error as NumericError:
-      if case .wrongLibrary = error { .defect } else { .answerIsNo }
+      switch error {
+      case .wrongLibrary: .defect
+      case .notFinite: .badData
+      default: .answerIsNo
+      }
     case is Interrupted: .interrupted
     default: nil
     }
