@@ -45,6 +45,7 @@ let package = Package(
 
     // MARK: Libraries, arrows down only
     .target(name: "CKernels"),
+    .target(name: "CStart"),
     .target(name: "CDigits", exclude: ["DATA-LICENSE.md"]),
     .target(
       name: "TensorCore",
@@ -79,7 +80,7 @@ let package = Package(
     .executableTarget(
       name: "PalimpsestCLI",
       dependencies: [
-        "Palimpsest",
+        "CStart", "Palimpsest",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -106,7 +107,7 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
-let cTargets = ["CKernels", "CDigits"]
+let cTargets = ["CKernels", "CDigits", "CStart"]
 for target in package.targets where target.type != .system && !cTargets.contains(target.name) {
   target.swiftSettings =
     (target.swiftSettings ?? []) + [

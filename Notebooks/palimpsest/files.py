@@ -45,8 +45,9 @@ def write_safetensors(path: Path, arrays: Mapping[str, np.ndarray]) -> bytes:
     return content
 
 
-def write_json(path: Path, value: object) -> None:
-    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+def json_bytes(value: object) -> bytes:
+    """A document as a file holds it."""
+    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
 
 
 def sha256(content: bytes) -> str:

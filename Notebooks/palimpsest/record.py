@@ -30,10 +30,10 @@ from palimpsest.errors import PalimpsestError
 from palimpsest.files import (
     floats,
     inputs_array,
+    json_bytes,
     new_folder,
     sha256,
     write_bytes,
-    write_json,
     write_npy,
     write_safetensors,
 )
@@ -275,8 +275,10 @@ class RunWriter(AbstractContextManager):
         self._write_sums()
         (self._path / "checkpoints" / name).unlink()
 
-    def _write_sums(self) -> None:
-        lines = (f"{digest}  {step:08}.safetensors\n" for step, digest in self._sums.items())
+    def _write_sums(self, others: Mapping[str, str] | None = None) -> None:
+        """Writes the digests of other files and of the checkpoints, which come last."""
+        names = {f"{step:08}.safetensors": digest for step, digest in self._sums.items()}
+        lines = (f"{digest}  {name}\n" for name, digest in {**(others or {}), **names}.items())
         write_bytes(self._path / "checkpoints" / "SHA256SUMS", "".join(lines).encode())
 
     def step(
@@ -346,8 +348,6 @@ class RunWriter(AbstractContextManager):
         batches = np.full((self.steps, width), -1, np.int64)
         for row, batch in zip(batches, self._batches):
             row[: len(batch)] = batch
-        write_npy(self._path / "batches.npy", batches)
-        write_bytes(self._path / "log.jsonl", "".join(self._log).encode())
         optimizer = self.optimizer.json()
         if self.groups:
             optimizer["groups"] = [
@@ -357,7 +357,10 @@ class RunWriter(AbstractContextManager):
             ]
         settings = {"modelSettings": {"constants": list(self.constants)}} if self.constants else {}
         digest = {} if self.onnx is None else {"modelSHA256": sha256(self.onnx)}
-        write_json(self._path / "run.json", {
+        digest["batchesSHA256"] = sha256(write_npy(self._path / "batches.npy", batches))
+        log = "".join(self._log).encode()
+        write_bytes(self._path / "log.jsonl", log)
+        document = json_bytes({
             "format": "palimpsest-run", "version": 1,
             "model": self.model, **digest, **settings,
             "loss": self.loss, "precision": self._precision,
@@ -365,6 +368,9 @@ class RunWriter(AbstractContextManager):
             "datasets": self._datasets, "checkpoints": list(self._sums),
             "environment": dict(self.environment), "steps": self._rates,
         })  # fmt: skip
+        # The list covers run.json too, which comes last.
+        self._write_sums({"../run.json": sha256(document), "../log.jsonl": sha256(log)})
+        write_bytes(self._path / "run.json", document)
         self.close()
         return self._path
 

@@ -80,7 +80,12 @@ def test_what_a_record_holds(tmp_path):
             assert hashlib.sha256(content).hexdigest() == entry["sha256"]
             assert list(np.load(folder / entry["path"]).shape) == entry["shape"]
     assert run_json["datasets"]["train"]["ids"][19] == "item 19"
-    for line in (folder / "checkpoints" / "SHA256SUMS").read_text().splitlines():
+    batches_file = (folder / "batches.npy").read_bytes()
+    assert run_json["batchesSHA256"] == hashlib.sha256(batches_file).hexdigest()
+    lines = (folder / "checkpoints" / "SHA256SUMS").read_text().splitlines()
+    names = [line.split("  ")[1] for line in lines]
+    assert names[:2] == ["../run.json", "../log.jsonl"] and len(names) == 6
+    for line in lines:
         digest, name = line.split("  ")
         content = (folder / "checkpoints" / name).read_bytes()
         assert hashlib.sha256(content).hexdigest() == digest

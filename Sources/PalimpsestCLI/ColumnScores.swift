@@ -16,13 +16,15 @@ extension ScoreCommand {
     }
     try query.check(record.manifest.loss)
     let (loss, measure) = (record.manifest.loss, query.measure)
-    let train: Dataset<Scalar> = try record.train()
+    let run: TrainingRun<Scalar> = try record.run()
+    let train = run.train.items
     let queries = try query.read(
-      record.model, loss: loss, train: train, record: record,
+      record.model, loss: loss, train: train, test: run.test?.items, record: record,
       hasPictures: reports.hasPictures)
     let subjects = try shown.subjects(in: train)
     let problem = try LedgerProblem(
-      record: record, queries: queries.data, measure: QueryMeasure(measure, loss: loss))
+      record: record, run: run, queries: queries.data,
+      measure: QueryMeasure(measure, loss: loss))
     let pool = try compute.makePool()
     let columns = ColumnOptions([column])
     if dryRun {
@@ -33,7 +35,9 @@ extension ScoreCommand {
     }
     let files = try reports.open()
     let writer = try scores.map {
-      try ScoreMatrixWriter<Scalar>(path: $0, queries: queries.data.count, items: train.count)
+      try OutputPlace.requireNoInput($0)
+      return try ScoreMatrixWriter<Scalar>(
+        path: $0, queries: queries.data.count, items: train.count)
     }
     let accounts = try columns.accounts(
       problem, columns: [column], compute, pool: pool

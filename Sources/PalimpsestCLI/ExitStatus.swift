@@ -22,13 +22,28 @@ enum ExitStatus: Int32 {
     if error is Output.ReaderGone { Foundation.exit(done.rawValue) }
     if let status = status(of: error) { leave(status, "\(error)") }
     switch command.exitCode(for: error) {
-    case .success: command.exit(withError: error)
+    case .success: printMessage(of: error, in: command)
     case .validationFailure: leave(.usage, usage(command.message(for: error), error, command))
     default: leave(.defect, "\(error); this is a defect of palimpsest, please report it")
     }
   }
 
+  /// Prints help, or the version.
+  private static func printMessage(
+    of error: any Error, in command: any ParsableCommand.Type
+  ) -> Never {
+    do {
+      try Output.line(command.fullMessage(for: error))
+    } catch is Output.ReaderGone {
+      Foundation.exit(done.rawValue)
+    } catch {
+      leave(.cannotWrite, "\(error)")
+    }
+    Foundation.exit(done.rawValue)
+  }
+
   private static func leave(_ status: ExitStatus, _ line: String) -> Never {
+    if status == .answerIsNo { Output.flushWarnings() }
     Output.diagnose("palimpsest: \(FormatError.printable(line))\n")
     Foundation.exit(status.rawValue)
   }
@@ -57,7 +72,12 @@ enum ExitStatus: Int32 {
     case let error as ScoreError:
       if case .memory = error { .usage } else { .badData }
     case is GraphError: .defect
-    case NumericError.wrongLibrary: .defect
+    case let error as NumericError:
+      switch error {
+      case .wrongLibrary: .defect
+      case .notFinite: .badData
+      default: .answerIsNo
+      }
     case is Interrupted: .interrupted
     default: nil
     }

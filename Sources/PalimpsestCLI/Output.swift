@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Palimpsest
+import Synchronization
 
 /// Results on standard output, everything else on standard error.
 enum Output {
@@ -25,6 +26,12 @@ enum Output {
   ///
   /// - Throws: As ``line(_:)``.
   static func write(_ text: String) throws {
+    flushWarnings()
+    guard !InputFiles.contains(descriptor: STDOUT_FILENO) else {
+      throw FormatError(
+        .uncreatable, file: "standard output", found: "a file that was read for these results",
+        expected: "another place", remedy: "choose another name")
+    }
     try Array(text.utf8).withUnsafeBytes { bytes in
       var rest = bytes[...]
       while !rest.isEmpty {
@@ -43,8 +50,25 @@ enum Output {
   }
 
   /// Says on standard error what a person should know before trusting a result.
+  ///
+  /// It is said once there is a result, or work that lasts: a command that ends with an error says
+  /// that alone.
   static func warn(_ note: String) {
-    diagnose("palimpsest: warning: \(FormatError.printable(note))\n")
+    let line = "palimpsest: warning: \(FormatError.printable(note))\n"
+    warnings.withLock { if !$0.said.contains(line) { $0.waiting.append(line) } }
+  }
+
+  private static let warnings = Mutex((waiting: [String](), said: Set<String>()))
+
+  /// Says what ``warn(_:)`` was told.
+  static func flushWarnings() {
+    let lines = warnings.withLock { warnings in
+      var lines: [String] = []
+      for line in warnings.waiting where warnings.said.insert(line).inserted { lines.append(line) }
+      warnings.waiting = []
+      return lines
+    }
+    for line in lines { diagnose(line) }
   }
 
   /// Says on standard error what nobody needs; nothing with `--quiet`.

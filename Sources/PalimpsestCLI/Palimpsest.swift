@@ -30,7 +30,13 @@ struct PalimpsestCommand: ParsableCommand {
     ])
 
   static func main() {
+    StandardStreams.occupy()
+    AddressSpace.check()
     Signals.prepare()
+    OwnThread.runWithDeepStack { runCommand() }
+  }
+
+  private static func runCommand() {
     // Read before the options are parsed: libraries may log from the first moment on.
     let level: Logger.Level = CommandLine.arguments.contains("--verbose") ? .debug : .warning
     LoggingSystem.bootstrap { label in
@@ -39,10 +45,12 @@ struct PalimpsestCommand: ParsableCommand {
       return handler
     }
     do {
+      try requireReadableArguments()
       let arguments = Array(CommandLine.arguments.dropFirst())
       try checkName(arguments.first)
       var command = try parseAsRoot(NegativeValues.joined(arguments))
       try command.run()
+      Output.flushWarnings()
     } catch {
       ExitStatus.end(with: error, in: self)
     }
@@ -72,5 +80,15 @@ struct PalimpsestCommand: ParsableCommand {
       }
     }
     return row[b.count]
+  /// Refuses arguments that are not UTF-8: as text they would name other files.
+  private static func requireReadableArguments() throws {
+    for (number, argument) in UnsafeBufferPointer(
+      start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)
+    ).enumerated() {
+      guard let argument, String(validatingCString: argument) == nil else { continue }
+      throw UsageError(
+        "argument \(number): found \(FormatError.quoted(String(cString: argument))), whose bytes are "
+          + "not UTF-8, expected UTF-8; rename the file")
+    }
   }
 }

@@ -65,7 +65,10 @@ final class ProgressBar {
     return "\(title)  \(bar)  \(figures)"
   }
 
-  private func write(_ text: String) { Output.diagnose(text) }
+  private func write(_ text: String) {
+    Output.flushWarnings()
+    Output.diagnose(text)
+  }
 
   private static func short(_ rate: Double) -> String {
     switch rate {

@@ -6,8 +6,10 @@ enum Replays {
   ///
   /// - Returns: The largest departure, which rounding explains; nil where every bit comes out.
   /// - Throws: ``LedgerError/departed(file:_:)`` where rounding does not explain one.
-  static func departure(_ record: RunRecord, pool: WorkerPool) throws -> ReplayDeparture? {
-    let departure = try any(record, pool: pool)
+  static func departure<Scalar: TensorScalar>(
+    _ record: RunRecord, _ run: TrainingRun<Scalar>, pool: WorkerPool
+  ) throws -> ReplayDeparture? {
+    let departure = try any(record, run, pool: pool)
     if let departure, !departure.isRounding {
       throw LedgerError.departed(file: record.checkpointPath(departure.step), departure)
     }
@@ -15,10 +17,12 @@ enum Replays {
   }
 
   /// Takes all steps again, whatever comes out.
-  static func any(_ record: RunRecord, pool: WorkerPool) throws -> ReplayDeparture? {
+  static func any<Scalar: TensorScalar>(
+    _ record: RunRecord, _ run: TrainingRun<Scalar>, pool: WorkerPool
+  ) throws -> ReplayDeparture? {
     let bar = ProgressBar("replay", of: record.steps, "steps")
     defer { bar.finish() }
-    return try record.replay(pool: pool) {
+    return try record.replay(run, pool: pool) {
       try Signals.check("nothing was written; repeat the command")
       bar.show($0.step)
     }

@@ -7,6 +7,7 @@ struct ReportFile {
 
   init(path: String) throws {
     format = try Self.format(of: path)
+    try OutputPlace.requireNoInput(path)
     file = try AtomicFile(path: path)
   }
 

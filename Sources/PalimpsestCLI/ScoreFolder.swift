@@ -12,7 +12,8 @@ struct ScoreFolder<Scalar: TensorScalar> {
   ) throws {
     try Self.make(path)
     func file(_ name: String) throws -> ScoreMatrixWriter<Scalar> {
-      try ScoreMatrixWriter(path: "\(path)/\(name).npy", queries: queries, items: items)
+      try OutputPlace.requireNoInput("\(path)/\(name).npy")
+      return try ScoreMatrixWriter(path: "\(path)/\(name).npy", queries: queries, items: items)
     }
     self.columns = try LedgerColumn.allCases.filter(columns.contains).map {
       ($0, try file($0.rawValue))

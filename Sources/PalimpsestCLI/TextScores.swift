@@ -22,7 +22,9 @@ extension ScoreCommand {
     let subjects = try shown.subjects(in: train)
     let files = try reports.open()
     let writer = try scores.map {
-      try ScoreMatrixWriter<Scalar>(path: $0, queries: queries.data.count, items: train.count)
+      try OutputPlace.requireNoInput($0)
+      return try ScoreMatrixWriter<Scalar>(
+        path: $0, queries: queries.data.count, items: train.count)
     }
     let rows = estimator.scores(
       of: (0..<train.count).map { Array(corpus.bytes(of: $0)) }, for: corpus.texts(of: queries.data)

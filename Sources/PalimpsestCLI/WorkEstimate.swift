@@ -146,8 +146,7 @@ extension WorkEstimate {
     _ compute: ComputeOptions, pool: WorkerPool, outputBytes: Int
   ) throws {
     let (run, columns) = (problem.run, options.wanted)
-    let ledger = try Ledger(
-      problem, options: LedgerOptions(columns: columns, memory: compute.memory?.bytes), pool: pool)
+    let ledger = try compute.ledger(problem, LedgerOptions(columns: columns), pool: pool)
     let (parameters, steps, queries) = (
       run.model.layout.count, run.batches.count, problem.queries.count
     )
@@ -161,9 +160,6 @@ extension WorkEstimate {
       Double(queries) * Double(steps) * (Double(run.batches.size) * Double(passes) + strangers)
     let operations = ItemGraph(run.model, loss: run.loss, batch: 1).operations
     let bytes = MemoryLayout<Scalar>.stride
-    let data =
-      (run.train.items.inputs.count + (run.test?.items.inputs.count ?? 0)
-        + problem.queries.inputs.count + (problem.strangers?.inputs.count ?? 0)) * bytes
     let states = (steps + 1) * parameters * (1 + run.optimizer.rule.stateNames.count) * bytes
     let adjoints =
       queries
@@ -173,7 +169,8 @@ extension WorkEstimate {
       items: run.train.items.count, queries: queries, steps: steps, parameters: parameters,
       operations: visits * operations, outputBytes: outputBytes,
       seconds: try Self.seconds(problem, options, sameLabel, compute, pool),
-      peakBytes: (40 << 20) + 2 * data + min(states + adjoints, ledger.memory))
+      peakBytes: ComputeOptions.programBytes
+        + min(problem.dataBytes + states + adjoints, ledger.memory))
   }
 
   /// How many items have which strangers: the pairs whose credits one query has.

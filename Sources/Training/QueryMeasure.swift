@@ -10,6 +10,9 @@ public struct QueryMeasure: Sendable {
 
   /// What it is called.
   public let name: String
+  /// A text that no other number has; nil where there is none, and work on it is not gone on with
+  /// after an interruption.
+  package let identity: String?
   /// Whether a smaller number supports the output.
   public let isLowerBetter: Bool
   /// Whether queries need class labels.
@@ -18,10 +21,23 @@ public struct QueryMeasure: Sendable {
   let perItem: PerItem
 
   /// A number of one's own.
+  ///
+  /// An interrupted account of it starts again: two of one name cannot be told apart.
   public init(
     name: String, isLowerBetter: Bool = false, needsLabels: Bool = false, perItem: @escaping PerItem
   ) {
+    self.init(
+      name: name, isLowerBetter: isLowerBetter, needsLabels: needsLabels, identity: nil,
+      perItem: perItem)
+  }
+
+  /// A number of this project's own, with a text that no other has.
+  package init(
+    name: String, isLowerBetter: Bool = false, needsLabels: Bool = false, identity: String?,
+    perItem: @escaping PerItem
+  ) {
     self.name = name
+    self.identity = identity
     self.isLowerBetter = isLowerBetter
     self.needsLabels = needsLabels
     self.perItem = perItem
@@ -30,7 +46,8 @@ public struct QueryMeasure: Sendable {
   /// A measure of a model trained with a loss.
   public init(_ measure: Measure, loss: Loss) {
     self.init(
-      name: measure.rawValue, isLowerBetter: measure.isLowerBetter, needsLabels: measure.needsLabels
+      name: measure.rawValue, isLowerBetter: measure.isLowerBetter,
+      needsLabels: measure.needsLabels, identity: "\(measure.rawValue), \(loss.rawValue)"
     ) { graph, outputs, targets in
       measure.perItem(&graph, outputs: outputs, targets: targets, loss: loss)
     }

@@ -27,6 +27,36 @@ struct AtomicFileTests {
     #expect(try folder.names() == [])
   }
 
+  @Test("what killed processes left of the name is removed, whatever number they had")
+  func leftovers() throws {
+    let folder = try TemporaryFolder()
+    // Among them those that this process would take next, as in a container that starts again.
+    let left = ["a.1-1.part", "a.99999999-1.part"] + (1...3000).map { "a.\(getpid())-\($0).part" }
+    let others = ["b.1-1.part", "a.part", "a.1.part", "a.b.1-1.part", "xa.1-1.part"]
+    for name in left + others { try Data([1]).write(to: URL(fileURLWithPath: folder(name))) }
+    try FileManager.default.createSymbolicLink(
+      atPath: folder("a.2-2.part"), withDestinationPath: "b.1-1.part")
+    let held = open(folder("a.3-3.part"), O_RDWR | O_CREAT, 0o600)
+    #expect(held >= 0 && flock(held, LOCK_EX) == 0)
+    try AtomicFile.write([2], to: folder("a"))
+    close(held)
+    #expect(
+      try Set(folder.names()) == Set(others).union(["a", "a.2-2.part", "a.3-3.part"]))
+  }
+
+  @Test("two writers of one name do not take each other's file away")
+  func together() throws {
+    let folder = try TemporaryFolder()
+    let first = try AtomicFile(path: folder("a"))
+    let second = try AtomicFile(path: folder("a"))
+    try first.append([1])
+    try second.append([2])
+    try first.commit()
+    try second.commit()
+    #expect(try fileBytes(folder("a")) == [2])
+    #expect(try folder.names() == ["a"])
+  }
+
   @Test("a name of 255 bytes is possible, and a name in the current folder") func names() throws {
     let folder = try TemporaryFolder()
     let long = String(repeating: "x", count: 255)

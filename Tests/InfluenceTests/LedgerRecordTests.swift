@@ -164,16 +164,19 @@ struct LedgerRecordTests {
     #expect(text.hasPrefix(batches) && text.contains("row 6 at step 3, column 1"), "\(text)")
     rows[7] = 1
     try NPY.write(StoredArray(rows, shape: intact.shape), to: batches)
+    try reseal(room.run)
     // Steps that lead elsewhere.
     text = line(room)
     #expect(text.hasPrefix("\(path(room, 5)): the replay departs from the record"), "\(text)")
     try NPY.write(StoredArray(intact.scalars.map { Int64($0) }, shape: intact.shape), to: batches)
+    try reseal(room.run)
     #expect(line(room) == "no error")
     var json = try String(contentsOfFile: manifest, encoding: .utf8)
     let list = try #require(json.range(of: "\"steps\": ["))
     let comma = try #require(json[list.upperBound...].firstIndex(of: ","))
     json.removeSubrange(list.upperBound...comma)
     try json.write(toFile: manifest, atomically: true, encoding: .utf8)
+    try reseal(room.run)
     text = line(room)
     #expect(
       text.hasPrefix(manifest) && text.contains("step 11 is the first without one"), "\(text)")

@@ -1,3 +1,4 @@
+import Autodiff
 import Formats
 import Foundation
 import Influence
@@ -175,6 +176,26 @@ struct LedgerResumptionTests {
     let text = room.message { _ = try room.ledger([.credit]).accounts() }
     #expect(text.contains("\(credit): found"), "\(text)")
     #expect(text.contains("remove the file and start again"), "\(text)")
+  }
+
+  @Test("an account of a number of one's own begins again: names do not tell numbers apart")
+  func ownMeasure() throws {
+    let room = try LedgerRoom()
+    func ledger(_ factor: Double) throws -> Ledger<Double> {
+      let measure = QueryMeasure(name: "mine", isLowerBetter: true) { graph, outputs, targets in
+        let loss = Measure.loss.perItem(
+          &graph, outputs: outputs, targets: targets, loss: .crossEntropy)
+        return graph.affine(loss, scale: factor, offset: 0)
+      }
+      return try Ledger(
+        LedgerProblem(record: RunRecord(folder: room.run), queries: room.queries, measure: measure),
+        options: LedgerOptions(columns: [.credit], tolerance: 1e-3, resumeFolder: room.saved),
+        pool: WorkerPool(threads: 1))
+    }
+    let expected = try ledger(3).accounts()
+    _ = try stopped(ledger(2), after: 20)
+    #expect(room.savedFiles.isEmpty)
+    #expect(try ledger(3).accounts() == expected)
   }
 
   @Test("a damaged file is refused in a line, wherever the damage is") func damaged() throws {

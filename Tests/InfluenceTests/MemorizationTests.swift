@@ -222,6 +222,7 @@ struct MemorizationTests {
     let text = try String(contentsOfFile: path, encoding: .utf8)
     try text.replacing("\"seed\": 3", with: "\"seed\": 4").write(
       toFile: path, atomically: true, encoding: .utf8)
+    try reseal(room.run)
     #expect(try room.bank().count == 0)
   }
 

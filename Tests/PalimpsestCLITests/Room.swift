@@ -35,11 +35,12 @@ final class Room: Sendable {
     try write(whole.prefix(whole.count / 2), to: name)
   }
 
-  /// Changes a text file.
+  /// Changes a text file; digests of a `run.json` follow.
   func edit(_ name: String, _ old: String, _ new: String) throws {
     let whole = try text(name)
     #expect(whole.contains(old), "\(name) has no \(old)")
     try write(whole.replacingOccurrences(of: old, with: new).utf8, to: name)
+    if name.hasSuffix("/run.json") { try reseal(path(String(name.dropLast("/run.json".count)))) }
   }
 
   /// The bytes of all files in a folder but locks, by their path in it; folders have none.
@@ -93,14 +94,22 @@ final class Room: Sendable {
     return outcome
   }
 
-  /// Runs one of the programs that were built beside the tests.
+  /// Runs a script of the shell, in which `$P` is `palimpsest`.
+  func shell(_ script: String) async throws -> Outcome {
+    try await run("/bin/sh", ["-c", "P=\"$1\"; \(script)", "sh", "\(Self.products)/palimpsest"])
+  }
+
+  /// Runs one of the programs that were built beside the tests, or one by its whole path.
   func run(
     _ program: String, _ arguments: [String], output redirected: FileHandle? = nil,
     environment: [String: String] = [:],
     meanwhile: (pid_t) async throws -> Void = { _ in }
   ) async throws -> Outcome {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: Self.products).appendingPathComponent(program)
+    process.executableURL =
+      program.hasPrefix("/")
+      ? URL(fileURLWithPath: program)
+      : URL(fileURLWithPath: Self.products).appendingPathComponent(program)
     process.arguments = arguments
     if !environment.isEmpty {
       process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }

@@ -4,7 +4,7 @@ import TensorCore
 import Testing
 import Training
 
-@Suite("Digests of checkpoints")
+@Suite("Digests of a record")
 struct CheckpointSumsTests {
   private let room: RunRoom
   private var run: String { room.run }
@@ -22,15 +22,111 @@ struct CheckpointSumsTests {
     try Data(bytes).write(to: URL(fileURLWithPath: path))
   }
 
-  @Test("the list has a line of `sha256sum` for each checkpoint")
+  @Test("the list has a line of `sha256sum` for run.json, the log and each checkpoint")
   func list() throws {
     try smallRun(as: Float.self).record(in: run)
     var expected = ""
+    for name in ["run.json", "log.jsonl"] {
+      expected += try SHA256.hex(ofFile: "\(run)/\(name)") + "  ../\(name)\n"
+    }
     for name in ["00000000", "00000004", "00000008", "00000012"] {
       let file = "\(name).safetensors"
       expected += try SHA256.hex(ofFile: "\(checkpoints)/\(file)") + "  \(file)\n"
     }
     #expect(try read(sums) == Array(expected.utf8))
+    let record = try room.open()
+    #expect(
+      record.manifest.batchesSHA256 == (try SHA256.hex(ofFile: "\(run)/batches.npy")))
+    #expect(record.filesWithoutDigest.isEmpty)
+  }
+
+  @Test("one changed bit of run.json, the batches, the log or the list gives no other numbers")
+  func changedBits() throws {
+    try smallRun(as: Float.self).record(in: run)
+    let (record, steps) = (try room.open(), 12)
+    let whole: TrainingRun<Float> = try record.run()
+    let scales = try record.clipScales(steps: steps)
+    var stream = RandomStream(seed: 5, stream: 77)
+    for name in ["run.json", "batches.npy", "log.jsonl", "checkpoints/SHA256SUMS"] {
+      let intact = try read("\(run)/\(name)")
+      var refused = 0
+      for _ in 0..<40 {
+        var bytes = intact
+        bytes[stream.nextInteger(below: bytes.count)] ^= 1 << UInt8(stream.nextInteger(below: 8))
+        try write(bytes, to: "\(run)/\(name)")
+        do {
+          let record = try room.open()
+          let read: TrainingRun<Float> = try record.run()
+          _ = try record.checkpoints()
+          #expect(try record.clipScales(steps: steps) == scales)
+          #expect(read.learningRates == whole.learningRates && read.batches == whole.batches)
+          #expect(read.train.items == whole.train.items && read.optimizer == whole.optimizer)
+        } catch { refused += 1 }
+      }
+      // A letter of a digest may be a capital one.
+      #expect(refused >= (name.hasSuffix("SUMS") ? 20 : 40), "\(name): \(refused)")
+      try write(intact, to: "\(run)/\(name)")
+    }
+  }
+
+  @Test("an earlier record lacks digests, is read, and says which")
+  func earlier() throws {
+    try smallRun(as: Float.self).record(in: run)
+    let lines = String(decoding: try read(sums), as: UTF8.self).split(separator: "\n")
+    let old = lines.filter { !$0.contains("../") }.map { "\($0)\n" }.joined()
+    try write(Array(old.utf8), to: sums)
+    #expect(try room.open().filesWithoutDigest == ["run.json", "log.jsonl"])
+    try FileManager.default.removeItem(atPath: sums)
+    #expect(try room.open().filesWithoutDigest == ["run.json", "checkpoints/", "log.jsonl"])
+  }
+
+  @Test("a checkpoint that nothing lists is refused, and so is a list that was cut")
+  func unlisted() throws {
+    let made = try smallRun(as: Float.self)
+    try made.record(in: run)
+    let stray = "\(checkpoints)/00000005.safetensors"
+    try write(try read(fourth), to: stray)
+    #expect(message { _ = try room.open().checkpoints() }.contains("that run.json does not list"))
+    #expect(message { try made.record(in: run) }.contains("that run.json does not list"))
+    // A record that does not say which there are has the list alone.
+    try room.edit("run.json") {
+      $0 = $0.replacing(/"checkpoints": \[[^\]]*\],/, with: "")
+    }
+    #expect(message { _ = try room.open().checkpoints() }.contains("SHA256SUMS does not list"))
+    try FileManager.default.removeItem(atPath: stray)
+    #expect(try room.open().checkpoints() == [0, 4, 8, 12])
+    let whole = try read(sums)
+    for count in 0..<whole.count - 1 {
+      try write(Array(whole.prefix(count)), to: sums)
+      #expect(message { _ = try room.open().checkpoints() } != "no error", "\(count) bytes")
+    }
+  }
+
+  @Test("links in a record that lead out are refused, others are not")
+  func links() throws {
+    try smallRun(as: Float.self).record(in: run)
+    let manager = FileManager.default
+    for name in [
+      "run.json", "batches.npy", "log.jsonl", "checkpoints/00000004.safetensors",
+      "checkpoints/SHA256SUMS", "data/train-x.npy",
+    ] {
+      let (path, outside) = ("\(run)/\(name)", room.folder.path("outside"))
+      try manager.moveItem(atPath: path, toPath: outside)
+      try manager.createSymbolicLink(atPath: path, withDestinationPath: outside)
+      func read() throws {
+        let record = try room.open()
+        let _: TrainingRun<Float> = try record.run()
+        _ = try record.clipScales(steps: 12)
+        let _: [Float] = try record.parameters(at: 4)
+      }
+      #expect(message { try read() }.contains("a link that leads out"), "\(name)")
+      try manager.removeItem(atPath: path)
+      try manager.moveItem(atPath: outside, toPath: "\(run)/inside")
+      try manager.createSymbolicLink(atPath: path, withDestinationPath: "\(run)/inside")
+      #expect(message { try read() } == "no error", "\(name)")
+      try manager.removeItem(atPath: path)
+      try manager.moveItem(atPath: "\(run)/inside", toPath: path)
+    }
   }
 
   @Test("a checkpoint with one changed byte is refused, wherever the byte is")
@@ -56,7 +152,7 @@ struct CheckpointSumsTests {
     #expect(try record.parameters(at: 8, as: Float.self).count == 43)
   }
 
-  @Test("a record of another program needs no list, or one of some checkpoints only")
+  @Test("a record of another program needs no list, or one of its checkpoints")
   func foreign() throws {
     try smallRun(as: Float.self).record(in: run)
     var bytes = try read(fourth)
@@ -68,7 +164,12 @@ struct CheckpointSumsTests {
     let text = "\(digest.uppercased()) *00000008.safetensors\n\(digest)  notes.txt\n"
     try write(Array(text.utf8), to: sums)
     let record = try room.open()
-    for step in [4, 8] { #expect(try record.parameters(at: step, as: Float.self).count == 43) }
+    #expect(
+      message { _ = try record.parameters(at: 4) as [Float] }
+        == "\(fourth): found a checkpoint that checkpoints/SHA256SUMS does not list, expected a line "
+        + "with its digest; put the old list back, or repeat the command of a run that was "
+        + "interrupted")
+    for step in [8] { #expect(try record.parameters(at: step, as: Float.self).count == 43) }
     try write(bytes, to: "\(checkpoints)/00000008.safetensors")
     #expect(throws: FormatError.self) { try record.parameters(at: 8, as: Float.self) }
     try FileManager.default.removeItem(atPath: sums)
@@ -82,7 +183,8 @@ struct CheckpointSumsTests {
     ])
   func badLine(_ line: String) throws {
     try smallRun(as: Float.self).record(in: run)
-    let first = String(decoding: try read(sums).prefix(87), as: UTF8.self)
+    let lines = String(decoding: try read(sums), as: UTF8.self).split(separator: "\n")
+    let first = "\(lines[2])\n"
     try #require(first.hasSuffix("00000000.safetensors\n"))
     // Nothing, or the first checkpoint twice.
     let second = line.isEmpty ? String(first.dropLast()) : line
@@ -100,8 +202,13 @@ struct CheckpointSumsTests {
     try room.interrupt(made, in: run, after: 9)
     // As if the kill had come before the last line, and the disk had lost the checkpoint's bytes.
     let lines = String(decoding: try read(sums), as: UTF8.self).split(separator: "\n")
-    #expect(lines.count == 3)
-    try write(Array("\(lines[0])\n\(lines[1])\n".utf8), to: sums)
+    #expect(lines.count == 5)
+    let log = String(
+      decoding: try read("\(run)/log.jsonl"), as: UTF8.self
+    ).split(separator: "\n").prefix(4).map { "\($0)\n" }.joined()
+    let digest = SHA256.hex(of: Array(log.utf8))
+    try write(
+      Array("\(lines[0])\n\(digest)  ../log.jsonl\n\(lines[2])\n\(lines[3])\n".utf8), to: sums)
     try write([1, 2, 3], to: "\(checkpoints)/00000008.safetensors")
     var steps: [Int] = []
     try made.record(in: run) { steps.append($0.step) }

@@ -58,6 +58,7 @@ struct DamagedRecordTests {
     try Batches(size: 3, rows: [0, 1, 17]).write(to: "\(run)/batches.npy")
     #expect(message { _ = try record.batches() }.contains("row 17 at step 0, column 2"))
     try Batches(size: 1, rows: Array(0..<13)).write(to: "\(run)/batches.npy")
+    try reseal(run)
     #expect(
       message { _ = try record.batches() }
         == "\(run)/run.json: found 12 learning rates in \"steps\", expected 13, one for each row of "
@@ -154,6 +155,34 @@ struct DamagedRecordTests {
         of: "\"count\": 17", with: "\"count\": 17, \"ids\": [\"a\", \"b\"]")
     }
     #expect(message { _ = try room.open() }.contains("found 2 datasets.train.ids, expected 17"))
+  }
+
+  @Test("what is neither steps nor names of items stays small, and steps are those of the batches")
+  func hostileSizes() throws {
+    try smallRun(as: Float.self).record(in: run)
+    let text = try String(contentsOfFile: "\(run)/run.json", encoding: .utf8)
+    func edited(_ old: String, _ new: String) throws -> String {
+      try room.edit("run.json") { $0 = text.replacingOccurrences(of: old, with: new) }
+      return message { _ = try room.open() }
+    }
+    func long(_ count: Int) -> String { String(repeating: "x", count: count) }
+    #expect(
+      try edited("\"seed\"", "\"notes\": \"\(long(9 << 20))\", \"seed\"").contains(
+        "bytes besides steps and names of items, expected at most 8388608"))
+    // Short of that, what nobody knows is passed over, even where it is deep.
+    let deep = String(repeating: "[", count: 60) + String(repeating: "]", count: 60)
+    #expect(try edited("\"seed\"", "\"notes\": \(deep), \"seed\"") == "no error")
+    let many = "\"steps\": [\(String(repeating: "0,", count: 70_000))"
+    #expect(
+      try edited("\"steps\": [", many).contains(
+        "found 70012 learning rates in \"steps\", expected 12, one for each row of"))
+    let members = (0..<5000).map { "\"n\($0)\": 1" }.joined(separator: ", ")
+    #expect(
+      try edited("\"seed\"", "\(members), \"seed\"").contains("expected at most 4096"))
+    #expect(
+      try edited("\"environment\": {", "\"environment\": {\"n\": [\"\(long(2 << 20))\"],")
+        .contains(
+          "expected at most 1048576"))
   }
 
   @Test("a run.json of more than 64 MiB is refused before it is read")

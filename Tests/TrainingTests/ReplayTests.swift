@@ -114,8 +114,10 @@ struct ReplayTests {
     var rows = made.batches.rows
     rows.swapAt(5 * 3, 6 * 3)
     try Batches(size: 3, rows: rows).write(to: "\(run)/batches.npy")
+    try reseal(run)
     #expect(try room.open().replay()?.step == 8)
     try made.batches.write(to: "\(run)/batches.npy")
+    try reseal(run)
     #expect(try room.open().replay() == nil)
     let rate = "\(made.learningRates[9])"
     try room.edit("run.json") { $0 = $0.replacingOccurrences(of: rate, with: "0.03") }
@@ -166,8 +168,10 @@ struct ReplayTests {
     try Batches(size: 3, rows: rows).write(to: "\(run)/batches.npy")
     #expect(message { _ = try room.open().replay() }.contains("row 17 at step 4, column 1"))
     try Batches(size: 3, rows: made.batches.rows + [0, 1, 2]).write(to: "\(run)/batches.npy")
+    try reseal(run)
     #expect(message { _ = try room.open().replay() }.contains("step 12 is the first without one"))
     try made.batches.write(to: "\(run)/batches.npy")
+    try reseal(run)
     try forge(0, "optimizer/first-moment") { $0[7] = 1 }
     #expect(
       message { _ = try room.open().replay() }.contains(

@@ -245,6 +245,7 @@ struct RunRecordTests {
                               "y": {"path": "data/train-y.npy", "sha256": "\(y)"}}},
        "steps": [\([String](repeating: "1e-1", count: 12).joined(separator: ","))]}
       """, to: "run/run.json")
+    try reseal(run)
     let foreign = try room.open()
     #expect(try foreign.batches() == record.batches())
     #expect(try foreign.train(as: Float.self) == record.train())

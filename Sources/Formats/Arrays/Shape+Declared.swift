@@ -2,7 +2,7 @@ import TensorCore
 
 extension Shape {
   /// The most axes an array may have, as in numpy.
-  static let largestRank = 64
+  package static let largestRank = 64
 
   /// A shape that a file declares, nil where it has too many axes or too many elements to count.
   ///

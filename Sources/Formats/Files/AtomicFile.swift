@@ -5,7 +5,8 @@ import Synchronization
 ///
 /// The bytes go to a temporary name in the same folder. ``commit()`` waits for the device, renames,
 /// and waits for the folder; without it the temporary file disappears with the last reference. Only
-/// a killed process can leave one behind, its name ending in `.part`.
+/// a killed process can leave one behind, its name ending in `.part`; the next file of that name
+/// removes it.
 public final class AtomicFile: Sendable {
   private struct State {
     var count = 0
@@ -30,20 +31,40 @@ public final class AtomicFile: Sendable {
         .uncreatable, file: path, found: "a folder, a link or a device of that name",
         expected: "a new name or a file to replace", remedy: "choose another name")
     }
-    let number = AtomicFile.counter.add(1, ordering: .relaxed).newValue
-    let suffix = ".\(getpid())-\(number).part"
     let (folder, name) = AtomicFile.split(path)
     // A name may have 255 bytes; a long one is shortened to make room.
-    let stem = name.utf8.count + suffix.utf8.count <= 255 ? name : ""
-    guard !name.isEmpty,
-      let file = OpenFile.open(
-        folder + stem + suffix, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o666)
-    else {
+    let stem = name.utf8.count <= 255 - AtomicFile.longestSuffix ? name : ""
+    AtomicFile.removeLeftovers(of: stem, in: folder)
+    guard !name.isEmpty, let file = AtomicFile.makeTemporary(folder + stem) else {
       throw FormatError(
         .uncreatable, file: path,
         found: "cannot be created: \(name.isEmpty ? "it has no file name" : lastFailure)")
     }
     temporary = file
+  }
+
+  /// The bytes of `.PID-N.part` at most.
+  private static let longestSuffix = 48
+
+  /// Makes a temporary file that says by a lock that somebody is at work on it; nil where the system
+  /// refuses, with `errno` set.
+  private static func makeTemporary(_ stem: String) -> OpenFile? {
+    while true {
+      let number = counter.add(1, ordering: .relaxed).newValue
+      let file = OpenFile.open(
+        "\(stem).\(getpid())-\(number).part", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o666)
+      guard let file else {
+        // A killed process of the same number, as first ones of containers have it.
+        if errno == EEXIST { continue }
+        return nil
+      }
+      // Another process may take it for a leftover in the moment before it is locked.
+      let isLocked = OpenFile.retrying { flock(file.descriptor, LOCK_EX | LOCK_NB) } == 0
+      var status = stat()
+      if !isLocked, errno == EWOULDBLOCK { continue }
+      if fstat(file.descriptor, &status) == 0, status.st_nlink == 0 { continue }
+      return file
+    }
   }
 
   deinit {
@@ -85,7 +106,9 @@ public final class AtomicFile: Sendable {
   /// - Precondition: It was not committed before.
   public func commit() throws(FormatError) {
     precondition(!state.withLock(\.isCommitted), "a file is committed once")
-    guard temporary.synchronize(), rename(temporary.path, path) == 0 else { throw unwritable }
+    guard temporary.synchronize(),
+      OpenFile.retrying({ rename(temporary.path, path) }) == 0
+    else { throw unwritable }
     state.withLock { $0.isCommitted = true }
     let (folder, _) = AtomicFile.split(path)
     guard let directory = OpenFile.open(folder.isEmpty ? "." : folder, O_RDONLY | O_DIRECTORY),

@@ -49,6 +49,9 @@ public struct ByteReader: Sendable {
     return value
   }
 
+  /// The bytes between an earlier place of the cursor and this one.
+  func bytes(from start: ByteReader) -> ArraySlice<UInt8> { bytes[start.position..<position] }
+
   /// Steps over this byte if it is ahead.
   public mutating func skip(_ byte: UInt8) -> Bool {
     guard peek == byte else { return false }

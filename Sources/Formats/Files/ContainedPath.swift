@@ -46,11 +46,23 @@ public enum ContainedPath {
 
   private static func real(_ path: String, namedBy file: String) throws(FormatError) -> String {
     guard let resolved = realpath(path.isEmpty ? "." : path, nil) else {
-      throw FormatError(
-        .missing, file: path, found: "cannot be opened: \(lastFailure)",
+      throw absent(
+        path, found: "cannot be opened: \(lastFailure)",
         remedy: "\(FormatError.quoted(file)) names it")
     }
     defer { free(resolved) }
     return String(cString: resolved)
+  }
+
+  /// The error for what is not there by a name that a folder's list gave, or a file.
+  ///
+  /// A name that is not UTF-8 comes out of a list with U+FFFD in it, and is found by it no more.
+  static func absent(_ path: String, found: String, remedy: String = "") -> FormatError {
+    guard errno == ENOENT, path.unicodeScalars.contains("\u{FFFD}") else {
+      return FormatError(.missing, file: path, found: found, remedy: remedy)
+    }
+    return FormatError(
+      .malformed, file: path, found: "a name that is not UTF-8", expected: "UTF-8",
+      remedy: "rename it")
   }
 }

@@ -26,10 +26,27 @@ public final class DirectoryLock: Sendable {
         remedy: "wait until it ends, or end it")
     }
     self.file = file
+    var status = stat()
+    guard fstat(file.descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      status.st_nlink == 1
+    else {
+      throw FormatError(
+        .uncreatable, file: path, found: "a file that has another name too, or is none",
+        expected: "a file of its own", remedy: "remove it")
+    }
     let line = Array("\(getpid())\n".utf8)
-    guard ftruncate(file.descriptor, 0) == 0, line.withUnsafeBytes({ file.write($0, at: 0) }) else {
+    guard OpenFile.retrying({ ftruncate(file.descriptor, 0) }) == 0,
+      line.withUnsafeBytes({ file.write($0, at: 0) })
+    else {
       throw FormatError(.unwritable, file: path, found: "cannot be written: \(lastFailure)")
     }
+  }
+
+  /// Whether the folder still is where it was locked.
+  package var isInPlace: Bool {
+    var (held, present) = (stat(), stat())
+    return fstat(file.descriptor, &held) == 0 && lstat(file.path, &present) == 0
+      && held.st_ino == present.st_ino && held.st_dev == present.st_dev
   }
 
   /// The lock belongs to all descriptors of the open file, a forked child's too: closing one is not

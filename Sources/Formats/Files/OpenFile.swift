@@ -49,6 +49,7 @@ final class OpenFile: Sendable {
         .malformed, file: path, found: "a file with \(status.st_nlink) names (hard links)",
         expected: "a file of its own", remedy: "put a copy of the file there")
     }
+    InputFiles.add(status)
     return (file, Int(status.st_size))
   }
 

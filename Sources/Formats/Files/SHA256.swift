@@ -25,17 +25,25 @@ public enum SHA256 {
     return digest.hex()
   }
 
-  private struct Digest {
+  /// A digest that grows with what is written.
+  package struct Digest {
     private var state = crypto_hash_sha256_state()
 
-    init() { crypto_hash_sha256_init(&state) }
+    /// The digest of nothing.
+    package init() { crypto_hash_sha256_init(&state) }
 
+    /// Takes in further bytes.
+    package mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
+
+    /// Takes in further bytes.
     mutating func update(_ bytes: UnsafeRawBufferPointer) {
       crypto_hash_sha256_update(
         &state, bytes.assumingMemoryBound(to: UInt8.self).baseAddress, UInt64(bytes.count))
     }
 
-    mutating func hex() -> String {
+    /// What it is up to now.
+    package func hex() -> String {
+      var state = state
       var digest = [UInt8](repeating: 0, count: Int(crypto_hash_sha256_BYTES))
       crypto_hash_sha256_final(&state, &digest)
       return digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()

@@ -2,6 +2,9 @@ extension JSONValue {
   /// How deep values may stand inside each other.
   static let deepest = 64
 
+  /// The most bytes of a file that becomes a tree as a whole: a tree takes many times as many.
+  static let largestFile = 16 << 20
+
   /// Reads a document.
   ///
   /// - Throws: `FormatError`, naming the byte, for anything but one whole value, or where an object
@@ -16,15 +19,57 @@ extension JSONValue {
     }
   }
 
-  /// Reads the document in a file.
-  public init(path: String) throws(FormatError) { try self.init(ByteSource(path: path)) }
+  /// Reads the document in a file of at most 16 MiB.
+  public init(path: String) throws(FormatError) { try self.init(file: ByteSource(path: path)) }
+
+  /// Reads the document in a file that is not too long for a tree.
+  init(file: ByteSource) throws(FormatError) {
+    guard file.count <= Self.largestFile else {
+      throw file.malformed(found: "\(file.count) bytes", expected: "at most \(Self.largestFile)")
+    }
+    try self.init(file)
+  }
 }
 
 extension ByteReader {
-  fileprivate mutating func jsonValue(depth: Int) throws(FormatError) -> JSONValue {
+  /// Steps over a value that is not kept, checking it as one that is; names may be there twice.
+  mutating func skipJSONValue(depth: Int = 0) throws(FormatError) {
+    try requireShallow(depth)
+    switch peek {
+    case UInt8(ascii: "{"):
+      try jsonObject { reader, _ throws(FormatError) in try reader.skipJSONValue(depth: depth + 1) }
+    case UInt8(ascii: "["):
+      try jsonElements { reader throws(FormatError) in try reader.skipJSONValue(depth: depth + 1) }
+    case UInt8(ascii: "\""), UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"):
+      _ = try jsonValue(depth: depth)
+    default: _ = try skipJSONNumber()
+    }
+  }
+
+  /// Steps over an array; `visit` steps over each element.
+  mutating func jsonElements(
+    _ visit: (inout ByteReader) throws(FormatError) -> Void
+  ) throws(FormatError) {
+    try expect("[")
+    skipJSONSpace()
+    if skip("]") { return }
+    while true {
+      try visit(&self)
+      skipJSONSpace()
+      if skip("]") { return }
+      try expect(",")
+      skipJSONSpace()
+    }
+  }
+
+  private func requireShallow(_ depth: Int) throws(FormatError) {
     guard depth < JSONValue.deepest else {
       throw malformed(found: "more nesting", expected: "at most \(JSONValue.deepest) levels")
     }
+  }
+
+  mutating func jsonValue(depth: Int) throws(FormatError) -> JSONValue {
+    try requireShallow(depth)
     switch peek {
     case UInt8(ascii: "{"): return try jsonMembers(depth: depth)
     case UInt8(ascii: "["): return try jsonArray(depth: depth)
@@ -56,43 +101,38 @@ extension ByteReader {
   }
 
   private mutating func jsonArray(depth: Int) throws(FormatError) -> JSONValue {
-    try expect("[")
-    skipJSONSpace()
     var values: [JSONValue] = []
-    if skip("]") { return .array([]) }
-    while true {
-      values.append(try jsonValue(depth: depth + 1))
-      skipJSONSpace()
-      if skip("]") { return .array(values) }
-      try expect(",")
-      skipJSONSpace()
+    try jsonElements { reader throws(FormatError) in
+      values.append(try reader.jsonValue(depth: depth + 1))
     }
+    return .array(values)
   }
 
-  /// A number by the grammar: no leading zeros, no bare point, no plus sign in front.
   private mutating func jsonNumber() throws(FormatError) -> JSONValue {
+    .number(literal: String(decoding: try skipJSONNumber(), as: UTF8.self))
+  }
+
+  /// Steps over a number by the grammar: no leading zeros, no bare point, no plus sign in front.
+  fileprivate mutating func skipJSONNumber() throws(FormatError) -> ArraySlice<UInt8> {
     let start = self
-    var literal = skip("-") ? "-" : ""
+    _ = skip("-")
     let whole = digits()
-    literal += whole
-    guard !whole.isEmpty, whole.utf8.count == 1 || !whole.hasPrefix("0") else {
+    guard let first = whole.first, whole.count == 1 || first != UInt8(ascii: "0") else {
       throw start.malformed(found: start.foundAhead, expected: "a value")
     }
-    if skip(".") {
-      let fraction = digits()
-      guard !fraction.isEmpty else { throw malformed(found: foundAhead, expected: "a digit") }
-      literal += "." + fraction
-    }
+    if skip(".") { try requireDigits() }
     if skip("e") || skip("E") {
-      let sign = skip("-") ? "-" : skip("+") ? "+" : ""
-      let exponent = digits()
-      guard !exponent.isEmpty else { throw malformed(found: foundAhead, expected: "a digit") }
-      literal += "e" + sign + exponent
+      _ = skip("-") || skip("+")
+      try requireDigits()
     }
-    return .number(literal: literal)
+    return bytes(from: start)
   }
 
-  private mutating func digits() -> String {
-    String(decoding: take { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }, as: UTF8.self)
+  private mutating func requireDigits() throws(FormatError) {
+    guard !digits().isEmpty else { throw malformed(found: foundAhead, expected: "a digit") }
+  }
+
+  private mutating func digits() -> ArraySlice<UInt8> {
+    take { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
   }
 }

@@ -13,7 +13,7 @@ extension Safetensors {
   ///   arrays than the index says.
   /// - Complexity: O(headers); the arrays are read when they are asked for.
   init(index: ByteSource) throws(FormatError) {
-    guard let map = try JSONValue(index)["weight_map"]?.members else {
+    guard let map = try JSONValue(file: index)["weight_map"]?.members else {
       throw index.malformed(
         found: "no object \"weight_map\"", expected: "one with the file of each array",
         remedy: "save the model again with its index")

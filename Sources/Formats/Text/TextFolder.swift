@@ -123,7 +123,7 @@ public enum TextFolder {
   private static func kind(of path: String) throws(FormatError) -> mode_t {
     var status = stat()
     guard lstat(path, &status) == 0 else {
-      throw FormatError(.missing, file: path, found: "cannot be examined: \(lastFailure)")
+      throw ContainedPath.absent(path, found: "cannot be examined: \(lastFailure)")
     }
     return status.st_mode & S_IFMT
   }

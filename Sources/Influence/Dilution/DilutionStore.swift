@@ -42,6 +42,7 @@ final class DilutionStore: Sendable {
     } else {
       try AtomicFile.write(Array(JSONValue.object(asked).formatted.utf8), to: path)
     }
+    try FolderContent.requireReal("\(folder)/\(Self.runs)")
     try FolderContent.make("\(folder)/\(Self.runs)")
     for part in [folder, "\(folder)/\(Self.runs)"] {
       for name in try FolderContent.names(part) { AtomicFile.removeLeftover(name, in: part) }

@@ -23,24 +23,28 @@ extension EvaluationMethod {
   /// itself.
   ///
   /// For an estimator it is the self-influence, for a column the item's share of the gross of its own
-  /// account, with its sign. NaN where there is none.
+  /// account, with its sign. NaN where there is none, and the reason by item where a column is refused.
   ///
   /// - Parameters:
+  ///   - run: What the record gives, where it was read already; it is read where nil.
   ///   - subsets: The models of a method of memorisation.
   ///   - tolerance: Largest residual of the integrated column, relative to the gross movement.
-  ///   - memory: Bytes to stay within, besides the data; nil for the method's own limit.
+  ///   - memory: Bytes to stay within; nil for the method's own limit.
   ///   - progress: Told how much of how much is done; what it throws ends the work.
   /// - Throws: ``ScoreError``, ``LedgerError``, `TrainingError` or `FormatError`.
   public func itemScores<Scalar: TensorScalar>(
-    _ record: RunRecord, subsets: SubsetModels, tolerance: Double = 1e-4, pool: WorkerPool,
-    memory: Int? = nil, as type: Scalar.Type = Scalar.self,
+    _ record: RunRecord, run: TrainingRun<Scalar>? = nil, subsets: SubsetModels,
+    tolerance: Double = 1e-4, pool: WorkerPool, memory: Int? = nil,
+    as type: Scalar.Type = Scalar.self,
     progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws -> Scores {
     let start = ContinuousClock.now
+    let run = try run ?? record.run()
+    var refusals: [Int: String] = [:]
     let values: [Double]
     switch self {
     case .estimator(let estimator):
-      let items: Dataset<Scalar> = try record.train()
+      let items = run.train.items
       let setting = ScoreSetting<Scalar>(
         model: record.model, loss: record.manifest.loss, items: items, queries: items[[]],
         checkpoints: try record.weightedCheckpoints(trajectory: estimator.usesTrajectory))
@@ -49,17 +53,16 @@ extension EvaluationMethod {
         try progress(Int($0 * Double(items.count)), items.count)
       }
     case .column(let column):
-      values = try Self.ownShares(
-        column, record, tolerance: tolerance, pool: pool, memory: memory, as: type,
-        progress: progress)
+      (values, refusals) = try Self.ownShares(
+        column, record, run, tolerance: tolerance, pool: pool, memory: memory, progress: progress)
     case .memorization(let kind):
       let bank = try SubsetBank<Scalar>(
-        record, fraction: subsets.fraction, seed: subsets.seed, pool: pool)
+        record, run: run, fraction: subsets.fraction, seed: subsets.seed, pool: pool)
       let tally = try bank.tally(models: subsets.count, progress: progress)
       values = (0..<tally.items).map { tally.estimate(kind, $0)?.value ?? .nan }
     }
     return Scores(
-      rows: [values], refusals: [:], seconds: (ContinuousClock.now - start) / .seconds(1))
+      rows: [values], refusals: refusals, seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 
   /// The residual of credit that is accepted, as a share of the gross: shares of items are compared,
@@ -68,32 +71,37 @@ extension EvaluationMethod {
   /// Items whose accounts are held at once: each account has some numbers for every item.
   private static var block: Int { 256 }
 
-  /// `[N]`, each item's row in the account of its own loss, as a share of the account's gross.
+  /// `[N]`, each item's row in the account of its own loss, as a share of the account's gross, NaN
+  /// where the account is refused, with the reasons by item.
   private static func ownShares<Scalar: TensorScalar>(
-    _ column: LedgerColumn, _ record: RunRecord, tolerance: Double, pool: WorkerPool, memory: Int?,
-    as type: Scalar.Type, progress: (_ done: Int, _ total: Int) throws -> Void
-  ) throws -> [Double] {
-    let items: Dataset<Scalar> = try record.train()
+    _ column: LedgerColumn, _ record: RunRecord, _ run: TrainingRun<Scalar>, tolerance: Double,
+    pool: WorkerPool, memory: Int?, progress: (_ done: Int, _ total: Int) throws -> Void
+  ) throws -> (shares: [Double], refusals: [Int: String]) {
+    let items = run.train.items
     let blocks = Blocks(items.count, size: block)
     let options = LedgerOptions(
       columns: [column], tolerance: column == .credit ? creditTolerance : tolerance,
       memory: memory)
     var shares: [Double] = []
+    var refusals: [Int: String] = [:]
     for number in 0..<blocks.number {
       let block = blocks[number]
       let problem = try LedgerProblem(
-        record: record, queries: items[Array(block)],
+        record: record, run: run, queries: items[Array(block)],
         measure: QueryMeasure(.loss, loss: record.manifest.loss))
       let accounts = try Ledger(problem, options: options, pool: pool).accounts { done, total in
         let share = Double(done) / Double(max(total, 1)) * Double(block.count)
         try progress(block.lowerBound + Int(share), items.count)
       }
       shares += zip(block, accounts).map { item, account in
-        guard let rows = account.columns[column], rows.refusal == nil else { return .nan }
+        guard let rows = account.columns[column], rows.refusal == nil else {
+          refusals[item] = account.columns[column]?.refusal ?? "no account"
+          return .nan
+        }
         let gross = Cocktail(rows.items).gross
         return gross > 0 ? rows.items[item] / gross : 0
       }
     }
-    return shares
+    return (shares, refusals)
   }
 }

@@ -40,11 +40,12 @@ public enum EvaluationMethod: Sendable {
   ///
   /// - Parameters:
   ///   - tolerance: Largest residual of the integrated column, relative to the gross movement.
-  ///   - memory: Bytes to stay within, besides the data; nil for the method's own limit.
+  ///   - memory: Bytes to stay within; nil for the method's own limit.
   ///   - progress: Told how much of how much is done; what it throws ends the work.
   /// - Throws: ``ScoreError``, ``LedgerError``, `TrainingError` or `FormatError`.
   public func scores<Scalar: TensorScalar>(
-    _ record: RunRecord, queries: Dataset<Scalar>, measure: Measure, tolerance: Double = 1e-4,
+    _ record: RunRecord, run: TrainingRun<Scalar>? = nil, queries: Dataset<Scalar>,
+    measure: Measure, tolerance: Double = 1e-4,
     pool: WorkerPool, memory: Int? = nil,
     progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws -> Scores {
@@ -53,7 +54,7 @@ public enum EvaluationMethod: Sendable {
     switch self {
     case .column(let column):
       let problem = try LedgerProblem(
-        record: record, queries: queries,
+        record: record, run: run, queries: queries,
         measure: QueryMeasure(measure, loss: record.manifest.loss))
       let ledger = try Ledger(
         problem, options: LedgerOptions(columns: [column], tolerance: tolerance, memory: memory),
@@ -62,7 +63,7 @@ public enum EvaluationMethod: Sendable {
     case .estimator(let estimator):
       let setting = ScoreSetting<Scalar>(
         model: record.model, loss: record.manifest.loss, measure: measure,
-        items: try record.train(), queries: queries,
+        items: try run?.train.items ?? record.train(), queries: queries,
         checkpoints: try record.weightedCheckpoints(trajectory: estimator.usesTrajectory))
       let engine = try ScoreEngine(estimator.problem(setting), pool: pool, memory: memory)
       scores = Scores(rows: try Self.rows(engine, progress: progress), refusals: [:], seconds: 0)

@@ -129,7 +129,7 @@ public final class Ledger<Scalar: TensorScalar> {
       + 8 * items * (3 + 2 * Phases.count) + workspaces * stride / size
     let preparation = try StepPreparation<Scalar>.Program(
       problem, takesFactors: true, differentiatesScale: options.columns != [.credit])
-    let fixed = fewest + threads * preparation.workspaceCount * stride
+    let fixed = fewest + threads * preparation.workspaceCount * stride + problem.dataBytes
     let largest = size * perQuery
     let needed = fixed + largest + preparation.stepCount * stride
     let allowed = options.memory ?? max(standardMemory, min(needed, machineMemory))

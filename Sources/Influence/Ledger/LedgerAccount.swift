@@ -1,3 +1,5 @@
+package import Training
+
 /// One column of one output's account: a row for every item, and the rows that are nobody's.
 ///
 /// All rows are in the unit of the measure, positive where they support the output.
@@ -74,6 +76,21 @@ public struct OutputAccount: Sendable, Equatable {
     self.isLowerBetter = isLowerBetter
     self.columns = columns
     self.significance = significance
+  }
+
+  /// Says what credit predicts of removals from its rows alone.
+  ///
+  /// - Returns: False where rows do not tell: where other items' rows grow or others are learnt
+  ///   instead. Nothing is said then.
+  package mutating func predictCredit(of removals: [Removal]) -> Bool {
+    guard let rows = columns[.credit]?.items,
+      removals.allSatisfy({ $0.semantics == .fixedDenominator })
+    else { return false }
+    let sign: Double = isLowerBetter ? 1 : -1
+    columns[.credit]?.predictions = removals.map { removal in
+      sign * removal.items.reduce(0) { $0 + rows[$1] }
+    }
+    return true
   }
 
   /// What training did for the output: the measured change, positive where it supports.

@@ -10,7 +10,7 @@ public struct LedgerOptions: Sendable {
   public var tolerance: Double
   /// Whether an item is compared with strangers of its own label only.
   public var comparesSameLabel: Bool
-  /// Bytes to stay within, besides the data; nil for 1 GiB.
+  /// Bytes to stay within, those of the data included; nil for 1 GiB.
   public var memory: Int?
   /// Removals whose effect is to be predicted; see ``LedgerAccount/predictions``.
   ///

@@ -28,12 +28,14 @@ public struct LedgerProblem<Scalar: TensorScalar>: Sendable {
 
   /// Accounts of a recorded run.
   ///
+  /// - Parameter run: What the record gives, where it was read already; it is read where nil.
   /// - Throws: As ``Training/RunRecord/run(as:)``.
   public init(
-    record: RunRecord, queries: Dataset<Scalar>, measure: QueryMeasure,
+    record: RunRecord, run: TrainingRun<Scalar>? = nil, queries: Dataset<Scalar>,
+    measure: QueryMeasure,
     strangers: Dataset<Scalar>? = nil
   ) throws {
-    run = try record.run()
+    self.run = try run ?? record.run()
     self.queries = queries
     self.measure = measure
     self.strangers = strangers
@@ -45,6 +47,19 @@ public struct LedgerProblem<Scalar: TensorScalar>: Sendable {
     var problem = self
     problem.strangers = nil
     return problem
+  }
+
+  /// Bytes of the items, held-out ones and queries included; strangers once more in their own order.
+  package var dataBytes: Int {
+    let all = [run.train.items, run.test?.items, queries, strangers, strangers]
+    return all.compactMap(\.self).reduce(0) { bytes, data in
+      let targets =
+        switch data.targets {
+        case .labels(let labels): labels.count * MemoryLayout<Int32>.stride
+        case .values(let values): values.count * MemoryLayout<Scalar>.stride
+        }
+      return bytes + data.inputs.count * MemoryLayout<Scalar>.stride + targets
+    }
   }
 
   /// Checks that everything fits together before anything is computed.

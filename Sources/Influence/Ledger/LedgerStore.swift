@@ -19,13 +19,17 @@ final class LedgerStore {
   private var lastSave: ContinuousClock.Instant
   private var lastStart: ContinuousClock.Instant
 
-  /// Nil where the options name no folder.
+  /// Nil where the options name no folder, or where it cannot be told whether what is kept there is
+  /// of the same measure.
   init?<Scalar>(
     _ problem: LedgerProblem<Scalar>, _ options: LedgerOptions
   ) throws(FormatError) {
-    guard let folder = options.resumeFolder, let record = problem.record else { return nil }
+    guard let folder = options.resumeFolder, let record = problem.record,
+      let measure = problem.measure.identity
+    else { return nil }
+    try FolderContent.requireReal(folder)
     self.folder = folder
-    digest = try problem.digest(record, options)
+    digest = try problem.digest(record, measure, options)
     lastSave = clock.now
     lastStart = lastSave
   }
@@ -152,16 +156,17 @@ final class LedgerStore {
 extension LedgerProblem {
   /// A digest of everything that a sweep depends on.
   fileprivate func digest(
-    _ record: RunRecord, _ options: LedgerOptions
+    _ record: RunRecord, _ measure: String, _ options: LedgerOptions
   ) throws(FormatError) -> String {
     var text = [
-      "\(Scalar.self)", measure.name, options.rule.rawValue, "\(options.tolerance)",
+      "\(Scalar.self)", measure, options.rule.rawValue, "\(options.tolerance)",
       "\(options.comparesSameLabel)", "\(options.removals)", Kernels.level, Kernels.products,
       RunManifest.libraryVersion, "\(record.manifest.modelSettings)",
     ]
     for path in [
       "\(record.folder)/\(RunManifest.fileName)", record.batchesPath, record.checkpointPath(0),
     ] { text.append(try SHA256.hex(ofFile: path)) }
+    if let file = record.model.file { text.append(try SHA256.hex(of: file)) }
     for data in [queries, strangers].compactMap({ $0 }) { text.append(data.digest) }
     return Array(text.joined(separator: "\n").utf8).digest
   }

@@ -35,15 +35,17 @@ public final class SubsetBank<Scalar: TensorScalar> {
   ///
   /// - Parameters:
   ///   - record: The run, finished or not.
+  ///   - run: What the record gives, where it was read already; it is read where nil.
   ///   - fraction: The share of the items that each model is trained on.
   ///   - seed: What the subsets are drawn from.
   /// - Throws: `FormatError` where the run or the bank cannot be read, or another process has it;
   ///   `TrainingError` where the run has no labels to get right or the fraction leaves nothing to
   ///   compare.
   public init(
-    _ record: RunRecord, fraction: Double, seed: UInt64, pool: WorkerPool
+    _ record: RunRecord, run: TrainingRun<Scalar>? = nil, fraction: Double, seed: UInt64,
+    pool: WorkerPool
   ) throws {
-    let run: TrainingRun<Scalar> = try record.run()
+    let run = try run ?? record.run()
     guard run.loss.takesLabels else {
       throw TrainingError.data(
         "\(record.folder): found a run trained with \(run.loss.rawValue), expected labels: "
@@ -55,6 +57,7 @@ public final class SubsetBank<Scalar: TensorScalar> {
     evaluation = ItemOutcomes(run.model, loss: run.loss, data: all)
     retraining = try BulkRetraining(run, pool: pool)
     let folder = "\(record.folder)/\(Self.folderName)"
+    try FolderContent.requireReal(folder)
     try FolderContent.make(folder)
     lock = try DirectoryLock(folder: folder)
     let text = try Self.description(record, plan)

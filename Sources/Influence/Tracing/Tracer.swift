@@ -120,7 +120,7 @@ public final class Tracer<Scalar: TensorScalar> {
       $0.appending($1.output.queries($1.units, context: context))
     }
     return try LedgerProblem(
-      record: record, queries: queries, measure: Self.measure, strangers: strangers)
+      record: record, run: run, queries: queries, measure: Self.measure, strangers: strangers)
   }
 
   /// The most retrainings that outputs may take.
@@ -132,7 +132,10 @@ public final class Tracer<Scalar: TensorScalar> {
 
   /// log p of a query's labelled tokens together.
   private static var measure: QueryMeasure {
-    QueryMeasure(name: "log-probability of all tokens", needsLabels: true) {
+    QueryMeasure(
+      name: "log-probability of all tokens", needsLabels: true,
+      identity: "log-probability, cross-entropy-sum"
+    ) {
       graph, outputs, targets in
       Measure.logProbability.perItem(
         &graph, outputs: outputs, targets: targets, loss: .crossEntropySum)

@@ -33,6 +33,7 @@ struct BooksCommand: ParsableCommand {
   var json = false
 
   mutating func run() throws {
+    try OutputPlace.refuseRecord(out, above: out)
     var settings = InventedBooks.Settings()
     (settings.copies, settings.seed) = (copies, seed)
     let books = try InventedBooks(settings)

@@ -31,6 +31,7 @@ struct DemoCommand: ParsableCommand {
   private static let removed = 30
 
   mutating func run() throws {
+    try OutputPlace.refuseRecord(out, above: out)
     let pool = try compute.makePool()
     let run = try makeRun()
     let folder = "\(out)/run"

@@ -98,6 +98,7 @@ struct DilutionCommand: ParsableCommand {
   }
 
   mutating func run() throws {
+    try OutputPlace.refuseRecord(out, above: out)
     switch precision {
     case .float32: try run(as: Float.self)
     case .float64: try run(as: Double.self)

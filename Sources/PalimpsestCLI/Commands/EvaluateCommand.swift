@@ -119,7 +119,7 @@ struct EvaluateCommand: ParsableCommand {
 
   mutating func run() throws {
     try reports.check(json: json)
-    let record = try RunRecord(folder: folder)
+    let record = try RunRecord.opened(folder)
     try query.check(record.manifest.loss)
     switch precision ?? record.manifest.precision {
     case .float32: try run(record, as: Float.self)
@@ -133,7 +133,8 @@ struct EvaluateCommand: ParsableCommand {
     let queries =
       try subjects.contains(.outputs)
       ? query.read(
-        record.model, loss: run.loss, train: run.train.items, record: record, hasPictures: false)
+        record.model, loss: run.loss, train: run.train.items, test: run.test?.items, record: record,
+        hasPictures: false)
       : QueryOptions.Queries(data: run.train.items[[]], items: [])
     let setting = EvaluationSetting(
       run: run, queries: queries.data, measure: query.measure,
@@ -141,7 +142,7 @@ struct EvaluateCommand: ParsableCommand {
       mislabeled: try subjects.contains(.items) ? wrongLabels(run) : nil)
     let files = try reports.open()
     let pool = try compute.makePool()
-    let departure = try Replays.departure(record, pool: pool)
+    let departure = try Replays.departure(record, run, pool: pool)
     let notes = try Replays.notes(departure, record, run, query.measure, queries, pool: pool)
     notes.forEach(Output.warn)
     // First what a limit of memory may refuse.
@@ -152,12 +153,13 @@ struct EvaluateCommand: ParsableCommand {
           switch subject {
           case .outputs:
             try method.scores(
-              record, queries: queries.data, measure: query.measure, tolerance: tolerance,
+              record, run: run, queries: queries.data, measure: query.measure, tolerance: tolerance,
               pool: pool, memory: compute.memory?.bytes, progress: $0)
           case .items:
             try method.itemScores(
-              record, subsets: .init(count: subsets ?? 500, seed: seed), tolerance: tolerance,
-              pool: pool, memory: compute.memory?.bytes, as: Scalar.self, progress: $0)
+              record, run: run, subsets: .init(count: subsets ?? 500, seed: seed),
+              tolerance: tolerance,
+              pool: pool, memory: compute.memory?.bytes, progress: $0)
           }
         }
       }
@@ -169,8 +171,10 @@ struct EvaluateCommand: ParsableCommand {
     }
     let evaluations = zip(metrics, trials).map { metric, trials in
       evaluation(
-        metric, trials, scores[metric.subject] ?? [], queries.items.map(\.id),
-        items: run.train.items.count)
+        metric, trials, scores[metric.subject] ?? [],
+        metric.subject == .items
+          ? (0..<run.train.items.count).map { Scoring.id($0, run.train.items, "train") }
+          : queries.items.map(\.id))
     }
     let report = report(record, run, evaluations, notes)
     try files.write(report, json: json)
@@ -228,12 +232,12 @@ struct EvaluateCommand: ParsableCommand {
 
   private func evaluation(
     _ metric: any EvaluationMetric.Type, _ trials: [EvaluationTrial],
-    _ scores: [EvaluationMethod.Scores], _ ids: [String], items: Int
+    _ scores: [EvaluationMethod.Scores], _ ids: [String]
   ) -> ScoreReport.Evaluation {
     ScoreReport.Evaluation(
       metric: metric.name, summary: metric.summary, meaning: metric.legend,
       counted: metric.subject == .items ? "items" : "queries",
-      queryCount: metric.subject == .items ? items : ids.count,
+      queryCount: ids.count,
       trials: trials.map {
         .init(name: $0.name, retrainings: $0.retrainings, seconds: $0.seconds)
       },
@@ -278,7 +282,7 @@ struct EvaluateCommand: ParsableCommand {
   /// Ends with no where a method that was asked for by name refuses a query.
   private func judge(_ evaluations: [ScoreReport.Evaluation]) throws {
     guard methods != nil else { return }
-    for method in evaluations.first?.methods ?? [] {
+    for method in evaluations.flatMap(\.methods) {
       if let refusal = method.refusals.first {
         throw AnswerIsNo("\(refusal.name): the column \(method.name) is refused: \(refusal.value)")
       }

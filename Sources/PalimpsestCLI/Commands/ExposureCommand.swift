@@ -118,6 +118,7 @@ struct ExposureCommand: ParsableCommand {
 
   mutating func run() throws {
     try reports.check(json: json)
+    try OutputPlace.refuseRecord(folder, above: folder)
     let trial = try CanaryTrial(
       CanarySpace(canary), repetitions: repetitions, each: canaries, references: references,
       seed: seed)

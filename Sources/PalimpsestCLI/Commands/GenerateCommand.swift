@@ -40,7 +40,7 @@ struct GenerateCommand: ParsableCommand {
 
   mutating func run() throws {
     prompt = try TypedText.read(prompt, option: "--prompt")
-    let record = try RunRecord(folder: folder)
+    let record = try RunRecord.opened(folder)
     switch record.manifest.precision {
     case .float32: try generate(record, as: Float.self)
     case .float64: try generate(record, as: Double.self)

@@ -42,7 +42,7 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func inspectRun() throws -> [JSONValue.Member] {
-    let record = try RunRecord(folder: path)
+    let record = try RunRecord.opened(path)
     let manifest = record.manifest
     let batches = try record.batches()
     let checkpoints = try record.checkpoints()

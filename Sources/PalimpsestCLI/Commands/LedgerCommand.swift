@@ -76,13 +76,13 @@ struct LedgerCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    try reports.check(json: json)
+    try reports.check(json: json, folder: scores)
     if let scores, scores.lowercased().hasSuffix(".npy") || scores == "-" {
       throw UsageError(
         "--scores: found \"\(scores)\", expected a folder: each column is a file of it, such as "
           + "credit.npy")
     }
-    let record = try RunRecord(folder: folder, patterns: trained.patterns)
+    let record = try RunRecord.opened(folder, patterns: trained.patterns)
     try query.check(record.manifest.loss)
     switch precision ?? record.manifest.precision {
     case .float32: try run(record, as: Float.self)
@@ -92,14 +92,15 @@ struct LedgerCommand: ParsableCommand {
 
   private func run<Scalar: TensorScalar>(_ record: RunRecord, as type: Scalar.Type) throws {
     let (loss, measure) = (record.manifest.loss, query.measure)
-    let train: Dataset<Scalar> = try record.train()
+    let run: TrainingRun<Scalar> = try record.run()
+    let train = run.train.items
     let queries = try query.read(
-      record.model, loss: loss, train: train, record: record,
+      record.model, loss: loss, train: train, test: run.test?.items, record: record,
       hasPictures: reports.hasPictures)
     let subjects = try shown.subjects(in: train)
     let problem = try LedgerProblem(
-      record: record, queries: queries.data, measure: QueryMeasure(measure, loss: loss),
-      strangers: try strangers(record))
+      record: record, run: run, queries: queries.data,
+      measure: QueryMeasure(measure, loss: loss), strangers: try strangers(run))
     let pool = try compute.makePool()
     if dryRun {
       let matrices = columns.wanted.count + (problem.strangers == nil ? 0 : 1)
@@ -130,10 +131,10 @@ struct LedgerCommand: ParsableCommand {
 
   /// Test items to compare with, spread evenly over all of them.
   private func strangers<Scalar: TensorScalar>(
-    _ record: RunRecord, as type: Scalar.Type = Scalar.self
+    _ run: TrainingRun<Scalar>
   ) throws -> Dataset<Scalar>? {
     guard columns.wanted.contains(.credit), twins != 0 else { return nil }
-    guard let test: Dataset<Scalar> = try record.test(), test.count > 0 else {
+    guard let test = run.test?.items, test.count > 0 else {
       guard twins == nil else {
         throw UsageError("--twins: the run has no test items to compare with")
       }

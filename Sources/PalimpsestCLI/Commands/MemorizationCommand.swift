@@ -83,8 +83,8 @@ struct MemorizationCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    try reports.check(json: json)
-    let record = try RunRecord(folder: folder)
+    try reports.check(json: json, folder: scores)
+    let record = try RunRecord.opened(folder)
     // Only in the recorded precision are the models those that the run would have made.
     switch record.manifest.precision {
     case .float32: try run(record, as: Float.self)
@@ -98,8 +98,9 @@ struct MemorizationCommand: ParsableCommand {
     // The scores beside need all of the run's checkpoints.
     _ = try record.checkpoints()
     let pool = try compute.makePool()
-    if dryRun { return try estimate(record, pool, as: type).print(json: json) }
-    let bank = try SubsetBank<Scalar>(record, fraction: fraction, seed: seed, pool: pool)
+    let run: TrainingRun<Scalar> = try record.run()
+    if dryRun { return try estimate(run, pool).print(json: json) }
+    let bank = try SubsetBank<Scalar>(record, run: run, fraction: fraction, seed: seed, pool: pool)
     func open() throws -> (report: ReportFiles, scores: MemorizationFiles?) {
       (
         try reports.open(),
@@ -108,7 +109,7 @@ struct MemorizationCommand: ParsableCommand {
         }
       )
     }
-    let departure = try Replays.departure(record, pool: pool)
+    let departure = try Replays.departure(record, run, pool: pool)
     let replayNotes = departure.map { [Replays.note($0) + "."] } ?? []
     replayNotes.forEach(Output.warn)
     // A place that cannot be written is known before the work, and a killed one leaves nothing there.
@@ -122,13 +123,11 @@ struct MemorizationCommand: ParsableCommand {
       try arrays?.write(row)
     }
     try arrays?.write(tally)
-    let selfInfluence = try beside(.estimator(TracIn.self), record, pool, as: type)
-    let shares = ledger ? try beside(.column(.credit), record, pool, as: type) : nil
-    let train: Dataset<Scalar> = try record.train()
-    let test: Dataset<Scalar>? = try record.test()
+    let selfInfluence = try beside(.estimator(TracIn.self), record, run, pool)
+    let shares = ledger ? try beside(.column(.credit), record, run, pool) : nil
     let report = report(
-      record, train, test, tally, pairs.pairs, kept: bank.plan.kept, selfInfluence, shares,
-      replayNotes)
+      record, run.train.items, run.test?.items, tally, pairs.pairs, kept: bank.plan.kept,
+      selfInfluence, shares, replayNotes)
     try file.write(report, json: json)
     try judge(tally)
   }
@@ -145,14 +144,14 @@ struct MemorizationCommand: ParsableCommand {
 
   /// The scores of a method that takes the one run.
   private func beside<Scalar: TensorScalar>(
-    _ method: EvaluationMethod, _ record: RunRecord, _ pool: WorkerPool, as type: Scalar.Type
+    _ method: EvaluationMethod, _ record: RunRecord, _ run: TrainingRun<Scalar>, _ pool: WorkerPool
   ) throws -> [Double] {
     let bar = ProgressBar(method.name, of: record.manifest.train.count, "items")
     defer { bar.finish() }
     bar.show(0)
     return try method.itemScores(
-      record, subsets: .init(count: most, fraction: fraction, seed: seed), pool: pool,
-      memory: compute.memory?.bytes, as: type
+      record, run: run, subsets: .init(count: most, fraction: fraction, seed: seed), pool: pool,
+      memory: compute.memory?.bytes
     ) { done, total in
       try Signals.check("repeat the command to go on where it stopped")
       bar.show(done, of: total)
@@ -221,9 +220,8 @@ struct MemorizationCommand: ParsableCommand {
   }
 
   private func estimate<Scalar: TensorScalar>(
-    _ record: RunRecord, _ pool: WorkerPool, as type: Scalar.Type
+    _ run: TrainingRun<Scalar>, _ pool: WorkerPool
   ) throws -> WorkEstimate {
-    let run: TrainingRun<Scalar> = try record.run()
     let items = run.train.items.count
     let plan = try SubsetPlan(items: items, fraction: fraction, seed: seed)
     let needed = untilWidth.map { SubsetBank<Scalar>.models(untilWidth: $0, plan) }

@@ -58,7 +58,7 @@ struct RetrainCommand: ParsableCommand {
 
   mutating func run() throws {
     try reports.check(json: json)
-    let record = try RunRecord(folder: folder)
+    let record = try RunRecord.opened(folder)
     try query.check(record.manifest.loss)
     // Only in the recorded precision do the recorded bits come out.
     switch record.manifest.precision {
@@ -69,33 +69,27 @@ struct RetrainCommand: ParsableCommand {
 
   private func run<Scalar: TensorScalar>(_ record: RunRecord, as type: Scalar.Type) throws {
     let pool = try compute.makePool()
+    let run: TrainingRun<Scalar> = try record.run()
     if check {
-      try replay(record, pool)
+      try replay(record, run, pool)
       return
     }
-    let run: TrainingRun<Scalar> = try record.run()
     let queries = try query.read(
-      record.model, loss: run.loss, train: run.train.items, record: record, hasPictures: false)
+      record.model, loss: run.loss, train: run.train.items, test: run.test?.items,
+      record: record, hasPictures: false)
     let known = try removal.named(run)
     let files = try reports.open()
-    let departure = try replay(record, pool)
+    let departure = try replay(record, run, pool)
     let measure = QueryMeasure(query.measure, loss: run.loss)
     // A run that does not come out bit for bit is accounted for as it comes out here: what is trained
     // again comes out so too.
     let problem =
       try departure == nil
-      ? LedgerProblem(record: record, queries: queries.data, measure: measure)
+      ? LedgerProblem(record: record, run: run, queries: queries.data, measure: measure)
       : LedgerProblem(run: run, queries: queries.data, measure: measure)
     let replayNotes = try Replays.notes(departure, record, run, query.measure, queries, pool: pool)
     replayNotes.forEach(Output.warn)
-    var removals = known
-    if removal.withoutTop != nil {
-      let credit = try columns.accounts(problem, columns: [.credit], compute, pool: pool).accounts
-      removals += try removal.strongest(credit, run)
-    }
-    let accounts = try columns.accounts(
-      problem, columns: columns.wanted, removals: removals.map(\.removal), compute, pool: pool
-    ).accounts
+    let (removals, accounts) = try self.accounts(problem, known, pool)
     let receipts = try Receipts(
       run: run, measure: query.measure, queries: queries, accounts: accounts
     ).receipts(removals, pool: pool)
@@ -104,6 +98,37 @@ struct RetrainCommand: ParsableCommand {
       notes: replayNotes + notes(queries.items, accounts), departure)
     try files.write(report, json: json)
     try columns.checkRefusals(queries.items, accounts)
+  }
+
+  /// All removals, and the accounts that foresee them.
+  ///
+  /// The strongest supporters are known from credit alone. Where its rows say what leaving items out
+  /// does, they are not swept for again.
+  private func accounts<Scalar: TensorScalar>(
+    _ problem: LedgerProblem<Scalar>, _ known: [RemovalOptions.Named], _ pool: WorkerPool
+  ) throws -> (removals: [RemovalOptions.Named], accounts: [OutputAccount]) {
+    func accounts(
+      _ columns: Set<LedgerColumn>, _ removals: [RemovalOptions.Named] = []
+    ) throws -> [OutputAccount] {
+      try self.columns.accounts(
+        problem, columns: columns, removals: removals.map(\.removal), compute, pool: pool
+      ).accounts
+    }
+    guard removal.withoutTop != nil else { return (known, try accounts(columns.wanted, known)) }
+    var credit = try accounts([.credit])
+    let removals = known + (try removal.strongest(credit, problem.run))
+    for query in credit.indices {
+      guard credit[query].predictCredit(of: removals.map(\.removal)) else {
+        return (removals, try accounts(columns.wanted, removals))
+      }
+    }
+    let others = columns.wanted.subtracting([.credit])
+    if others.isEmpty { return (removals, credit) }
+    var all = try accounts(others, removals)
+    if columns.wanted.contains(.credit) {
+      for query in all.indices { all[query].columns[.credit] = credit[query].columns[.credit] }
+    }
+    return (removals, all)
   }
 
   /// A note for each column that has no prediction for some queries, with the reasons.
@@ -127,8 +152,10 @@ struct RetrainCommand: ParsableCommand {
   /// - Returns: The largest departure, which rounding explains; nil where every bit comes out.
   /// - Throws: ``AnswerIsNo`` with the step where rounding does not explain what comes out.
   @discardableResult
-  private func replay(_ record: RunRecord, _ pool: WorkerPool) throws -> ReplayDeparture? {
-    let departure = try Replays.any(record, pool: pool)
+  private func replay<Scalar: TensorScalar>(
+    _ record: RunRecord, _ run: TrainingRun<Scalar>, _ pool: WorkerPool
+  ) throws -> ReplayDeparture? {
+    let departure = try Replays.any(record, run, pool: pool)
     if json {
       let members: [JSONValue.Member] = [
         .init("departure", departure.map { .string("\($0)") } ?? .null),

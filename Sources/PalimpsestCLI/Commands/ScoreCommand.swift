@@ -62,7 +62,7 @@ struct ScoreCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    try reports.check(json: json)
+    try reports.check(json: json, file: scores)
     try Scoring.checkMatrixFile(scores)
     let origin = try source.origin()
     switch source.precision(of: origin) {
@@ -163,7 +163,8 @@ struct ScoreCommand: ParsableCommand {
       }
     }
     let writer = try scores.map {
-      try ScoreMatrixWriter<Scalar>(
+      try OutputPlace.requireNoInput($0)
+      return try ScoreMatrixWriter<Scalar>(
         path: $0, queries: engine.problem.rowCount, items: items.count)
     }
     var rowsOfAll = ShownRows(subjects, items: items, queries: engine.problem.rowCount)

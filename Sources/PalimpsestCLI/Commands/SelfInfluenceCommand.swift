@@ -46,7 +46,7 @@ struct SelfInfluenceCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    try reports.check(json: json)
+    try reports.check(json: json, file: scores)
     try Scoring.checkMatrixFile(scores)
     let origin = try source.origin()
     switch source.precision(of: origin) {
@@ -80,7 +80,10 @@ struct SelfInfluenceCommand: ParsableCommand {
       return try estimate.print(json: json)
     }
     // A place that cannot be written is known before the work.
-    if let scores { _ = try AtomicFile(path: scores) }
+    if let scores {
+      try OutputPlace.requireNoInput(scores)
+      _ = try AtomicFile(path: scores)
+    }
     let files = try reports.open()
     let values = try Scoring.locatingFaults(source, source.items) { try selfInfluence(engine) }
     if let scores { try NPY.write(Tensor<Double>([values.count], values), to: scores) }

@@ -145,7 +145,7 @@ struct TraceCommand: ParsableCommand {
 
   mutating func run() throws {
     try reports.check(json: json)
-    let record = try RunRecord(folder: folder)
+    let record = try RunRecord.opened(folder)
     let corpus = try record.requireText()
     switch record.manifest.precision {
     case .float32: try run(record, corpus, as: Float.self)
@@ -214,7 +214,7 @@ struct TraceCommand: ParsableCommand {
       return number
     }
     options.ledger = LedgerOptions(
-      columns: columns, memory: compute.memory?.bytes,
+      columns: columns, memory: compute.ledgerMemory,
       resumeFolder: FileManager.default.isWritableFile(atPath: folder) ? "\(folder)/ledger" : nil)
     return options
   }

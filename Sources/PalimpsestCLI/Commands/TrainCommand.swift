@@ -139,6 +139,7 @@ struct TrainCommand: ParsableCommand {
   var json = false
 
   mutating func run() throws {
+    try OutputPlace.refuseRecord(out, above: out)
     switch precision {
     case .float32: try train(as: Float.self)
     case .float64: try train(as: Double.self)

@@ -98,11 +98,11 @@ struct ColumnOptions: ParsableArguments {
     let folder = problem.record.map(\.folder).flatMap {
       FileManager.default.isWritableFile(atPath: $0) ? "\($0)/ledger" : nil
     }
-    let ledger = try Ledger(
+    let ledger = try compute.ledger(
       problem,
-      options: LedgerOptions(
+      LedgerOptions(
         columns: columns, rule: rule, tolerance: tolerance, comparesSameLabel: sameLabel,
-        memory: compute.memory?.bytes, removals: removals, resumeFolder: folder), pool: pool)
+        removals: removals, resumeFolder: folder), pool: pool)
     let bar = ProgressBar("ledger", of: 1, "passes")
     defer { bar.finish() }
     let accounts = try ledger.accounts { done, total in

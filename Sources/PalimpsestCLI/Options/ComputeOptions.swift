@@ -48,7 +48,16 @@ struct ComputeOptions: ParsableArguments {
   ///
   /// - Throws: `NumericError.wrongLibrary` where products go through a BLAS that computes wrongly.
   func makePool() throws -> WorkerPool {
-    if ProductBackend.forced == .blas { try BLASLibrary.requireRightness() }
+    if ProductBackend.forced == .blas {
+      // Refused to one of the threads, OpenBLAS would ask for ever.
+      guard AddressSpace.isFree(threads * AddressSpace.buffer) else {
+        throw UsageError(
+          "--products blas: found no \(threads * AddressSpace.buffer >> 20) MiB of address space for "
+            + "\(threads) threads, expected them; raise the limit (ulimit -v) or take fewer threads"
+        )
+      }
+      try BLASLibrary.requireRightness()
+    }
     return WorkerPool(threads: threads)
   }
 }

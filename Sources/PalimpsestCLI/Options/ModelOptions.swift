@@ -1,5 +1,4 @@
 import ArgumentParser
-import Logging
 import Palimpsest
 
 /// Where a model, its checkpoints and its training items come from: a run, or files.
@@ -78,7 +77,7 @@ struct ModelOptions: ParsableArguments {
         throw UsageError(
           "a run brings its own checkpoints, items and loss; leave those options out")
       }
-      return .record(try RunRecord(folder: run, patterns: choice.trained.patterns))
+      return .record(try RunRecord.opened(run, patterns: choice.trained.patterns))
     case (nil, let model?):
       let isFile = ONNXModel.isFile(model)
       guard isFile || !checkpoint.isEmpty else {
@@ -137,7 +136,6 @@ struct ModelOptions: ParsableArguments {
     }
     switch origin {
     case .record(let record):
-      Self.warn(record)
       (record.model as? ONNXModel)?.notes.forEach(Output.warn)
       return Source(
         model: record.model, loss: record.manifest.loss, items: try record.train(),
@@ -177,15 +175,6 @@ struct ModelOptions: ParsableArguments {
     }
     (model.notes + mapping.notes).forEach(Output.warn)
     return checkpoints
-  }
-
-  /// Says where the last bits may differ from those of the run's own machine.
-  private static func warn(_ record: RunRecord) {
-    let recorded = record.manifest.environment.first { $0.name == "blasCore" }?.value.string
-    if let recorded, recorded != BLASLibrary.coreName {
-      Logger(label: "palimpsest").warning(
-        "the run was made with OpenBLAS kernels \(recorded), these are \(BLASLibrary.coreName)")
-    }
   }
 
   /// Reads `FILE[:LR]`.

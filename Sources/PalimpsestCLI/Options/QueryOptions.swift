@@ -67,10 +67,12 @@ struct QueryOptions: ParsableArguments {
   ///
   /// - Parameters:
   ///   - train: The training items.
+  ///   - test: The held-out items of the run, where they were read already.
   ///   - record: The run; nil for a model from files.
   ///   - hasPictures: Whether the report shows pictures.
   func read<Scalar: TensorScalar>(
-    _ model: any Model, loss: Loss, train: Dataset<Scalar>, record: RunRecord?, hasPictures: Bool
+    _ model: any Model, loss: Loss, train: Dataset<Scalar>, test held: Dataset<Scalar>? = nil,
+    record: RunRecord?, hasPictures: Bool
   ) throws -> Queries<Scalar> {
     try check(loss)
     if let queryX {
@@ -84,7 +86,7 @@ struct QueryOptions: ParsableArguments {
       throw UsageError("which queries? Expected --query-x and --query-y with --model")
     }
     let needsTest = query.isEmpty || query.contains { QuerySelection($0).concerns(.test) }
-    let test = needsTest ? try record.test(as: Scalar.self) : nil
+    let test = needsTest ? try held ?? record.test(as: Scalar.self) : nil
     let first = min(10, test?.count ?? 0)
     var all: Queries<Scalar>?
     for text in query.isEmpty ? ["test:0:\(first)"] : query {

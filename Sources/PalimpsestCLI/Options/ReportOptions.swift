@@ -27,17 +27,21 @@ struct ReportOptions: ParsableArguments {
     format.flatMap { name in ReportRegistry.all.first { $0.fileExtension == name.lowercased() } }
   }
 
-  /// Checks the names before anything is read.
+  /// Checks the names, beside those of the numbers that are written, before anything is read.
   ///
-  /// - Throws: ``UsageError``.
-  func check(json: Bool = false) throws {
+  /// - Parameters:
+  ///   - file: A file of numbers.
+  ///   - folder: A folder of files of numbers.
+  /// - Throws: ``UsageError``, and as ``OutputPlace/check(report:file:folder:)``.
+  func check(json: Bool = false, file: String? = nil, folder: String? = nil) throws {
     var seen: Set<String> = []
     for path in out {
       guard seen.insert(path).inserted else {
         throw UsageError("--out: found \"\(path)\" twice, expected each file once")
       }
-      if path != "-" { _ = try ReportFile.format(of: path) }
+      if path != "-" { try OutputPlace.check(report: path, file: file, folder: folder) }
     }
+    if file != "-" { try OutputPlace.check(file: file, folder: folder) }
     let known = ReportRegistry.all.map(\.fileExtension).joined(separator: ", ")
     if let format, printed == nil {
       throw UsageError("--format: found \"\(format)\", expected one of \(known)")

@@ -10,8 +10,18 @@ public enum HTMLReport {
     name: "html", fileExtension: "html",
     summary: "one self-contained page with pictures and charts", render: render)
 
+  /// The most outputs that are shown.
+  public static let mostOutputs = 2000
+
   /// The whole page.
+  ///
+  /// Of more outputs than ``mostOutputs`` the first are shown, and a note says so.
   public static func render(_ report: ScoreReport) -> String {
+    var report = report
+    if let (cut, sentence) = report.cut(toOutputs: mostOutputs) {
+      report = cut
+      report.notes.insert(sentence, at: 0)
+    }
     var number = 0
     let sections = report.sections.map { section -> Markup in
       switch section {

@@ -30,13 +30,20 @@ public enum TerminalReport {
     }
   }
 
+  /// The most outputs that are shown.
+  public static let mostOutputs = 500
+
   static let format = ReportFormat(
     name: "text", fileExtension: "txt", summary: "aligned tables, as on a terminal",
     render: { render($0) })
 
   /// The whole text: the setting, the sections, the concentration of all outputs in one table, and where
   /// it comes from.
+  ///
+  /// Of more outputs than ``mostOutputs`` the first are shown, and a sentence says so.
   public static func render(_ report: ScoreReport, style: Style = Style()) -> String {
+    let cut = report.cut(toOutputs: mostOutputs)
+    let report = cut?.report ?? report
     var parts = [head(report, style)]
     for section in report.sections {
       switch section {
@@ -52,10 +59,9 @@ public enum TerminalReport {
       case .selfInfluence(let part): parts.append(lines(of: part, style))
       }
     }
-    parts += [
-      ledgerOverview(report, style), overview(report, style),
-      [style.paint("Where it comes from", .heading)] + facts(report.origin, style),
-    ]
+    parts += [ledgerOverview(report, style), overview(report, style)]
+    if let cut { parts.append(wrapped(cut.sentence, style)) }
+    parts.append([style.paint("Where it comes from", .heading)] + facts(report.origin, style))
     return parts.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }
       .joined(separator: "\n")
   }

@@ -17,15 +17,17 @@ public final class WorkerPool: Sendable {
   public let threads: Int
   private let state: State
 
-  /// A pool of this many threads, the caller's included.
+  /// A pool of this many threads, the caller's included, or of as many as the system starts.
   ///
   /// There are never more than ``mostThreads``.
   public init(threads: Int = WorkerPool.processorCount) {
-    self.threads = min(max(threads, 1), Self.mostThreads)
-    state = State()
-    for worker in 1..<max(self.threads, 1) {
-      Self.startThread(State.Helper(state: state, worker: worker))
-    }
+    let state = State()
+    self.state = state
+    var started = 1
+    while started < min(threads, Self.mostThreads),
+      Self.startThread(State.Helper(state: state, worker: started))
+    { started += 1 }
+    self.threads = started
   }
 
   deinit { state.shutDown() }
@@ -52,30 +54,11 @@ public final class WorkerPool: Sendable {
     withoutActuallyEscaping(body) { state.run(blocks, $0) }
   }
 
-  private static func startThread(_ helper: State.Helper) {
-    let argument = Unmanaged.passRetained(helper).toOpaque()
-    #if canImport(Glibc)
-      var thread = pthread_t()
-      let status = pthread_create(
-        &thread, nil,
-        { argument in
-          guard let argument else { return nil }
-          Unmanaged<State.Helper>.fromOpaque(argument).takeRetainedValue().loop()
-          return nil
-        }, argument)
-      precondition(status == 0, "cannot start a worker thread: error \(status)")
-      pthread_detach(thread)
-    #else
-      var thread: pthread_t?
-      let status = pthread_create(
-        &thread, nil,
-        { argument in
-          Unmanaged<State.Helper>.fromOpaque(argument).takeRetainedValue().loop()
-          return nil
-        }, argument)
-      precondition(status == 0, "cannot start a worker thread: error \(status)")
-      if let thread { pthread_detach(thread) }
-    #endif
+  /// Starts a thread; false where the system refuses.
+  private static func startThread(_ helper: State.Helper) -> Bool {
+    guard let thread = OwnThread.start({ helper.loop() }) else { return false }
+    pthread_detach(thread)
+    return true
   }
 }
 

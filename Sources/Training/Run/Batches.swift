@@ -51,7 +51,13 @@ extension Batches {
   ///   - items: N, which every entry must stay below.
   /// - Throws: `FormatError`, naming step and column of the first entry at fault, both from 0.
   public init(path: String, items: Int) throws(FormatError) {
-    let array = try StoredArray.read(path: path)
+    try self.init(ByteSource(path: path), items: items)
+  }
+
+  /// Reads `[S, B]` whole numbers from a source, as ``init(path:items:)`` does.
+  init(_ source: ByteSource, items: Int) throws(FormatError) {
+    let path = source.name
+    let array = try StoredArray.read(source)
     let fail = { (place: FormatError.Place, found: String, expected: String) in
       FormatError(.malformed, file: path, at: place, found: found, expected: expected)
     }

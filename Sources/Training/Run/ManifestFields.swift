@@ -1,29 +1,46 @@
 import Formats
 
-/// A part of `run.json` with its place, for errors that name the key.
+/// An object of `run.json` with its place, for errors that name the key.
 struct ManifestFields {
-  let value: JSONValue
+  private let members: [String: JSONText]
   let file: String
   /// `optimizer.` for the members of that object.
   let prefix: String
 
-  init(_ value: JSONValue, file: String, prefix: String = "") {
-    self.value = value
+  /// The object that a document is.
+  init(_ source: ByteSource) throws(FormatError) {
+    guard let members = try JSONText(source).members() else {
+      throw FormatError(
+        .malformed, file: source.name, found: "no object", expected: "one, in braces")
+    }
+    self.init(members, file: source.name, prefix: "")
+  }
+
+  private init(_ members: [(name: String, value: JSONText)], file: String, prefix: String) {
+    self.members = Dictionary(members.map { ($0.name, $0.value) }) { first, _ in first }
     self.file = file
     self.prefix = prefix
   }
 
+  /// The value of a key; nil where there is none.
+  func value(_ name: String) throws(FormatError) -> JSONValue? { try members[name]?.value() }
+
+  /// The bytes of the text of a key's value.
+  func byteCount(_ name: String) -> Int { members[name]?.count ?? 0 }
+
   /// The error for a key that is missing or has a value that does not do.
   func fault(_ name: String, expected: String) -> FormatError {
     var found = "no key \"\(prefix)\(name)\""
-    if let value = value[name] {
-      found = "\"\(prefix)\(name)\": \(FormatError.quoted(value.description))"
+    if let text = members[name] {
+      // What is too long to be read as a whole is too long to be shown.
+      let shown = (try? text.value()).map { FormatError.quoted($0.description) }
+      found = "\"\(prefix)\(name)\": \(shown ?? "\(text.count) bytes")"
     }
     return FormatError(.malformed, file: file, found: found, expected: expected)
   }
 
   func string(_ name: String, expected: String = "a text") throws(FormatError) -> String {
-    guard let text = value[name]?.string else { throw fault(name, expected: expected) }
+    guard let text = try value(name)?.string else { throw fault(name, expected: expected) }
     return text
   }
 
@@ -39,7 +56,7 @@ struct ManifestFields {
   }
 
   func number(_ name: String, expected: String = "a number") throws(FormatError) -> Double {
-    guard let number = value[name]?.double else { throw fault(name, expected: expected) }
+    guard let number = try value(name)?.double else { throw fault(name, expected: expected) }
     return number
   }
 
@@ -47,17 +64,22 @@ struct ManifestFields {
   func integer<Value: FixedWidthInteger>(
     _ name: String, as type: Value.Type = Value.self
   ) throws(FormatError) -> Value {
-    guard let number = value[name]?.integer(type), number >= 0 else {
+    guard let number = try value(name)?.integer(type), number >= 0 else {
       throw fault(name, expected: "a whole number from 0 to \(Value.max)")
     }
     return number
   }
 
   func object(_ name: String) throws(FormatError) -> ManifestFields {
-    guard let member = value[name], member.members != nil else {
+    guard let members = try members[name]?.members() else {
       throw fault(name, expected: "an object")
     }
-    return ManifestFields(member, file: file, prefix: "\(prefix)\(name).")
+    return ManifestFields(members, file: file, prefix: "\(prefix)\(name).")
+  }
+
+  /// The number of elements of an array; nil where this is none.
+  func elementCount(_ name: String) throws(FormatError) -> Int? {
+    try members[name]?.elementCount()
   }
 
   /// The objects of an array.
@@ -69,19 +91,26 @@ struct ManifestFields {
   }
 
   /// The values of an array, each converted; nil refuses the value.
+  ///
+  /// - Parameter most: How many there may be; more are refused before one is read.
   func array<Value>(
-    _ name: String, of what: String, _ convert: (JSONValue) -> Value?
+    _ name: String, of what: String, most: Int = .max, _ convert: (JSONValue) -> Value?
   ) throws(FormatError) -> [Value] {
-    guard let values = value[name]?.array else {
+    guard let text = members[name], let count = try text.elementCount() else {
       throw fault(name, expected: "an array of \(what)")
     }
+    guard count <= most else {
+      throw FormatError(
+        .malformed, file: file, found: "\(count) elements of \"\(prefix)\(name)\"",
+        expected: "at most \(most): \(what)")
+    }
     var result: [Value] = []
-    result.reserveCapacity(values.count)
-    for (index, value) in values.enumerated() {
+    result.reserveCapacity(count)
+    try text.forEachElement { value throws(FormatError) in
       guard let converted = convert(value) else {
         throw FormatError(
           .malformed, file: file,
-          found: "\"\(prefix)\(name)[\(index)]\": \(FormatError.quoted(value.description))",
+          found: "\"\(prefix)\(name)[\(result.count)]\": \(FormatError.quoted(value.description))",
           expected: what)
       }
       result.append(converted)
@@ -89,5 +118,5 @@ struct ManifestFields {
     return result
   }
 
-  func has(_ name: String) -> Bool { value[name] != nil }
+  func has(_ name: String) -> Bool { members[name] != nil }
 }

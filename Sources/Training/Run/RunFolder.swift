@@ -8,6 +8,17 @@ enum RunFiles {
   static let model = "model.onnx"
   static let data = "data"
   static let lock = "lock"
+
+  /// Opens a file of a run.
+  ///
+  /// A link that somebody else puts there at the same moment is not noticed.
+  ///
+  /// - Throws: `FormatError` where it is missing, or a link that leads out of the folder.
+  static func open(_ name: String, in run: String) throws(FormatError) -> ByteSource {
+    let source = try ByteSource(path: "\(run)/\(name)")
+    _ = try ContainedPath.resolve(name, inside: run, namedBy: source.name)
+    return source
+  }
 }
 
 /// What stands in a folder.
@@ -44,7 +55,7 @@ package enum FolderContent {
   }
 
   /// Refuses what stands in the place of a folder of a run: a file, or a link, which would lead out.
-  static func requireReal(_ folder: String) throws(FormatError) {
+  package static func requireReal(_ folder: String) throws(FormatError) {
     var status = stat()
     guard lstat(folder, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else { return }
     throw FormatError(.malformed, file: folder, found: "a link or a file", expected: "a folder")

@@ -11,11 +11,16 @@ final class RunLog {
   private let path: String
   private let file: FileHandle
   private var pending: [UInt8] = []
+  private var digest = SHA256.Digest()
 
-  /// Opens the log of a run's folder after its first `lines` lines; later ones are cut off.
-  init(folder: String, keeping lines: Int) throws(FormatError) {
+  /// The digest of all lines that the device has.
+  var sha256: String { digest.hex() }
+
+  /// Opens the log of a run's folder anew, with the lines that it starts with.
+  init(folder: String, start: [UInt8]) throws(FormatError) {
     path = "\(folder)/\(RunFiles.log)"
-    try AtomicFile.write(Self.start(of: path, lines: lines), to: path)
+    try AtomicFile.write(start, to: path)
+    digest.update(start)
     guard let file = FileHandle(forWritingAtPath: path), (try? file.seekToEnd()) != nil else {
       throw FormatError(.uncreatable, file: path, found: "a log that cannot be opened")
     }
@@ -24,9 +29,8 @@ final class RunLog {
 
   deinit { try? file.close() }
 
-  private static func start(of path: String, lines: Int) throws(FormatError) -> [UInt8] {
-    if lines == 0 { return [] }
-    let source = try ByteSource(path: path)
+  /// The first `lines` lines of a log.
+  static func start(of source: ByteSource, lines: Int) throws(FormatError) -> [UInt8] {
     let bytes = try source.prefix(source.count)
     var (end, found) = (0, 0)
     while found < lines, let newline = bytes[end...].firstIndex(of: UInt8(ascii: "\n")) {
@@ -35,7 +39,8 @@ final class RunLog {
     }
     guard found == lines else {
       throw FormatError(
-        .malformed, file: path, found: "\(found) lines", expected: "\(lines), one for each step",
+        .malformed, file: source.name, found: "\(found) lines",
+        expected: "\(lines), one for each step",
         remedy: "the log was changed after the run: put the old one back")
     }
     return Array(bytes[..<end])
@@ -61,6 +66,7 @@ final class RunLog {
     } catch {
       throw FormatError(.unwritable, file: path, found: "cannot be written: \(error)")
     }
+    digest.update(pending)
     pending.removeAll(keepingCapacity: true)
   }
 }

@@ -5,23 +5,24 @@ extension RunManifest {
   /// Reads the `run.json` of a folder.
   ///
   /// - Throws: `FormatError`, naming the key that is missing or has a value that does not do.
-  init(folder: String) throws(FormatError) {
-    let file = "\(folder)/\(Self.fileName)"
-    let source = try ByteSource(path: file)
+  init(_ source: ByteSource, in folder: String) throws(FormatError) {
+    let file = source.name
     guard source.count <= Self.largestFile else {
       throw FormatError(
         .malformed, file: file, found: "\(source.count) bytes",
         expected: "at most \(Self.largestFile)")
     }
-    let fields = ManifestFields(try JSONValue(source), file: file)
-    guard fields.value["format"] == .string(Self.format) else {
+    let fields = try ManifestFields(source)
+    guard try fields.value("format") == .string(Self.format) else {
       throw fields.fault("format", expected: "\"\(Self.format)\"")
     }
     guard try fields.integer("version", as: Int.self) == Self.version else {
       throw fields.fault("version", expected: "\(Self.version)")
     }
+    try Self.checkSize(source, fields, folder)
     model = try fields.string("model", expected: "the text that makes the model")
     modelSHA256 = fields.has("modelSHA256") ? try fields.digest("modelSHA256") : nil
+    batchesSHA256 = fields.has("batchesSHA256") ? try fields.digest("batchesSHA256") : nil
     if fields.has("modelSettings") {
       modelSettings = try ModelSettings(fields.object("modelSettings"))
     }
@@ -42,11 +43,49 @@ extension RunManifest {
     }
     checkpoints =
       fields.has("checkpoints")
-      ? try fields.array("checkpoints", of: "whole numbers from 0") { $0.integer(Int.self) } : nil
-    environment = fields.value["environment"]?.members ?? []
+      ? try fields.array(
+        "checkpoints", of: "whole numbers from 0", most: learningRates.count + 1
+      ) { $0.integer(Int.self) } : nil
+    environment = try fields.value("environment")?.members ?? []
     if let checkpoints, !zip([-1] + checkpoints, checkpoints).allSatisfy({ $0 < $1 }) {
       throw fields.fault("checkpoints", expected: "ascending whole numbers from 0")
     }
+  }
+
+  /// Refuses a document that is longer than its steps and items make it, before they are read.
+  private static func checkSize(
+    _ source: ByteSource, _ fields: ManifestFields, _ folder: String
+  ) throws(FormatError) {
+    var rest = source.count - fields.byteCount("steps") - fields.byteCount("checkpoints")
+    for name in ["train", "test"] {
+      guard let data = try? fields.object("datasets").object(name) else { continue }
+      rest -= data.byteCount("ids") + data.byteCount("groups")
+    }
+    if let flipped = try? fields.object("flippedLabels") {
+      rest -= flipped.byteCount("items") + flipped.byteCount("labels")
+    }
+    guard rest <= largestRest else {
+      throw FormatError(
+        .malformed, file: source.name, found: "\(rest) bytes besides steps and names of items",
+        expected: "at most \(largestRest)", remedy: "take out what is no part of a run record")
+    }
+    guard let steps = try fields.elementCount("steps"), steps > fewestCheckedSteps else { return }
+    let batches = try RunFiles.open(RunFiles.batches, in: folder)
+    let rows = try StoredArray.read(batches).shape.extents.first ?? 0
+    guard steps == rows else { throw learningRates(steps, rows, file: source.name, batches.name) }
+  }
+
+  /// More steps than these are read if the batches have as many.
+  private static let fewestCheckedSteps = 1 << 16
+
+  /// The error for learning rates that are not as many as the batches.
+  static func learningRates(
+    _ count: Int, _ rows: Int, file: String, _ batches: String
+  ) -> FormatError {
+    FormatError(
+      .malformed, file: file, found: "\(count) learning rates in \"steps\"",
+      expected: "\(rows), one for each row of \(batches)",
+      remedy: count < rows ? "step \(count) is the first without one" : "")
   }
 }
 
@@ -55,7 +94,9 @@ extension RunManifest.DataFile {
     path = try fields.string("path", expected: "a path inside the run's folder")
     sha256 = try fields.digest("sha256")
     guard fields.has("shape") else { return }
-    let extents = try fields.array("shape", of: "whole numbers from 0") { $0.integer(Int.self) }
+    let extents = try fields.array("shape", of: "whole numbers from 0", most: Shape.largestRank) {
+      $0.integer(Int.self)
+    }
     // Zeros count as ones, so that the shape of one item is one too.
     guard extents.allSatisfy({ $0 >= 0 }), Shape.count(of: extents.map { max($0, 1) }) != nil else {
       throw fields.fault("shape", expected: "whole numbers from 0")
@@ -78,10 +119,10 @@ extension ManifestFields {
 
 extension FlippedLabels {
   fileprivate init(_ fields: ManifestFields, items count: Int) throws(FormatError) {
-    let items = try fields.array("items", of: "rows of the training set") {
+    let items = try fields.array("items", of: "rows of the training set", most: count) {
       $0.integer(Int.self).flatMap { (0..<count).contains($0) ? $0 : nil }
     }
-    let labels = try fields.array("labels", of: "labels, from 0") {
+    let labels = try fields.array("labels", of: "labels, from 0", most: count) {
       $0.integer(Int32.self).flatMap { $0 >= 0 ? $0 : nil }
     }
     guard zip(items, items.dropFirst()).allSatisfy({ $0 < $1 }) else {
@@ -103,7 +144,7 @@ extension ModelSettings {
     self.patterns = NamePatterns(
       parameters: try patterns("parameters"), constants: try patterns("constants"))
     output = fields.has("output") ? try fields.string("output") : nil
-    keepsBytes = fields.value["keepsBytes"] == .bool(true)
+    keepsBytes = try fields.value("keepsBytes") == .bool(true)
     guard fields.has("itemShapes") else { return }
     itemShapes = try fields.array("itemShapes", of: "lists of whole numbers from 1") { value in
       guard let values = value.array else { return nil }
@@ -119,13 +160,12 @@ extension RunManifest.Data {
     inputs = try RunManifest.DataFile(fields.object("x"))
     targets = try RunManifest.DataFile(fields.object("y"))
     for (name, path) in [("ids", \Self.ids), ("groups", \Self.groups)] where fields.has(name) {
-      let texts = try fields.array(name, of: "texts") { $0.string }
-      guard texts.count == count else {
+      if let found = try fields.elementCount(name), found != count {
         throw FormatError(
-          .malformed, file: fields.file, found: "\(texts.count) \(fields.prefix)\(name)",
+          .malformed, file: fields.file, found: "\(found) \(fields.prefix)\(name)",
           expected: "\(count), one for each item")
       }
-      self[keyPath: path] = texts
+      self[keyPath: path] = try fields.array(name, of: "texts") { $0.string }
     }
   }
 }

@@ -26,14 +26,17 @@ extension RunManifest {
     if let checkpoints {
       members.append(.init("checkpoints", .array(checkpoints.map { .number($0) })))
     }
+    if let batchesSHA256 { members.append(.init("batchesSHA256", .string(batchesSHA256))) }
     members.append(.init("environment", .object(environment)))
     // Last, because it is the longest.
     members.append(.init("steps", .array(learningRates.map { .number($0) })))
     return .object(members)
   }
 
-  /// Writes `run.json` into a folder, whole or not at all.
-  package func write(to folder: String) throws(FormatError) {
+  /// The bytes of `run.json`.
+  ///
+  /// - Throws: `FormatError` where they are more than a reader takes.
+  package func bytes(for folder: String) throws(FormatError) -> [UInt8] {
     let (bytes, file) = (Array(json.formatted.utf8), "\(folder)/\(Self.fileName)")
     guard bytes.count <= Self.largestFile else {
       throw FormatError(
@@ -41,7 +44,12 @@ extension RunManifest {
         expected: "at most \(Self.largestFile)",
         remedy: "take fewer steps or items, or larger batches")
     }
-    try AtomicFile.write(bytes, to: file)
+    return bytes
+  }
+
+  /// Writes `run.json` into a folder, whole or not at all.
+  package func write(to folder: String) throws(FormatError) {
+    try AtomicFile.write(bytes(for: folder), to: "\(folder)/\(Self.fileName)")
   }
 }
 

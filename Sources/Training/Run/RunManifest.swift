@@ -4,7 +4,7 @@ public import TensorCore
 /// What `run.json` says about a run.
 ///
 /// Keys: `format`, `version`, `model`, `modelSHA256`, `modelSettings`, `loss`, `precision`, `optimizer`, `seed`, `datasets`,
-/// `text`, `flippedLabels`, `weights`, `steps`, `checkpoints`, `environment`. A record from elsewhere
+/// `batchesSHA256`, `text`, `flippedLabels`, `weights`, `steps`, `checkpoints`, `environment`. A record from elsewhere
 /// needs `format`, `version`, `model`, `loss`, `optimizer`, `datasets` and `steps`. Other keys
 /// are passed over; they stay in the file, which is never written again.
 public struct RunManifest: Equatable, Sendable {
@@ -72,6 +72,8 @@ public struct RunManifest: Equatable, Sendable {
   public var weights: DataFile?
   /// The learning rate of each of the S steps.
   public var learningRates: [Double]
+  /// The digest of `batches.npy`; nil where the record does not say.
+  public var batchesSHA256: String?
   /// The numbers of steps after which checkpoints are written, ascending; nil where the record does
   /// not say.
   public var checkpoints: [Int]?
@@ -80,8 +82,10 @@ public struct RunManifest: Equatable, Sendable {
 
   /// The name of the file.
   package static let fileName = "run.json"
-  /// The most bytes of the file: a document takes many times its size in memory.
+  /// The most bytes of the file.
   static let largestFile = 64 << 20
+  /// The most bytes of it that are neither steps nor names of items.
+  static let largestRest = 8 << 20
   /// What `format` says.
   static let format = "palimpsest-run"
   /// What `version` says.

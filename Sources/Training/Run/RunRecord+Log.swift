@@ -10,8 +10,9 @@ extension RunRecord {
     if manifest.optimizer.clipNorm == nil || steps == 0 {
       return [Double](repeating: 1, count: steps)
     }
-    let path = "\(folder)/\(RunFiles.log)"
-    let source = try ByteSource(path: path)
+    let source = try RunFiles.open(RunFiles.log, in: folder)
+    let path = source.name
+    try checkpointSums?.check(log: source)
     let bytes = try source.bytes(source.count)
     var scales: [Double] = []
     scales.reserveCapacity(steps)
@@ -22,9 +23,15 @@ extension RunRecord {
     return scales
   }
 
+  /// The most bytes of a line.
+  private static let longestLine = 1 << 16
+
   private static func clipScale(
     in line: ArraySlice<UInt8>, step: Int, of path: String
   ) throws(FormatError) -> Double {
+    guard line.count <= longestLine else {
+      throw noScale("a line of \(line.count) bytes", step: step, of: path)
+    }
     let entry = try JSONValue(ByteSource(Array(line), name: "\(path), line \(step + 1)"))
     guard entry["step"]?.integer(Int.self) == step else {
       let found = entry["step"].map { FormatError.quoted($0.description) } ?? "no number"

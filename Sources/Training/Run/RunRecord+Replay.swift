@@ -18,15 +18,16 @@ extension RunRecord {
     pool: WorkerPool? = nil, progress: (TrainingProgress) throws -> Void = { _ in }
   ) throws -> ReplayDeparture? {
     switch manifest.precision {
-    case .float32: try replay(as: Float.self, pool, progress)
-    case .float64: try replay(as: Double.self, pool, progress)
+    case .float32: try replay(run(as: Float.self), pool: pool, progress: progress)
+    case .float64: try replay(run(as: Double.self), pool: pool, progress: progress)
     }
   }
 
-  private func replay<Scalar: TensorScalar>(
-    as type: Scalar.Type, _ pool: WorkerPool?, _ progress: (TrainingProgress) throws -> Void
+  /// Takes all steps again of a run that was read from the record, in its own precision.
+  package func replay<Scalar: TensorScalar>(
+    _ run: TrainingRun<Scalar>, pool: WorkerPool?,
+    progress: (TrainingProgress) throws -> Void = { _ in }
   ) throws -> ReplayDeparture? {
-    let run: TrainingRun<Scalar> = try run()
     let trainer = run.makeTrainer(pool: pool)
     let segments = SegmentReplay(self, pool: pool)
     var start = 0

@@ -4,8 +4,9 @@ public import TensorCore
 /// A recorded run in its folder.
 ///
 /// The files are read, and checked, when they are asked for. Nothing is trusted: a record may have
-/// been written by another program, or damaged. Data, checkpoints and the model's file are
-/// compared with their digests, the latter two where the record has them.
+/// been written by another program, or damaged. All files are compared with their digests, those
+/// other than the data's where the record has them (``filesWithoutDigest``). No link is followed
+/// out of the folder.
 public struct RunRecord: Sendable {
   /// The folder.
   public let folder: String
@@ -48,17 +49,47 @@ public struct RunRecord: Sendable {
   /// - Throws: `FormatError` where `run.json` is missing or at fault, or the list of digests.
   public init(folder: String) throws(FormatError) {
     self.folder = folder
+    let source = try Self.openManifest(in: folder)
+    manifest = try RunManifest(source, in: folder)
+    checkpointSums = try CheckpointSums(folder)
+    try checkpointSums?.check(manifest: source)
+    model = try Self.model(manifest, folder)
+    recordedLayout = model.layout
+  }
+
+  private static func openManifest(in folder: String) throws(FormatError) -> ByteSource {
     do throws(FormatError) {
-      manifest = try RunManifest(folder: folder)
+      return try RunFiles.open(RunManifest.fileName, in: folder)
     } catch {
       guard error.kind == .missing else { throw error }
       throw FormatError(
         .missing, file: error.file, found: error.found,
         remedy: "give the folder of a run, which palimpsest train and recorders write")
     }
-    model = try Self.model(manifest, folder)
-    recordedLayout = model.layout
-    checkpointSums = try CheckpointSums(folder)
+  }
+
+  /// The files on which numbers rest and which no digest covers.
+  ///
+  /// A change to one of them after the run is not noticed. There are none in a record of this version.
+  public var filesWithoutDigest: [String] {
+    [
+      (RunManifest.fileName, checkpointSums?.manifest == nil),
+      (RunFiles.batches, manifest.batchesSHA256 == nil),
+      (manifest.model, model.file != nil && manifest.modelSHA256 == nil),
+      ("\(Checkpoint.folder)/", checkpointSums == nil),
+      (RunFiles.log, manifest.optimizer.clipNorm != nil && checkpointSums?.log == nil),
+    ].filter(\.1).map(\.0)
+  }
+
+  /// What of the library and the kernels that the record names is another here.
+  public var environmentDifferences: [(name: String, recorded: String, current: String)] {
+    RunManifest.currentEnvironment.compactMap { current in
+      guard let recorded = manifest.environment.first(where: { $0.name == current.name })?.value,
+        recorded != current.value
+      else { return nil }
+      func text(_ value: JSONValue) -> String { value.string ?? value.description }
+      return (current.name, text(recorded), text(current.value))
+    }
   }
 
   /// Opens the folder of a run whose model the caller made.
@@ -68,9 +99,12 @@ public struct RunRecord: Sendable {
   /// - Throws: As ``init(folder:)``, and `FormatError` where the record is of another model.
   public init(folder: String, model: any Model) throws(FormatError) {
     self.folder = folder
-    manifest = try RunManifest(folder: folder)
-    self.model = try Self.own(model, manifest, folder)
+    let source = try Self.openManifest(in: folder)
+    manifest = try RunManifest(source, in: folder)
     checkpointSums = try CheckpointSums(folder)
+    try checkpointSums?.check(manifest: source)
+    self.model = try Self.own(model, manifest, folder)
+    recordedLayout = self.model.layout
   }
 
   /// The caller's model with what the record says beside its text.
@@ -136,8 +170,8 @@ public struct RunRecord: Sendable {
   public func checkpoints() throws(FormatError) -> [Int] {
     let present = try Checkpoint.steps(folder)
     let isPresent = Set(present)
-    let expected = manifest.checkpoints ?? (present.isEmpty ? [0] : [])
-    for step in expected where !isPresent.contains(step) {
+    let listed = manifest.checkpoints ?? checkpointSums?.digests.keys.sorted()
+    for step in listed ?? (present.isEmpty ? [0] : []) where !isPresent.contains(step) {
       let isUnfinished = step > (present.last ?? -1) && !present.isEmpty
       throw FormatError(
         .missing, file: Checkpoint.path(folder, step: step), found: "no such checkpoint",
@@ -149,7 +183,30 @@ public struct RunRecord: Sendable {
         .malformed, file: Checkpoint.path(folder, step: last),
         found: "a checkpoint after step \(last)", expected: "at most \(steps), the run's steps")
     }
+    try requireListed(present)
     return present
+  }
+
+  /// Refuses checkpoints that `run.json` or the list of digests does not name: they are not the
+  /// run's.
+  private func requireListed(_ present: [Int]) throws(FormatError) {
+    try requirePlanned(present)
+    guard let sums = checkpointSums else { return }
+    if let stray = present.first(where: { sums.digests[$0] == nil }) {
+      throw CheckpointSums.unlisted(Checkpoint.path(folder, step: stray))
+    }
+  }
+
+  /// Refuses checkpoints that `run.json` does not name.
+  func requirePlanned(_ present: [Int]) throws(FormatError) {
+    guard let planned = manifest.checkpoints.map(Set.init),
+      let stray = present.first(where: { !planned.contains($0) })
+    else { return }
+    throw FormatError(
+      .malformed, file: Checkpoint.path(folder, step: stray),
+      found: "a checkpoint that \(RunManifest.fileName) does not list",
+      expected: "those after the steps in \"checkpoints\"",
+      remedy: "it is not of this run: take it out of the folder")
   }
 
   /// The parameters `[P]` after so many steps.
@@ -197,7 +254,7 @@ public struct RunRecord: Sendable {
 
   /// The arrays of a checkpoint whose bytes are the listed ones.
   func checkpoint(at step: Int) throws(FormatError) -> CheckpointFile {
-    let source = try ByteSource(path: Checkpoint.path(folder, step: step))
+    let source = try RunFiles.open("\(Checkpoint.folder)/\(Checkpoint.name(of: step))", in: folder)
     try checkpointSums?.check(source, step: step)
     return CheckpointFile(try Safetensors(source).arrays, path: source.name)
   }
@@ -209,14 +266,12 @@ public struct RunRecord: Sendable {
   /// - Throws: `FormatError`, naming step and column of a row that is out of range, or the first step
   ///   without a learning rate.
   public func batches() throws(FormatError) -> Batches {
-    let path = "\(folder)/\(RunFiles.batches)"
-    let batches = try Batches(path: path, items: manifest.train.count)
+    let source = try RunFiles.open(RunFiles.batches, in: folder)
+    let batches = try Batches(source, items: manifest.train.count)
+    if let digest = manifest.batchesSHA256 { try Self.check(source, digest) }
     guard batches.count == steps else {
-      let file = "\(folder)/\(RunManifest.fileName)"
-      throw FormatError(
-        .malformed, file: file, found: "\(steps) learning rates in \"steps\"",
-        expected: "\(batches.count), one for each row of \(path)",
-        remedy: steps < batches.count ? "step \(steps) is the first without one" : "")
+      throw RunManifest.learningRates(
+        steps, batches.count, file: "\(folder)/\(RunManifest.fileName)", source.name)
     }
     return batches
   }

@@ -30,10 +30,17 @@ final class RunWriter<Scalar: TensorScalar> {
     let record = isBegun ? try RunRecord(folder: folder) : nil
     let parts = [RunFiles.data, Checkpoint.folder].map { "\(folder)/\($0)" }
     for part in parts { try FolderContent.requireReal(part) }
-    (start, sums) = try record.map(run.resume) ?? run.begin(in: folder)
+    let lines: [UInt8]
+    (start, sums, lines) = try record.map(run.resume) ?? run.begin(in: folder)
     for part in [folder] + parts { try FolderContent.removeParts(part) }
     isFinished = start.step == run.batches.count
-    runLog = isFinished ? nil : try RunLog(folder: folder, keeping: start.step)
+    guard !isFinished else {
+      runLog = nil
+      return
+    }
+    // The list never tells of lines that the log has no more.
+    try sums.write(to: folder)
+    runLog = try RunLog(folder: folder, start: lines)
   }
 
   /// Refuses a folder that holds anything but the beginnings of a run.
@@ -58,29 +65,54 @@ final class RunWriter<Scalar: TensorScalar> {
       clips: run.optimizer.clipNorm != nil)
   }
 
+  /// Refuses to go on where the folder was taken away meanwhile.
+  private func requireFolder() throws(FormatError) {
+    let names = try FolderContent.names(folder)
+    let ours = [RunManifest.fileName, RunFiles.batches, RunFiles.log, RunFiles.data]
+    guard lock.isInPlace, ours.allSatisfy(names.contains) else { throw vanished }
+  }
+
+  /// Refuses to have finished where not all is there that was written.
+  func finish() throws(FormatError) {
+    try requireFolder()
+    let present = Set(try Checkpoint.steps(folder))
+    guard run.checkpoints.allSatisfy(present.contains) else { throw vanished }
+  }
+
+  private var vanished: FormatError {
+    FormatError(
+      .unwritable, file: folder, found: "files that were removed or replaced during the run",
+      expected: "all that the run wrote", remedy: "start the run again")
+  }
+
   /// Writes a checkpoint, after everything that led to it, and then its digest.
   func checkpoint(_ state: TrainingState<Scalar>) throws {
     try runLog?.flush()
     try Checkpoint.write(state, run.model.layout, run.optimizer, to: folder)
     try sums.add(state.step, in: folder)
+    sums.log = runLog?.sha256
     try sums.write(to: folder)
+    try requireFolder()
   }
 }
 
 extension TrainingRun {
   /// Writes all that is known before the first step.
-  fileprivate func begin(in folder: String) throws -> (TrainingState<Scalar>, CheckpointSums) {
+  fileprivate func begin(
+    in folder: String
+  ) throws -> (TrainingState<Scalar>, CheckpointSums, log: [UInt8]) {
     try FolderContent.make("\(folder)/\(Checkpoint.folder)")
     try FolderContent.make("\(folder)/\(RunFiles.data)")
     try batches.write(to: "\(folder)/\(RunFiles.batches)")
     let state = TrainingState(initial: initialParameters, optimizer)
     try Checkpoint.write(state, model.layout, optimizer, to: folder)
-    let sums = try CheckpointSums(of: [0], in: folder)
-    try sums.write(to: folder)
+    var sums = CheckpointSums()
+    try sums.add(0, in: folder)
     if let file = model.file { try copy(file, to: "\(folder)/\(RunFiles.model)") }
     var manifest = RunManifest(
       model: recordedModel, loss: loss, precision: .init(Scalar.self), optimizer: optimizer,
       seed: seed, train: try train.store("train", in: folder), learningRates: learningRates)
+    manifest.batchesSHA256 = try SHA256.hex(ofFile: "\(folder)/\(RunFiles.batches)")
     manifest.modelSHA256 = try model.file.map(SHA256.hex)
     manifest.modelSettings = model.settings
     manifest.test = try test?.store("test", in: folder)
@@ -95,8 +127,10 @@ extension TrainingRun {
     manifest.flippedLabels = flippedLabels
     manifest.checkpoints = checkpoints
     manifest.environment = RunManifest.currentEnvironment
+    sums.manifest = SHA256.hex(of: try manifest.bytes(for: folder))
+    try sums.write(to: folder)
     try manifest.write(to: folder)
-    return (state, sums)
+    return (state, sums, [])
   }
 
   /// The last state of the run that a folder holds, if it is this one.
@@ -106,19 +140,35 @@ extension TrainingRun {
   /// again. A list that is missing as a whole is made from the checkpoints that are there.
   fileprivate func resume(
     from record: RunRecord
-  ) throws -> (TrainingState<Scalar>, CheckpointSums) {
+  ) throws -> (TrainingState<Scalar>, CheckpointSums, log: [UInt8]) {
     try requireSame(record)
-    let (planned, present) = (Set(checkpoints), try Checkpoint.steps(record.folder))
-    var sums = try record.checkpointSums ?? CheckpointSums(of: present, in: record.folder)
-    let known = { planned.contains($0) && sums.digests[$0] != nil }
-    guard let last = present.last(where: known) else {
+    let present = try Checkpoint.steps(record.folder)
+    try record.requirePlanned(present)
+    var sums = try record.checkpointSums ?? listed(present, record.folder)
+    guard let last = present.last(where: { sums.digests[$0] != nil }) else {
       throw FormatError(
         .missing, file: Checkpoint.path(record.folder, step: 0), found: "no such checkpoint",
         expected: "the initial parameters")
     }
     if last < batches.count { try requireSameEnvironment(record) }
+    var lines: [UInt8] = []
+    if last > 0, last < batches.count {
+      let log = try RunFiles.open(RunFiles.log, in: record.folder)
+      try sums.check(log: log)
+      lines = try RunLog.start(of: log, lines: last)
+    }
     sums.remove(after: last)
-    return (try record.state(at: last), sums)
+    // A finished log is left as it is, and so is its line.
+    if last < batches.count { sums.log = last > 0 ? SHA256.hex(of: lines) : nil }
+    return (try record.state(at: last), sums, lines)
+  }
+
+  /// The list of what is there.
+  private func listed(_ present: [Int], _ folder: String) throws(FormatError) -> CheckpointSums {
+    var sums = CheckpointSums()
+    sums.manifest = try SHA256.hex(ofFile: "\(folder)/\(RunManifest.fileName)")
+    for step in present { try sums.add(step, in: folder) }
+    return sums
   }
 
   private func requireSame(_ record: RunRecord) throws {

@@ -41,6 +41,7 @@ extension TrainingRun {
       try progress(
         TrainingProgress(step: trainer.step, steps: batches.count, loss: Double(result.loss)))
     }
+    try writer.finish()
     return trainer.state
   }
 }

@@ -41,8 +41,8 @@ extension Vocabulary {
         .malformed, file: source.name, found: "\(source.count) bytes",
         expected: "at most \(Self.largestFile)")
     }
-    let fields = ManifestFields(try JSONValue(source), file: source.name)
-    guard fields.value["format"] == .string(Self.format) else {
+    let fields = try ManifestFields(source)
+    guard try fields.value("format") == .string(Self.format) else {
       throw fields.fault("format", expected: "\"\(Self.format)\"")
     }
     guard try fields.integer("version", as: Int.self) == Self.version else {

@@ -54,6 +54,13 @@ private final class FuzzedRun: Sendable {
     let name = file.rawValue.split(separator: "/").joined(separator: "-")
     folder = FuzzedFolder(name, file: file.rawValue) { try Self.record(in: $0) }
     do {
+      if file != .sums {
+        // What covers run.json would refuse every change of it, or of a digest in it.
+        let sums = "\(folder.path)/\(RunFile.sums.rawValue)"
+        let lines = try String(contentsOfFile: sums, encoding: .utf8).split(separator: "\n")
+        let rest = lines.filter { !$0.contains("../") }.map { "\($0)\n" }.joined()
+        try Data(rest.utf8).write(to: URL(fileURLWithPath: sums))
+      }
       manifest = try String(contentsOfFile: "\(folder.path)/run.json", encoding: .utf8)
       // Nil where run.json does not keep it.
       let sum = try SHA256.hex(ofFile: "\(folder.path)/\(file.rawValue)")
