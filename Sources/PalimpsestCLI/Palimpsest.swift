@@ -80,6 +80,8 @@ struct PalimpsestCommand: ParsableCommand {
       }
     }
     return row[b.count]
+  }
+
   /// Refuses arguments that are not UTF-8: as text they would name other files.
   private static func requireReadableArguments() throws {
     for (number, argument) in UnsafeBufferPointer(

@@ -80,11 +80,11 @@ package struct JSONText: Sendable {
   ///
   /// - Precondition: This is one.
   package func forEachElement(
-    _ visit: (JSONValue) throws(FormatError) -> Void
+    _ visit: (JSONText) throws(FormatError) -> Void
   ) throws(FormatError) {
     var reader = start
     try reader.jsonElements { reader throws(FormatError) in
-      try visit(JSONText(&reader).value())
+      try visit(JSONText(&reader))
     }
   }
 }

@@ -32,7 +32,8 @@ extension JSONValue {
 }
 
 extension ByteReader {
-  /// Steps over a value that is not kept, checking it as one that is; names may be there twice.
+  /// Steps over a value that is not kept, checking it as one that is; names may be there twice, and
+  /// `NaN` and the infinities, which Python writes, are values too.
   mutating func skipJSONValue(depth: Int = 0) throws(FormatError) {
     try requireShallow(depth)
     switch peek {
@@ -40,9 +41,8 @@ extension ByteReader {
       try jsonObject { reader, _ throws(FormatError) in try reader.skipJSONValue(depth: depth + 1) }
     case UInt8(ascii: "["):
       try jsonElements { reader throws(FormatError) in try reader.skipJSONValue(depth: depth + 1) }
-    case UInt8(ascii: "\""), UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"):
-      _ = try jsonValue(depth: depth)
-    default: _ = try skipJSONNumber()
+    case UInt8(ascii: "\""): _ = try jsonString()
+    default: if skipJSONWord() == nil { _ = try skipJSONNumber() }
     }
   }
 

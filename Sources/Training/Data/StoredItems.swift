@@ -93,6 +93,7 @@ extension StoredItems {
     self.targets = targets
     self.ids = ids
     self.groups = groups
+    notes = []
   }
 }
 

@@ -82,12 +82,20 @@ struct ManifestFields {
     try members[name]?.elementCount()
   }
 
-  /// The objects of an array.
+  /// The objects of an array, of which there may be 1,000.
   func objects(_ name: String) throws(FormatError) -> [ManifestFields] {
-    let values = try array(name, of: "objects") { $0.members == nil ? nil : $0 }
-    return values.enumerated().map {
-      ManifestFields($1, file: file, prefix: "\(prefix)\(name)[\($0)].")
+    guard let text = members[name], let count = try text.elementCount(), count <= 1000 else {
+      throw fault(name, expected: "an array of at most 1000 objects")
     }
+    var objects: [ManifestFields] = []
+    try text.forEachElement { element throws(FormatError) in
+      guard let members = try element.members() else {
+        throw fault("\(name)[\(objects.count)]", expected: "an object")
+      }
+      objects.append(
+        ManifestFields(members, file: file, prefix: "\(prefix)\(name)[\(objects.count)]."))
+    }
+    return objects
   }
 
   /// The values of an array, each converted; nil refuses the value.
@@ -106,7 +114,8 @@ struct ManifestFields {
     }
     var result: [Value] = []
     result.reserveCapacity(count)
-    try text.forEachElement { value throws(FormatError) in
+    try text.forEachElement { element throws(FormatError) in
+      let value = try element.value()
       guard let converted = convert(value) else {
         throw FormatError(
           .malformed, file: file,

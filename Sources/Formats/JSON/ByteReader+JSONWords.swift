@@ -1,33 +1,4 @@
 extension ByteReader {
-  /// Steps over a value of any kind; `NaN` and the infinities, which Python writes, are values too.
-  mutating func skipJSONValue(depth: Int = 0) throws(FormatError) {
-    guard depth < JSONValue.deepest else {
-      throw malformed(found: "more nesting", expected: "at most \(JSONValue.deepest) levels")
-    }
-    switch peek {
-    case UInt8(ascii: "{"):
-      try jsonObject { reader, _ throws(FormatError) in try reader.skipJSONValue(depth: depth + 1) }
-    case UInt8(ascii: "["):
-      try expect("[")
-      skipJSONSpace()
-      if skip("]") { return }
-      while true {
-        try skipJSONValue(depth: depth + 1)
-        skipJSONSpace()
-        if skip("]") { return }
-        try expect(",")
-        skipJSONSpace()
-      }
-    case UInt8(ascii: "\""): _ = try jsonString()
-    default:
-      if skipJSONWord() != nil { return }
-      let start = self
-      guard ByteReader.isJSONNumber(jsonNumberText()) else {
-        throw start.malformed(found: start.foundAhead, expected: "a value")
-      }
-    }
-  }
-
   /// What the next value is, for an error.
   var foundJSONAhead: String {
     var ahead = self
@@ -40,7 +11,7 @@ extension ByteReader {
   }
 
   /// Steps over a word that is a value, and returns it; nil where none is ahead.
-  private mutating func skipJSONWord() -> StaticString? {
+  mutating func skipJSONWord() -> StaticString? {
     let words: [StaticString] = ["true", "false", "null", "NaN", "Infinity", "-Infinity"]
     for word in words where skip(word) { return word }
     return nil
