@@ -24,6 +24,7 @@ final class LedgerRoom {
     try #require(text.contains(own))
     try text.replacingOccurrences(of: own, with: "\"palimpsest\": \"0.0.0\"")
       .write(to: file, atomically: true, encoding: .utf8)
+    try reseal(run)
   }
 
   /// - Parameter shrinks: Whether each step leaves a hundredth of the parameters.

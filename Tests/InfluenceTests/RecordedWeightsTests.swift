@@ -50,8 +50,14 @@ final class RecordedWeightsTests {
 
   @Test("a clipped run whose log does not tell the factor of a step is refused")
   func missingFactor() throws {
-    let record = try record(clipNorm: 0.1)
+    _ = try record(clipNorm: 0.1)
     let path = "\(folder)/log.jsonl"
+    // As records were before a digest covered the log.
+    let sums = "\(folder)/checkpoints/SHA256SUMS"
+    let covered = try String(contentsOfFile: sums, encoding: .utf8).split(separator: "\n")
+    try covered.filter { !$0.contains("../") }.map { "\($0)\n" }.joined().write(
+      toFile: sums, atomically: true, encoding: .utf8)
+    let record = try RunRecord(folder: folder)
     let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
     func fault(_ change: (inout [Substring]) -> Void) throws -> String {
       var changed = lines

@@ -181,8 +181,12 @@ import Training
           let row = matrix.row(query).scalars
           let ascending = row.indices.sorted { row[$0] == row[$1] ? $0 < $1 : row[$0] < row[$1] }
           let descending = row.indices.sorted { row[$0] == row[$1] ? $0 < $1 : row[$0] > row[$1] }
-          #expect(found.supporters.map(\.item) == Array(descending.prefix(k)))
-          #expect(found.opponents.map(\.item) == Array(ascending.prefix(k)))
+          // Supporters support, and opponents oppose.
+          let (supporting, opposing) = (
+            descending.filter { row[$0] > 0 }, ascending.filter { row[$0] < 0 }
+          )
+          #expect(found.supporters.map(\.item) == Array(supporting.prefix(k)))
+          #expect(found.opponents.map(\.item) == Array(opposing.prefix(k)))
           for ranked in found.supporters {
             let scale = row.map(abs).max() ?? 1
             #expect(abs(ranked.score - row[ranked.item]) <= 1e-12 * scale)
@@ -328,11 +332,11 @@ import Training
       let sorted = order.indices.sorted {
         scores[$0] == scores[$1] ? $0 < $1 : scores[$0] > scores[$1]
       }
-      #expect(early.queries[query].supporters.map(\.item) == sorted)
+      #expect(early.queries[query].supporters.map(\.item) == sorted.filter { scores[$0] > 0 })
       let opposed = order.indices.sorted {
         scores[$0] == scores[$1] ? $0 < $1 : scores[$0] < scores[$1]
       }
-      #expect(early.queries[query].opponents.map(\.item) == opposed)
+      #expect(early.queries[query].opponents.map(\.item) == opposed.filter { scores[$0] < 0 })
     }
   }
 

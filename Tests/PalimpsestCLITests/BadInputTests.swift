@@ -262,21 +262,23 @@ struct BadInputTests {
       "unknown measure", 64, ["--measure", "charm", "margin"],
       ["score", "run", "--measure", "charm"]),
     BadInput(
-      "a query that is none", 64, ["--query", "test", "test:0..<50"],
-      ["score", "run", "--query", "test"]),
+      "a query that is none", 64, ["--query", "tset", "test:3", "test:0-49"],
+      ["score", "run", "--query", "tset"]),
     BadInput(
-      "a query out of range", 64, ["test:8", "found 8 test items", "at least 9"],
+      "a query out of range", 64, ["item 8", "test items of 0 to 7"],
       ["score", "run", "--query", "test:8"]),
     BadInput(
-      "a range out of range", 64, ["train:39..<41", "found 40"],
+      "a range out of range", 64, ["39..<41", "train items of 0 to 39"],
       ["score", "run", "--query", "train:39..<41"]),
     BadInput(
-      "a range that turns back", 64, ["test:5..<2"], ["score", "run", "--query", "test:5..<2"]),
+      "a range that turns back", 64, ["5..<2", "smaller number first"],
+      ["score", "run", "--query", "test:5..<2"]),
     BadInput(
       "the largest number", 64, ["test:9223372036854775807"],
       ["score", "run", "--query", "test:9223372036854775807"]),
     BadInput(
-      "a label that nothing has", 64, ["test:label=7"], ["score", "run", "--query", "test:label=7"]),
+      "a label that nothing has", 64, ["label=7", "no test item"],
+      ["score", "run", "--query", "test:label=7"]),
     BadInput(
       "inputs without labels", 65, ["qx.npy: found one array", "expected “y”"],
       ["score", "run", "--query-x", "qx.npy"]),
@@ -321,7 +323,7 @@ struct BadInputTests {
     BadInput(
       "a folder that is no run", 66, ["nowhere/run.json", "give the folder of a run"],
       ["score", "nowhere"]),
-    BadInput("a mistyped command", 64, ["'socre'", "did you mean score?"], ["socre", "run"]),
+    BadInput("a mistyped command", 64, ["“socre”", "did you mean score?"], ["socre", "run"]),
     BadInput("fewer than no items", 64, ["--top", "-1"], ["self-influence", "run", "--top=-1"]),
     BadInput(
       "a column that there is not", 64, ["--columns", "blame", "credit,marginal,integrated"],
@@ -344,7 +346,7 @@ struct BadInputTests {
       "twins of no label", 64, ["--twin-labels", "other", "same"],
       ["ledger", "run", "--twin-labels", "other"]),
     BadInput(
-      "a ledger's query out of range", 64, ["test:8", "found 8 test items"],
+      "a ledger's query out of range", 64, ["item 8", "test items of 0 to 7"],
       ["ledger", "run", "--query", "test:8"]),
     BadInput(
       "half a pair of files for a ledger", 64, ["--query-x", "--query-y"],
@@ -559,7 +561,7 @@ struct BadInputTests {
       "a matrix in a missing folder", 73, ["no/s.npy"],
       ["score", "run", "--query", "test:0", "--scores", "no/s.npy"]),
     BadInput(
-      "a file for a ledger's matrices", 73, ["x.npy", "--scores"],
+      "a file for a ledger's matrices", 64, ["x.npy", "--scores", "a folder"],
       ["ledger", "run", "--query", "test:0", "--scores", "x.npy"]),
     BadInput(
       "a ledger's report in a missing folder", 73, ["no/l.html"],

@@ -99,7 +99,7 @@ struct FaultTests {
       ("score \(files) --scores mine.npy", 73, read),
       ("score \(files) --scores other.npy", 73, read),
       ("score \(files) --scores ./outside/../labels.npy", 73, read),
-      ("score \(files) --scores c.safetensors", 73, read),
+      ("score \(files) --scores c.safetensors", 64, "ends in .npy"),
       ("self-influence \(files.split(separator: " --query")[0]) --scores mine.npy", 73, read),
       ("score \(files) --scores r.csv --out ./r.csv", 64, "expected two places"),
       ("ledger run --scores r.csv --out r.csv", 64, "expected two places"),
@@ -156,7 +156,7 @@ struct FaultTests {
   func vanished() async throws {
     let room = try Room()
     let outcome = try await room.run([
-      "train", "--out", "run", "--data", "digits", "--model", "mlp:64-32-10", "--epochs", "200",
+      "train", "--out", "run", "--data", "digits", "--model", "mlp:64-32-10", "--epochs", "3000",
       "--checkpoint-every", "50",
     ]) { _ in
       while !FileManager.default.fileExists(
@@ -167,9 +167,10 @@ struct FaultTests {
         atPath: room.path("run/checkpoints"), withIntermediateDirectories: true)
     }
     // Or the command was about to make a file in the moment between.
+    #expect([73, 74].contains(outcome.status), "\(outcome)")
     #expect(
-      outcome.status == 74 && outcome.errors.contains("removed or replaced during the run")
-        || outcome.status == 73 && outcome.errors.contains("No such file"), "\(outcome)")
+      outcome.errors.contains("removed or replaced during the run")
+        || outcome.errors.contains("No such file"), "\(outcome)")
   }
 
   // MARK: Names
@@ -184,7 +185,7 @@ struct FaultTests {
         "mkdir text; echo words > text/a.txt; echo words > \"text/$(printf 'caf\\351.txt')\"; "
           + "\"$P\" train --out run --text text --model transformer:context=4,width=2,heads=1,layers=1"
       )
-      #expect(folder.status == 65 && folder.errors.contains("a name that is not UTF-8"))
+      #expect(folder.status == 65 && folder.errors.contains("expected names in UTF-8"))
     #endif
   }
 

@@ -60,7 +60,7 @@ struct DamagedRecordTests {
     try Batches(size: 1, rows: Array(0..<13)).write(to: "\(run)/batches.npy")
     try reseal(run)
     #expect(
-      message { _ = try record.batches() }
+      message { _ = try room.open().batches() }
         == "\(run)/run.json: found 12 learning rates in \"steps\", expected 13, one for each row of "
         + "\(run)/batches.npy; step 12 is the first without one")
   }

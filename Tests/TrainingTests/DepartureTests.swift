@@ -95,6 +95,7 @@ struct DepartureTests {
       let place = step * 6 + step % 6
       rows[place] = (rows[place] + 1 + step % 35) % 36
       try Batches(size: 6, rows: rows).write(to: "\(run)/batches.npy")
+      try reseal(run)
       let departure = try room.open().replay()
       if departure?.isRounding == false, departure?.step == (step / 9 + 1) * 9 { found += 1 }
     }

@@ -42,7 +42,11 @@ extension ByteReader {
     case UInt8(ascii: "["):
       try jsonElements { reader throws(FormatError) in try reader.skipJSONValue(depth: depth + 1) }
     case UInt8(ascii: "\""): _ = try jsonString()
-    default: if skipJSONWord() == nil { _ = try skipJSONNumber() }
+    default:
+      let start = self
+      guard skipJSONWord() != nil || ByteReader.isJSONNumber(jsonNumberText()) else {
+        throw start.malformed(found: start.foundAhead, expected: "a value")
+      }
     }
   }
 
