@@ -17,7 +17,7 @@ extension ScoreProblem {
     }
     if !isOfSteps { return "every checkpoint has the weight 0" }
     return checkpoints.count == 1
-      ? "the only checkpoint is the last one, which stands for no step, and nothing was measured"
+      ? "no step follows the only checkpoint, which is the last one, and nothing was measured"
       : "no step that changed anything lies between the checkpoints, and nothing was measured"
   }
 }
