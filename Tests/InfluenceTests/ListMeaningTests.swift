@@ -61,7 +61,8 @@ struct ListMeaningTests {
   @Test("a row of zeros says why") func zeros() throws {
     let none = [Double](repeating: 0, count: 4)
     for (weights, reason) in [
-      ([.perItem(none)], "no step follows the only checkpoint"), ([.perItem(none), .perItem(none)], "no step"),
+      ([.perItem(none)], "no step follows the only checkpoint"),
+      ([.perItem(none), .perItem(none)], "no step"),
       ([.uniform(0)], "weight 0"),
     ] as [([WeightedCheckpoint<Double>.Weight], String)] {
       let engine = try ScoreEngine(weighted(weights), pool: pool)
