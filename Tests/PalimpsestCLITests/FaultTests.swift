@@ -156,11 +156,12 @@ struct FaultTests {
   func vanished() async throws {
     let room = try Room()
     let outcome = try await room.run([
-      "train", "--out", "run", "--data", "digits", "--model", "mlp:64-32-10", "--epochs", "40000",
-      "--checkpoint-every", "500",
+      "train", "--out", "run", "--data", "digits", "--model", "mlp:64-512-512-10", "--epochs",
+      "400",
+      "--checkpoint-every", "50",
     ]) { _ in
       while !FileManager.default.fileExists(
-        atPath: room.path("run/checkpoints/00000500.safetensors"))
+        atPath: room.path("run/checkpoints/00000050.safetensors"))
       { try await Task.sleep(for: .milliseconds(2)) }
       try FileManager.default.moveItem(atPath: room.path("run"), toPath: room.path("gone"))
       try FileManager.default.createDirectory(
