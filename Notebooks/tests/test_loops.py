@@ -229,6 +229,7 @@ def test_a_loop_is_accounted_for_and_its_removals_are_those_of_pytorch(name, tmp
     for account, loss in zip(read_accounts(text), end):
         assert account["credit"]["balances"]
         assert abs(account["measureFinal"] - loss) < 1e-5 * max(1, loss)
+    run("score", tmp_path / "run", "--query", "test:0", "--method", "tracin", executable=command)
     text = run("retrain", tmp_path / "run", "--without", ",".join(map(str, REMOVED)), "--query",
                f"test:0..<{QUERIES}", "--columns", "credit", "--json",
                executable=command)  # fmt: skip

@@ -10,6 +10,13 @@ public struct GradientFault<Scalar: TensorScalar> {
   private let workspace: Workspace<Scalar>
   private let names: [String]
 
+  /// What of an item is no number.
+  private enum Fault {
+    case output(Int)
+    /// Each element is a number, but the sum of their squares is too large for one.
+    case norm
+  }
+
   /// One item at a time, of a model trained with a loss.
   public init(_ model: any Model, loss: Loss) {
     self.model = model
@@ -20,7 +27,8 @@ public struct GradientFault<Scalar: TensorScalar> {
     names = model.layout.entries.map(\.name)
   }
 
-  /// The items whose gradient at some checkpoint is NaN or infinite somewhere.
+  /// The items whose gradient at some checkpoint is NaN or infinite somewhere, or too large to be
+  /// squared.
   ///
   /// - Complexity: O(items · checkpoints) gradients, one after another.
   public func items(of data: Dataset<Scalar>, at checkpoints: [[Scalar]]) -> [Int] {
@@ -37,7 +45,8 @@ public struct GradientFault<Scalar: TensorScalar> {
   public func place(of item: Int, in data: Dataset<Scalar>, at checkpoints: [[Scalar]]) -> String? {
     for parameters in checkpoints {
       let one = data[[item]]
-      guard let output = firstBad(one, parameters) else { continue }
+      guard let fault = firstBad(one, parameters) else { continue }
+      guard case .output(let output) = fault else { return "the gradient's norm overflows" }
       let what =
         output == 0 ? "the loss" : "the gradient by \(FormatError.quoted(names[output - 1]))"
       let operation = (model as? ONNXModel)?.operation(breaking: one, at: parameters)
@@ -46,15 +55,20 @@ public struct GradientFault<Scalar: TensorScalar> {
     return nil
   }
 
-  /// The first output of the plan that is no number.
-  private func firstBad(_ item: Dataset<Scalar>, _ parameters: [Scalar]) -> Int? {
+  /// The first output of the plan that is no number, then the norm of the gradient.
+  private func firstBad(_ item: Dataset<Scalar>, _ parameters: [Scalar]) -> Fault? {
     for entry in model.layout.entries {
       workspace.set(entry.name, Tensor(entry.shape, Array(parameters[entry.range])))
     }
     workspace.set(item)
     plan.run(workspace)
-    return (0...names.count).first { output in
+    let bad = (0...names.count).first { output in
       workspace.output(output).contains { !$0.isFinite }
     }
+    if let bad { return .output(bad) }
+    let square = names.indices.reduce(Scalar(0)) { sum, name in
+      workspace.output(name + 1).reduce(sum) { $0 + $1 * $1 }
+    }
+    return square.isFinite ? nil : .norm
   }
 }

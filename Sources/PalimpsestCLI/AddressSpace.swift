@@ -33,7 +33,8 @@ enum AddressSpace {
 
   /// Whether so many bytes could be had.
   static func isFree(_ count: Int) -> Bool {
-    let probe = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    // Addresses alone: what the system would let be written is another question.
+    let probe = mmap(nil, count, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let probe, probe != MAP_FAILED else { return false }
     munmap(probe, count)
     return true

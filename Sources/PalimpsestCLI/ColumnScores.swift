@@ -9,10 +9,9 @@ extension ScoreCommand {
     guard case .record(let record) = origin else {
       throw UsageError("--method \(method): needs a run, whose steps it goes through")
     }
-    guard !aggregate, !topOnly else {
-      throw UsageError(
-        "--method \(method): leave out \(aggregate ? "--aggregate" : "--top-only"), which it does not "
-          + "know")
+    guard !aggregate, !topOnly, !skipBadItems else {
+      let option = aggregate ? "--aggregate" : topOnly ? "--top-only" : "--skip-bad-items"
+      throw UsageError("--method \(method): leave out \(option), which it does not know")
     }
     try query.check(record.manifest.loss)
     let (loss, measure) = (record.manifest.loss, query.measure)
@@ -39,9 +38,9 @@ extension ScoreCommand {
       return try ScoreMatrixWriter<Scalar>(
         path: $0, queries: queries.data.count, items: train.count)
     }
-    let accounts = try columns.accounts(
-      problem, columns: [column], compute, pool: pool
-    ).accounts
+    let (accounts, departure) = try columns.accounts(
+      problem, columns: [column], compute, pool: pool)
+    if departure > 0 { Output.warn(Replays.note(departure)) }
     try writer?.write(column, of: accounts)
     try writer?.finish()
     let hasPictures = reports.hasPictures
@@ -62,7 +61,8 @@ extension ScoreCommand {
         scores.shown = ShownRows(subjects, items: train, queries: 0)
           .standings(account.columns[column]?.items ?? [])
         return .query(scores)
-      }, provenance: Scoring.provenance(record))
+      }, notes: columns.notes(record, columns: [column], departure),
+      provenance: Scoring.provenance(record))
     try files.write(report, json: json, hasHeader: true)
     try columns.checkRefusals(queries.items, accounts)
     try columns.checkBalance(

@@ -83,21 +83,6 @@ enum ExitStatus: Int32 {
     }
   }
 
-  /// The command that was meant by one that there is not; nothing where none is like it.
-  private static func commandHint(_ message: String) -> String {
-    let known = PalimpsestCommand.configuration.subcommands.compactMap {
-      $0.configuration.commandName
-    }
-    guard message.contains("nexpected argument"),
-      let typed = CommandLine.arguments.dropFirst().first, !known.contains(typed)
-    else { return "" }
-    if typed == "version" { return "; did you mean --version?" }
-    let distances = known.map { editDistance(typed, $0) }
-    guard let least = distances.min(), least <= 2, let place = distances.firstIndex(of: least)
-    else { return "" }
-    return "; did you mean \(known[place])?"
-  }
-
   /// What was expected where a value is no number of the kind that an option takes; nothing where the
   /// message says it, or the option takes something else.
   private static func numberHint(_ message: String) -> String {
@@ -110,24 +95,6 @@ enum ExitStatus: Int32 {
     if ["<n>", "<k>"].contains(where: option.hasSuffix) { return "; expected a whole number" }
     let numbers = ["<rate>", "<factor>", "<norm>", "<share>", "<shares>", "<p>", "<x>"]
     return numbers.contains(where: option.hasSuffix) ? "; expected a number" : ""
-  }
-
-  /// The fewest characters to insert, leave out or replace; of neighbours that change places, one.
-  private static func editDistance(_ a: String, _ b: String) -> Int {
-    let (a, b) = (Array(a.prefix(64)), Array(b))
-    var rows = [Array(0...b.count)]
-    for i in a.indices {
-      var row = [i + 1]
-      for j in b.indices {
-        var least = min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (a[i] == b[j] ? 0 : 1))
-        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] {
-          least = min(least, rows[i - 1][j - 1] + 1)
-        }
-        row.append(least)
-      }
-      rows.append(row)
-    }
-    return rows[a.count][b.count]
   }
 
   /// What to do where a value was taken for an option; nothing where that is not so.
@@ -147,7 +114,7 @@ enum ExitStatus: Int32 {
     // Names to choose from come as a list; what a person typed may hold line breaks of its own.
     let text =
       message.replacingOccurrences(of: "\n  - ", with: " ") + dashHint(message)
-      + commandHint(message) + numberHint(message)
+      + numberHint(message)
     let lines = command.fullMessage(for: error).split(separator: "\n")
     let hint = lines.last { $0.hasPrefix("  See '") }
     guard let help = hint?.split(separator: "'").dropFirst().first else { return text }
@@ -167,6 +134,10 @@ struct AnswerIsNo: Error, CustomStringConvertible {
 struct UsageError: Error, CustomStringConvertible {
   /// One line for the person.
   let description: String
+  /// Whether what was typed means several things.
+  let isAmbiguous: Bool
 
-  init(_ description: String) { self.description = description }
+  init(_ description: String, isAmbiguous: Bool = false) {
+    (self.description, self.isAmbiguous) = (description, isAmbiguous)
+  }
 }

@@ -32,20 +32,13 @@ enum Output {
         .uncreatable, file: "standard output", found: "a file that was read for these results",
         expected: "another place", remedy: "choose another name")
     }
-    try Array(text.utf8).withUnsafeBytes { bytes in
-      var rest = bytes[...]
-      while !rest.isEmpty {
-        let written = Foundation.write(
-          STDOUT_FILENO, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-        if written < 0, errno == EINTR { continue }
-        guard written > 0 else {
-          if errno == EPIPE { throw ReaderGone() }
-          throw FormatError(
-            .unwritable, file: "standard output",
-            found: "cannot be written: \(String(cString: strerror(errno)))")
-        }
-        rest = rest.dropFirst(written)
-      }
+    switch send(text, to: STDOUT_FILENO) {
+    case 0: break
+    case EPIPE: throw ReaderGone()
+    case let failure:
+      throw FormatError(
+        .unwritable, file: "standard output",
+        found: "cannot be written: \(String(cString: strerror(failure)))")
     }
   }
 
@@ -77,16 +70,28 @@ enum Output {
   }
 
   /// Writes to standard error; where nobody reads that any more, nothing is lost.
-  static func diagnose(_ text: String) {
+  static func diagnose(_ text: String) { _ = send(text, to: STDERR_FILENO) }
+
+  /// Writes all of a text.
+  ///
+  /// - Returns: 0, or the number of the error that stood in the way.
+  private static func send(_ text: String, to descriptor: Int32) -> Int32 {
     Array(text.utf8).withUnsafeBytes { bytes in
       var rest = bytes[...]
       while !rest.isEmpty {
         let written = Foundation.write(
-          STDERR_FILENO, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-        if written < 0, errno == EINTR { continue }
-        guard written > 0 else { return }
-        rest = rest.dropFirst(written)
+          descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+        if written >= 0 {
+          rest = rest.dropFirst(written)
+        } else if errno == EAGAIN {
+          // Whoever has the other end may have made it one that does not wait.
+          var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+          _ = poll(&waiting, 1, -1)
+        } else if errno != EINTR {
+          return errno
+        }
       }
+      return 0
     }
   }
 }

@@ -35,23 +35,24 @@ enum Replays {
       + "each part of the account starts at the recorded checkpoint."
   }
 
-  /// By how much a run departs that retrainings are compared with.
+  /// By how much a run departs whose steps are taken again for retrainings.
   static func note(_ departure: ReplayDeparture) -> String {
     "From checkpoint to checkpoint the replay misses the record by up to "
       + "\(HumanNumber.significant(departure.share, digits: 2)) of the way, which rounding explains "
       + "(other rounding of the same steps makes "
-      + "\(HumanNumber.significant(departure.rounding, digits: 2))). Retrainings are compared with our "
-      + "own replay from the start, not with the record"
+      + "\(HumanNumber.significant(departure.rounding, digits: 2)))."
   }
 
-  /// What a reader of retrainings must know of a run that does not come out bit for bit; none where
-  /// it does.
+  /// What a reader of changes by retraining must know of a run that does not come out bit for bit; none
+  /// where it does.
   static func notes<Scalar: TensorScalar>(
     _ departure: ReplayDeparture?, _ record: RunRecord, _ run: TrainingRun<Scalar>,
     _ measure: Measure, _ queries: QueryOptions.Queries<Scalar>, pool: WorkerPool
   ) throws -> [String] {
     guard let departure else { return [] }
-    var note = Self.note(departure)
+    var note =
+      Self.note(departure)
+      + " Retrainings are compared with our own replay from the start, not with the record"
     guard !queries.items.isEmpty else { return [note + "."] }
     let trainer = run.makeTrainer(pool: pool)
     try trainer.run(run.batches, run.learningRates) { _ in
@@ -73,10 +74,5 @@ enum Replays {
       + "\(queries.items[query].id) (\(HumanNumber.significant(recorded[query])) in the record, "
       + "\(HumanNumber.significant(own[query])) in the replay)."
     return [note]
-  }
-
-  /// Whether an account is drawn up in Float32.
-  static func isSingle<Scalar: TensorScalar>(_ type: Scalar.Type) -> Bool {
-    type == Float.self
   }
 }

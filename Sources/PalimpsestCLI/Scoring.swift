@@ -33,11 +33,15 @@ enum Scoring {
   }
 
   /// An item as a report shows it, with its picture where the report has pictures.
+  ///
+  /// - Parameter isNumbered: Whether the number is one that finds the item; it is not where others
+  ///   were left out.
   static func item<Scalar: TensorScalar>(
-    _ number: Int, _ data: Dataset<Scalar>, _ part: String, hasPictures: Bool = false
+    _ number: Int, _ data: Dataset<Scalar>, _ part: String, hasPictures: Bool = false,
+    isNumbered: Bool = true
   ) -> ScoreReport.Item {
     ScoreReport.Item(
-      id: id(number, data, part), number: data.ids.isEmpty ? nil : number,
+      id: id(number, data, part), number: data.ids.isEmpty || !isNumbered ? nil : number,
       label: data.labels.map { "\($0[number])" } ?? "",
       group: data.groups.isEmpty ? "" : data.groups[number],
       content: hasPictures ? image(number, data).map { .image($0) } : nil)
@@ -120,6 +124,11 @@ enum Scoring {
       if optimizer != "sgd" {
         notes.append(
           "The run used \(optimizer); TracIn takes plain gradients, not the steps that it made.")
+      }
+      if !record.manifest.optimizer.groups.isEmpty {
+        notes.append(
+          "Some parameters have a learning rate or a decay of their own: TracIn gives every parameter "
+            + "the run's rate. The ledger's credit takes each at its own.")
       }
     }
     if estimator.usesTrajectory, record == nil {

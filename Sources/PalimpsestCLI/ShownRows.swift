@@ -6,10 +6,15 @@ struct ShownRows<Scalar: TensorScalar> {
   let items: Dataset<Scalar>
   /// By query; empty where nothing was asked for.
   private var rows: [[Double]] = []
+  private let isNumbered: Bool
 
-  init(_ subjects: [ScoreReport.Subject], items: Dataset<Scalar>, queries: Int) {
+  init(
+    _ subjects: [ScoreReport.Subject], items: Dataset<Scalar>, queries: Int,
+    isNumbered: Bool = true
+  ) {
     self.subjects = subjects
     self.items = items
+    self.isNumbered = isNumbered
     if !subjects.isEmpty { rows = Array(repeating: [], count: queries) }
   }
 
@@ -31,7 +36,7 @@ struct ShownRows<Scalar: TensorScalar> {
   /// The same in scores that are there already.
   func standings(_ scores: [Double]) -> [ScoreReport.Standing] {
     ScoreReport.Standing.all(subjects, scores: scores, groups: items.groups) {
-      Scoring.item($0, items, "train")
+      Scoring.item($0, items, "train", isNumbered: isNumbered)
     }
   }
 }

@@ -19,6 +19,9 @@ enum Signals {
     var stops = sigset_t()
     sigemptyset(&stops)
     for number in [SIGINT, SIGTERM, SIGHUP] {
+      // What was started to be left alone, as by nohup, stays so.
+      var present = sigaction()
+      guard sigaction(number, nil, &present) == 0, !Self.isIgnored(present) else { continue }
       sigaddset(&stops, number)
       signal(number) { _ in
         if Signals.wasInterrupted.exchange(true, ordering: .relaxed) { _exit(130) }
@@ -26,6 +29,15 @@ enum Signals {
     }
     // A program that started this one from a thread of its own may have blocked them.
     pthread_sigmask(SIG_UNBLOCK, &stops, nil)
+  }
+
+  private static func isIgnored(_ action: sigaction) -> Bool {
+    #if canImport(Darwin)
+      let handler = action.__sigaction_u.__sa_handler
+    #else
+      let handler = action.__sigaction_handler.sa_handler
+    #endif
+    return unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
   /// Called between steps of long work, with what the person can do afterwards.

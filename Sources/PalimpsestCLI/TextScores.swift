@@ -9,8 +9,10 @@ extension ScoreCommand {
     guard case .record(let record) = origin else {
       throw UsageError("--method \(method): needs a run of palimpsest train --text")
     }
-    guard !aggregate, !topOnly, !dryRun else {
-      let option = aggregate ? "--aggregate" : topOnly ? "--top-only" : "--dry-run"
+    guard !aggregate, !topOnly, !dryRun, !skipBadItems else {
+      let option =
+        aggregate
+        ? "--aggregate" : topOnly ? "--top-only" : dryRun ? "--dry-run" : "--skip-bad-items"
       throw UsageError("--method \(method): leave out \(option), which it does not know")
     }
     let (loss, measure) = (record.manifest.loss, query.measure)
@@ -48,13 +50,12 @@ extension ScoreCommand {
       sections: zip(queries.items, zip(rows, measured)).map { item, scored in
         let summary = QuerySummary(scores: scored.0, measured: scored.1, top: top)
         var scores = ScoreReport.QueryScores(
-          query: item, measured: summary.measured, cocktail: nil, top: summary.top,
+          query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top,
           zeroReason: summary.cocktail.gross > 0 ? nil : "no passage shares a word with it"
         ) { Scoring.item($0, train, "train") }
         scores.shown = ShownRows(subjects, items: train, queries: 0).standings(scored.0)
         return .query(scores)
       },
-      notes: ["It compares words, and knows nothing of the model."],
       provenance: Scoring.provenance(record))
     try files.write(report, json: json, hasHeader: true)
   }

@@ -115,7 +115,7 @@ extension ScoreReport.Evaluation {
       let names = [first.name] + others.prefix(4)
       let more = others.count - others.prefix(4).count
       return "\(method.name) is refused for \(HumanNumber.count(method.refusals.count)) of "
-        + "\(HumanNumber.count(queryCount)) queries, which do not count: "
+        + "\(HumanNumber.count(queryCount)) \(counted), which do not count: "
         + names.joined(separator: ", ")
         + (more > 0 ? " and \(HumanNumber.count(more)) more" : "")
         + ". \(first.name): \(first.value)."

@@ -94,12 +94,15 @@ extension ScoreReport {
     public var summary: String
     /// What the scores are counted in, such as `nats of the query's loss`; nil for no unit.
     public var unit: String?
+    /// What a score says, where it says nothing of training.
+    public var meaning: String?
 
     /// A method in words.
-    public init(name: String, summary: String, unit: String?) {
+    public init(name: String, summary: String, unit: String?, meaning: String? = nil) {
       self.name = name
       self.summary = summary
       self.unit = unit
+      self.meaning = meaning
     }
 
     /// The words of an estimator.
@@ -108,7 +111,8 @@ extension ScoreReport {
     ) {
       self.init(
         name: estimator.name, summary: estimator.summary,
-        unit: estimator.unit(measure, loss: loss, weights: weights))
+        unit: estimator.unit(measure, loss: loss, weights: weights),
+        meaning: (estimator as? any TextEstimator.Type)?.meaning)
     }
   }
 

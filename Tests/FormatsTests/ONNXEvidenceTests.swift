@@ -73,6 +73,16 @@ import Testing
     #expect(Self.trained(allowed) == ["weight"])
   }
 
+  @Test("a pattern of many turns on what may be a parameter, a name whatever it names")
+  func patterns() throws {
+    let all = NamePatterns(parameters: ["*"])
+    #expect(Self.trained(try Self.program(metadata: Self.kinds, patterns: all)) == ["weight"])
+    #expect(Self.trained(try Self.program(patterns: all)) == ["weight", "scale", "bias"])
+    let named = NamePatterns(parameters: ["*", "bias"])
+    #expect(
+      Self.trained(try Self.program(metadata: Self.kinds, patterns: named)) == ["weight", "bias"])
+  }
+
   @Test("a loop is written out where its rounds are known") func loops() throws {
     let body = Proto.graph(
       nodes: [

@@ -48,15 +48,31 @@ final class RecordedWeightsTests {
     }
   }
 
-  @Test("a clipped run whose log does not tell the factor of a step is refused")
-  func missingFactor() throws {
-    _ = try record(clipNorm: 0.1)
-    let path = "\(folder)/log.jsonl"
-    // As records were before a digest covered the log.
+  @Test("a log that tells of no clipping, as other programs write it, is made up for by a replay")
+  func otherLog() throws {
+    let recorded = try record(clipNorm: 0.1)
+    let expected = try recorded.weightedCheckpoints(trajectory: true, as: Double.self)
+    try uncover()
+    let lines = (0..<6).map { "{\"step\": \($0), \"loss\": 1}\n" }.joined()
+    try lines.write(toFile: "\(folder)/log.jsonl", atomically: true, encoding: .utf8)
+    let found = try RunRecord(folder: folder)
+      .weightedCheckpoints(trajectory: true, as: Double.self)
+    #expect(found.map(\.weight) == expected.map(\.weight))
+  }
+
+  /// Takes the digests of all but the checkpoints away, as records were before these were covered.
+  private func uncover() throws {
     let sums = "\(folder)/checkpoints/SHA256SUMS"
     let covered = try String(contentsOfFile: sums, encoding: .utf8).split(separator: "\n")
     try covered.filter { !$0.contains("../") }.map { "\($0)\n" }.joined().write(
       toFile: sums, atomically: true, encoding: .utf8)
+  }
+
+  @Test("a clipped run whose log does not tell the factor of a step is refused")
+  func missingFactor() throws {
+    _ = try record(clipNorm: 0.1)
+    try uncover()
+    let path = "\(folder)/log.jsonl"
     let record = try RunRecord(folder: folder)
     let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
     func fault(_ change: (inout [Substring]) -> Void) throws -> String {

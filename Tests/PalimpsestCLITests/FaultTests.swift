@@ -168,6 +168,52 @@ struct FaultTests {
         || outcome.errors.contains("No such file"), "\(outcome)")
   }
 
+  @Test("what was started to be left alone goes on")
+  func ignoredSignals() async throws {
+    let room = try Room()
+    let outcome = try await room.shell(
+      "trap '' HUP INT; \"$P\" train --out run --data digits --model mlp:64-256-10 --epochs 60 "
+        + "--checkpoint-every 30 & trained=$!; "
+        + "while [ ! -e run/checkpoints/00000030.safetensors ]; do sleep 0.01; done; "
+        + "kill -HUP $trained; kill -INT $trained; wait $trained")
+    #expect(outcome.status == 0 && !outcome.isSignalled, "\(outcome)")
+  }
+
+  @Test("a report is written although nobody reads what is printed before it")
+  func readerGone() async throws {
+    let room = try await record()
+    let outcome = try await room.shell(
+      "(sleep 0.2; \"$P\" retrain run --without 1 --query test:0 --columns credit --out r.html) | true"
+    )
+    #expect(outcome.status == 0, "\(outcome)")
+    #expect(try room.text("r.html").contains("</html>"))
+  }
+
+  @Test("a demo leaves what others have put into its folder")
+  func demoFolder() async throws {
+    let room = try Room()
+    let outcome = try await room.shell(
+      "mkdir -p d/run-old.part; echo x > d/run-old.part/x; echo x > d/running-notes.part; "
+        + "\"$P\" demo --out d")
+    #expect(outcome.status == 73 && outcome.errors.contains("run-old.part"), "\(outcome)")
+    #expect(try room.text("d/run-old.part/x") == "x\n")
+    #expect(try room.text("d/running-notes.part") == "x\n")
+  }
+
+  @Test("standard input that cannot be read is said to be so")
+  func unreadableInput() async throws {
+    let room = try Room()
+    try await room.done(
+      "books", "--out", "invented")
+    try await room.done(
+      "train", "--out", "text", "--text", "invented/books", "--held-out", "0", "--epochs", "1",
+      "--model", "transformer:context=16,width=8,heads=2,layers=1")
+    let outcome = try await room.shell("\"$P\" generate text --prompt - < .")
+    #expect(
+      outcome.status == 74 && outcome.errors.contains("standard input: cannot be read"),
+      "\(outcome)")
+  }
+
   // MARK: Names
 
   @Test("names that are not UTF-8 are named")

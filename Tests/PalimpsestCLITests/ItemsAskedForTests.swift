@@ -53,13 +53,15 @@ struct ItemsAskedForTests {
     arguments: [
       ("test:8", ["found item 8", "test items of 0 to 7"]),
       ("test:6-8", ["\"6-8\"", "0 to 7"]), ("test:0:9", ["\"0:9\"", "0 to 7"]),
-      ("test:4-2", ["smaller number first"]), ("test:4:4", ["smaller number first"]),
+      ("test:4-2", ["smaller number first"]), ("test:4:4", ["holds no item", "4:5 is item 4"]),
       ("test:0-9223372036854775807", ["expected test:3"]),
       ("test:0-9223372036854775806", ["0 to 7"]), ("test:", ["expected test:3, test:0-49"]),
       ("test:1,1", ["item 1 twice"]), ("test:1,", ["expected test:3"]), ("", ["--query"]),
       ("test:0..", ["shell"]), ("nobody", ["expected test:3", "an id or a group"]),
       ("-3", ["--query"]), ("test:+3", ["expected test:3"]), ("test:label=9", ["no test item"]),
-      ("train:5", ["may be item 5 or 37", "id:5"]), ("train:1-3", ["id:1-3"]),
+      ("train:5", ["may be item 5 or 37", "id:5"]),
+      ("train:1-3", ["id:1-3", "1:4 for the numbers"]),
+      ("0,5", ["may be item 5 or 37"]), ("a0", ["several things", "id:a0", "group:a0"]),
       ("group:Zed", ["expected the group"]), ("id:zed", ["expected the id"]),
     ] as [(String, [String])])
   func refused(_ text: String, _ words: [String]) async throws {
@@ -82,8 +84,11 @@ struct ItemsAskedForTests {
       #expect(other.actual == ann.actual, "\(text)")
       #expect(text.contains("Ann") == (other.name == "group Ann, 10 items"))
     }
-    // An id that is called like a group is the id.
-    #expect(try await removed("a0").name == "a0 (0)")
+    // An id that is called like a group has to be told from it.
+    #expect(try await removed("id:a0").name == "a0 (0)")
+    let either = try await room.run(["retrain", "run", "--without", "a0", "--query", "test:0"])
+    #expect(either.status == 64 && either.errors.contains("write id:a0 for the id, or group:a0"))
+    #expect(try await removed("id:a0,id:a1").actual == removed("0,1").actual)
     #expect(try await removed("group:a0").name == "group a0, 10 items")
   }
 

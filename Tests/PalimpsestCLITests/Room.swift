@@ -1,11 +1,14 @@
 import Foundation
 import Palimpsest
+import Synchronization
 import Testing
 
 /// A folder in which the built programs run; it goes away with its last user.
 final class Room: Sendable {
   /// Where the programs run.
   let path: String
+  /// Held while a process begins.
+  private static let beginnings = Mutex(())
   /// Where their output is caught.
   private let outer: String
 
@@ -129,7 +132,8 @@ final class Room: Sendable {
     process.standardInput = FileHandle.nullDevice
     let end = AsyncStream<Void>.makeStream()
     process.terminationHandler = { _ in end.continuation.finish() }
-    try process.run()
+    // Foundation crashes now and then where two threads begin processes at once.
+    try Self.beginnings.withLock { _ in try process.run() }
     do {
       try await meanwhile(process.processIdentifier)
     } catch {

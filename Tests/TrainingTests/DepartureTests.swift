@@ -82,6 +82,25 @@ struct DepartureTests {
     try Safetensors(arrays).write(to: path)
   }
 
+  @Test("steps over which rounding leads anywhere tell nothing, and are not accepted")
+  func chaotic() throws {
+    let made = try TrainingRun<Float>(
+      MLP("mlp:6-16-16-3:relu"), train: .init(items(36, inputs: 6, classes: 3)),
+      optimizer: OptimizerSettings(Adam.self), learningRate: 0.2, batchSize: 6, epochs: 200,
+      checkpointEvery: 1200, seed: 4)
+    try made.record(in: run)
+    try room.edit("run.json") {
+      $0 = $0.replacingOccurrences(
+        of: "\"palimpsest\": \"\(RunManifest.libraryVersion)\"", with: "\"other\": \"1\"")
+    }
+    let rows = Array(made.batches.rows.reversed())
+    try Batches(size: 6, rows: rows).write(to: "\(run)/batches.npy")
+    try reseal(run)
+    let departure = try #require(try room.open().replay())
+    #expect(!departure.canTell && !departure.isRounding, "\(departure)")
+    #expect("\(departure)".contains("cannot be told") || departure.excess > 1)
+  }
+
   @Test(
     "each of 54 single rows that are wrong is found, whatever rounding did",
     arguments: ["sgd", "momentum", "adam"])
@@ -121,5 +140,27 @@ struct DepartureTests {
     try change(27, as: Float.self) { $0 *= 1.0001 }
     let departure = try #require(try room.open().replay())
     #expect(!departure.isRounding && departure.step == 27)
+  }
+
+  @Test("groups of parameters that are not of the model or the steps are refused when it is opened")
+  func groups() throws {
+    _ = try record(as: Float.self, SGD.self)
+    let original = try String(contentsOfFile: "\(run)/run.json", encoding: .utf8)
+    for (groups, words) in [
+      (#"{"parameters": ["0.weigth"], "weightDecay": 0}"#, "0.weigth"),
+      (#"{"parameters": ["0.weight"], "weightDecay": 0, "steps": [0.1]}"#, "54, one for each step"),
+      (
+        #"{"parameters": ["0.weight"], "weightDecay": 0}, {"parameters": ["0.weight"], "weightDecay": 1}"#,
+        "again"
+      ),
+    ] {
+      try room.edit("run.json") {
+        $0 = original.replacingOccurrences(
+          of: "\"optimizer\": {", with: "\"optimizer\": {\"groups\": [\(groups)], ")
+      }
+      try reseal(run)
+      let error = #expect(throws: FormatError.self) { try room.open() }
+      #expect(error?.description.contains(words) == true, "\(String(describing: error))")
+    }
   }
 }

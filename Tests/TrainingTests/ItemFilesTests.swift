@@ -38,6 +38,37 @@ struct ItemFilesTests {
     #expect(items.groups == ["g", "g"])
   }
 
+  @Test("a table with its labels inside is read as one whose labels stand elsewhere")
+  func tables() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let plain = try read(write(["id,a,b,label", "7,0.5,1,2", "9,-1,0,0"], to: "plain.csv"))
+    #expect(plain.inputs == Tensor(rows: [[0.5, 1], [-1, 0]]) && plain.ids == ["7", "9"])
+    let marked = try write(["\u{feff}id,a,b,label", "7,0.5,1,2", "9,-1,0,0"], to: "marked.csv")
+    #expect(try read(marked) == plain)
+    let counted = try write([",a,label", "0,0.5,1", "1,1,0"], to: "counted.csv")
+    let error = #expect(throws: FormatError.self) { try read(counted) }
+    #expect(error?.description.contains("index=False") == true)
+  }
+
+  @Test("bytes that are answers are not divided, bytes that are pictures are")
+  func answers() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = MLP(widths: [2, 2], activation: .tanh)
+    func file(_ name: String, _ bytes: [UInt8]) throws -> String {
+      try AtomicFile.write([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2] + bytes, to: path(name))
+      return path(name)
+    }
+    let inputs = try file("x-idx2-ubyte", [0, 255, 51, 0])
+    func targets(_ bytes: [UInt8], _ loss: Loss) throws -> Tensor<Float>? {
+      let items = try Dataset<Float>.read(
+        inputs: inputs, targets: file("y-idx2-ubyte", bytes), model, loss: loss)
+      guard case .values(let values) = items.targets else { return nil }
+      return values
+    }
+    #expect(try targets([0, 1, 1, 0], .binaryCrossEntropy)?.scalars == [0, 1, 1, 0])
+    #expect(try targets([0, 255, 255, 0], .squaredError)?.scalars == [0, 1, 1, 0])
+  }
+
   @Test("numbers can be names, and labels can have a file of their own") func otherNames() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let file = try write([#"{"inputs": [0, 1], "id": 7}"#, #"{"inputs": [1, 0], "id": 9}"#])

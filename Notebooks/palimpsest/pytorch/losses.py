@@ -26,7 +26,8 @@ def loss_name(loss: object) -> Loss:
     """The name of a loss of PyTorch's, as the command knows it.
 
     Args:
-        loss: one of the names, or PyTorch's own module or function without options of its own.
+        loss: one of the names, or PyTorch's own module or function without options of its own
+            (a mean, or `reduction="none"`, of which the loop takes the mean).
 
     Raises:
         PalimpsestError: where it is another loss; the text says which are there and what to do.
@@ -42,6 +43,7 @@ def loss_name(loss: object) -> Loss:
             "pos_weight": getattr(loss, "pos_weight", None) is not None,
             "label_smoothing": getattr(loss, "label_smoothing", 0) != 0,
             "ignore_index": getattr(loss, "ignore_index", IGNORED_LABEL) != IGNORED_LABEL,
+            "reduction": getattr(loss, "reduction", "mean") == "sum",
         }
         if used := [option for option, is_used in options.items() if is_used]:
             raise PalimpsestError(

@@ -106,6 +106,8 @@ class Recorder(AbstractContextManager):
         check_module(self._module)
         if any(optimizer.state.values()):
             raise PalimpsestError("the optimizer has stepped before: begin before the first step")
+        if model is None:
+            self._check_buffers()
         stepped = self._stepped_names()
         content = None if model else trained_onnx_bytes(self._module, train[0], stepped)
         # In the order of the file, or of the SPEC, with what is trained first: that of the vectors.
@@ -119,7 +121,6 @@ class Recorder(AbstractContextManager):
             for name, parameter in self._module.named_parameters() if name in others
         }  # fmt: skip
         self._rule = optimizer_rule(optimizer, self._module, self._trained, clip_norm)
-        self._check = StepCheck(self._module, optimizer, self._trained, train, loss, clip_norm)
         self._rates: list[list[float]] = []  # Of the optimizer's steps not recorded yet.
         self._writer = RunWriter(
             folder, model or MODEL_FILE, self._rule.optimizer,
@@ -130,6 +131,7 @@ class Recorder(AbstractContextManager):
             environment={"torch": str(torch.__version__)},
         )  # fmt: skip
         self._hook = optimizer.register_step_post_hook(self._stepped)
+        self._check = StepCheck(self._module, optimizer, self._trained, train, loss, clip_norm)
         try:
             self._checkpoint()
         except BaseException:
@@ -185,9 +187,11 @@ class Recorder(AbstractContextManager):
         self._writer.close()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.finish()
-        self.close()
+        try:
+            if kind is None:
+                self.finish()
+        finally:
+            self.close()
 
     def _stepped(self, optimizer: torch.optim.Optimizer, *_: object) -> None:
         self._rates.append([float(group["lr"]) for group in optimizer.param_groups])
@@ -203,6 +207,16 @@ class Recorder(AbstractContextManager):
             raise PalimpsestError("the optimizer has no parameter of the module that asks for a "
                                   "gradient")  # fmt: skip
         return names
+
+    def _check_buffers(self) -> None:
+        """The exported file holds numbers of float32, and a replay in float64 computes with those."""
+        for name, buffer in self._module.named_buffers():
+            if buffer.dtype == torch.float64 and not torch.equal(buffer, buffer.float().double()):
+                raise PalimpsestError(
+                    f"{name}: a buffer of float64 that float32 does not hold exactly, which the "
+                    "exported file would round; round it before: "
+                    f"module.{name}.copy_(module.{name}.float())"
+                )
 
     def _check_frozen(self) -> None:
         for name, value in self._frozen.items():

@@ -1,5 +1,6 @@
 """Whether a loop does what its record says."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -146,8 +147,20 @@ class StepCheck:
             flat = flat * min(1.0, self._clip_norm / (float(flat.norm()) + 1e-6))
         return flat
 
-    def _before(self, *_: object) -> None:
-        if self._fingerprint() != self._sums:
+    def _before(
+        self, optimizer: torch.optim.Optimizer, arguments: tuple, options: dict
+    ) -> None:
+        if arguments or options.get("closure") is not None:
+            raise PalimpsestError(
+                "optimizer.step(closure) may take several gradients in one step; a record has one "
+                "for each step: call backward before optimizer.step()"
+            )
+        sums = self._fingerprint()
+        if not all(map(math.isfinite, sums)):
+            raise PalimpsestError(
+                f"step {self._count}: a parameter is not finite; the run has diverged"
+            )
+        if sums != self._sums:
             raise PalimpsestError(
                 f"step {self._count}: the parameters have changed since the step before; a record "
                 "knows no other change than the optimizer's steps: keep averaged (EMA), clamped "

@@ -23,6 +23,11 @@ public struct NamePatterns: Equatable, Sendable {
     return parameters.contains { Self.matches($0, name) }
   }
 
+  /// Whether an array of this name is called trained letter by letter, and not by `*` or `?`.
+  public func names(_ name: String) -> Bool {
+    parameters.contains(name) && trains(name) == true
+  }
+
   /// The first pattern that stands for none of these names.
   public func unmatched(by names: some Collection<String>) -> String? {
     (constants + parameters).first { pattern in

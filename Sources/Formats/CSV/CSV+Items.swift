@@ -28,7 +28,7 @@ extension CSV {
   package static func items(
     _ source: ByteSource, target: String?, usual: [String]
   ) throws(FormatError) -> Items {
-    let bytes = try source.bytes(source.count)
+    let bytes = Array(try source.text())
     let head = bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
     let isOfSemicolons = head.contains(UInt8(ascii: ";")) && !head.contains(UInt8(ascii: ","))
     let isOfTabs = source.name.lowercased().hasSuffix(".tsv")
@@ -59,6 +59,7 @@ extension CSV {
       throw source.malformed(found: "no column beside the target", expected: "inputs")
     }
     let count = values.count / numbers.count
+    try requireNoIndex(numbers.map { names[$0] }, Tensor([count, numbers.count], values), source)
     let own = numbers.firstIndex(of: place) ?? 0
     var (inputs, targets): ([Double], [Double]) = ([], [])
     inputs.reserveCapacity(count * (numbers.count - 1))

@@ -75,7 +75,7 @@ public enum CSV {
   }
 
   /// Refuses a first column that numbers the rows, which pandas writes without a name.
-  private static func requireNoIndex(
+  static func requireNoIndex(
     _ names: [String], _ table: Tensor<Double>, _ source: ByteSource
   ) throws(FormatError) {
     let width = names.count

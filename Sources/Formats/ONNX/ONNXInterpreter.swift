@@ -152,7 +152,9 @@ package struct ONNXInterpreter {
       values[name] = value
       guard case .computed(let id, let type) = value else { continue }
       if !type.isFloatingPoint, type != .bool, Self.growing.contains(node.operatorName) {
-        wholeNumbers.append(.init(value: id, operatorName: node.operatorName, name: name))
+        wholeNumbers.append(
+          .init(
+            value: id, operatorName: node.operatorName, name: name, elementType: type))
       }
       made.append(
         (id, .init(operatorName: node.operatorName, output: name, shape: graph.shape(id))))

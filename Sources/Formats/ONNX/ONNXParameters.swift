@@ -2,9 +2,9 @@ import TensorCore
 
 /// Which initializers of a file training changed, and which are constants of its program.
 ///
-/// Decided by evidence, in this order: what a person says by patterns; what the exporter wrote of
-/// each array; whether a checkpoint has an array of this name; and, where none of them speaks, by
-/// the elements and by how they are used.
+/// Decided by evidence, in this order: a name that a person gives; statistics by how they are used;
+/// what the exporter wrote of each array; a person's patterns; whether a checkpoint has an array of
+/// this name; and, where none of them speaks, the elements and how they are used.
 struct ONNXParameters {
   /// An array that stands in the graph under its name.
   struct Found {
@@ -58,7 +58,8 @@ struct ONNXParameters {
           expected: "at most \(ONNXOperation.mostElements) elements")
       }
       let said = patterns.trains(name)
-      if said == true {
+      // A pattern of many turns nothing on that the file calls a constant, a name does.
+      if patterns.names(name) || said == true && signature.kinds[name] == .parameter {
         arrays.append(Found(array: initializer, role: .parameter(.named)))
         continue
       }
@@ -71,10 +72,10 @@ struct ONNXParameters {
         case .parameter:
           arrays.append(
             Found(array: initializer, role: said == false ? .frozen : .parameter(.declared)))
-        case .buffer where !isMask: arrays.append(Found(array: initializer, role: .buffer))
-        case .buffer, .constant: break
+        case .buffer: arrays.append(Found(array: initializer, role: .buffer))
+        case .constant: break
         }
-      } else if signature.isPresent {
+      } else if !signature.entries.isEmpty {
         // What the exporter made: a parameter where it is one in another form.
         let isOne =
           targets.contains(name) || !targets.isDisjoint(with: signature.origins[name] ?? [])
@@ -82,6 +83,8 @@ struct ONNXParameters {
           arrays.append(
             Found(array: initializer, role: said == false ? .frozen : .parameter(.computed)))
         }
+      } else if said == true, !isMask {
+        arrays.append(Found(array: initializer, role: .parameter(.named)))
       } else if known.contains(name) {
         arrays.append(
           Found(array: initializer, role: said == false ? .frozen : .parameter(.inCheckpoint)))

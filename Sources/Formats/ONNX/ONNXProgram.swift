@@ -199,6 +199,8 @@ public struct ONNXProgram: Sendable {
     package let operatorName: String
     /// Its name in the file.
     package let name: String
+    /// What the file holds it as: beyond the ends of this type it would have begun anew.
+    package let elementType: ElementType
   }
 
   /// Adds the output for one example to a graph, and says which values ``operations`` make and which

@@ -21,8 +21,8 @@ struct CheckpointPointers<Scalar: TensorScalar> {
   /// Whether no item's score can come from here, as from the parameters after the last step.
   var isIdle: Bool {
     switch weight {
-    case .uniform(let weight): weight == 0
-    case .perItem(let weights): weights.allSatisfy { $0 == 0 }
+    case .uniform(let weight): Scalar(weight) == 0
+    case .perItem(let weights): weights.allSatisfy { Scalar($0) == 0 }
     }
   }
 

@@ -9,13 +9,13 @@ extension ScoreProblem {
     for checkpoint in checkpoints {
       switch checkpoint.weight {
       case .uniform(let weight):
-        if weight != 0 { return nil }
+        if Scalar(weight) != 0 { return nil }
         isOfSteps = false
       case .perItem(let weights):
-        if weights.contains(where: { $0 != 0 }) { return nil }
+        if weights.contains(where: { Scalar($0) != 0 }) { return nil }
       }
     }
-    if !isOfSteps { return "every checkpoint has the weight 0" }
+    if !isOfSteps { return "every checkpoint has the weight 0, or one too small to count" }
     return checkpoints.count == 1
       ? "no step follows the only checkpoint, which is the last one, and nothing was measured"
       : "no step that changed anything lies between the checkpoints, and nothing was measured"
@@ -25,7 +25,7 @@ extension ScoreProblem {
 /// Why the scores of a query are zero where some might not have been.
 enum ZeroScores {
   static let query = "the query's own gradient is zero, or too small to be squared"
-  static let items = "no item's gradient has a part along the query's"
+  static let items = "no item's gradient has a part along the query's that is large enough to count"
 }
 
 extension ScoreEngine {

@@ -6,6 +6,11 @@ extension BM25: TextEstimator {
   /// One line for listings.
   public static let summary = "words that a passage shares with the query; needs a run of text"
 
+  /// What a score says.
+  public static let meaning =
+    "A score says how much of the query's wording stands in a passage: the rarer a word that both "
+    + "have, the more it counts. It says nothing of the model."
+
   /// Words have no unit.
   public static func unit(_ measure: Measure, loss: Loss, weights: CheckpointWeights) -> String? {
     nil

@@ -25,6 +25,8 @@ public protocol GradientEstimator: Estimator {
 
 /// A method that looks at texts alone, not at what a model made of them.
 public protocol TextEstimator: Estimator {
+  /// What a score says, for readers.
+  static var meaning: String { get }
   /// The scores `[Q][N]` of passages for other texts.
   static func scores(of passages: [[UInt8]], for queries: [[UInt8]]) -> [[Double]]
 }
@@ -92,14 +94,15 @@ public enum CheckpointWeights: Sendable {
   /// The steps of plain gradient descent, as a record has them: weighted gradients are what moved
   /// the parameters.
   case steps
-  /// Anything else: weights given by hand, or the steps of another optimizer.
+  /// Anything else: weights given by hand, or the steps of another optimizer or of parameters that
+  /// have rates of their own.
   case relative
 }
 
 extension RunRecord {
   /// What the weights of this run's checkpoints stand for.
   public var checkpointWeights: CheckpointWeights {
-    manifest.optimizer.name == SGD.name ? .steps : .relative
+    manifest.optimizer.name == SGD.name && manifest.optimizer.groups.isEmpty ? .steps : .relative
   }
 }
 

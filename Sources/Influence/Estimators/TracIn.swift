@@ -34,7 +34,7 @@ public enum TracInLastLayer: GradientEstimator {
   /// The name on the command line.
   public static let name = "tracin-last-layer"
   /// One line for listings.
-  public static let summary = "tracin over the last layer's parameters only"
+  public static let summary = "tracin over the last layer's parameters only, or those of --layer"
   /// It sums over checkpoints.
   public static let usesTrajectory = true
 

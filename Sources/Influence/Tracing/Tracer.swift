@@ -160,7 +160,9 @@ public final class Tracer<Scalar: TensorScalar> {
       self.ledger(for: plans, strangers: strangers), options: options.ledger, pool: pool)
     var accounts = try ledger.savedAccounts { try report(.accounts, $0, $1) }[...]
     // What is trained again comes out of our own steps, and so does what it is compared with.
-    let baseline = ledger.largestDeparture > 0 ? try replayedEnd() : final
+    let baseline =
+      ledger.largestDeparture > 0 && mostRetrainings(for: plans) > 0
+      ? try replayedEnd { try report(.retrainings, 0, 1) } : final
     let parts = plans.map { plan in
       let own = Array(accounts.prefix(plan.units.count))
       accounts = accounts.dropFirst(own.count)
@@ -193,9 +195,9 @@ public final class Tracer<Scalar: TensorScalar> {
   }
 
   /// The parameters that the run's steps lead to here, from its start.
-  private func replayedEnd() throws -> [Scalar] {
+  private func replayedEnd(_ afterStep: () throws -> Void) throws -> [Scalar] {
     let trainer = run.makeTrainer(pool: pool)
-    try trainer.run(run.batches, run.learningRates)
+    try trainer.run(run.batches, run.learningRates) { _ in try afterStep() }
     return trainer.parameters
   }
 

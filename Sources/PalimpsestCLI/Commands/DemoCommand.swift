@@ -106,10 +106,9 @@ struct DemoCommand: ParsableCommand {
     let known = ["run", "report.html", "scores.npy"]
     let manager = FileManager.default
     var present = (try? manager.contentsOfDirectory(atPath: out)) ?? []
-    // What a demo that was killed had not finished writing.
-    for name in present where name.hasSuffix(".part") && known.contains(where: name.hasPrefix) {
-      try? manager.removeItem(atPath: "\(out)/\(name)")
-      present.removeAll { $0 == name }
+    // What a demo that was killed had not finished writing, and goes when the file is written again.
+    present.removeAll { name in
+      AtomicFile.isTemporary(name) && known.contains { name.hasPrefix("\($0).") }
     }
     if let strange = present.sorted().first(where: { !known.contains($0) }) {
       throw TrainingError.occupied(folder: out, found: strange)

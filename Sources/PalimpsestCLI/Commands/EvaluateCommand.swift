@@ -143,7 +143,7 @@ struct EvaluateCommand: ParsableCommand {
     let files = try reports.open()
     let pool = try compute.makePool()
     let departure = try Replays.departure(record, run, pool: pool)
-    let notes = try Replays.notes(departure, record, run, query.measure, queries, pool: pool)
+    let notes = departure.map { [Replays.note($0)] } ?? []
     notes.forEach(Output.warn)
     // First what a limit of memory may refuse.
     var scores: [EvaluationSubject: [EvaluationMethod.Scores]] = [:]

@@ -126,7 +126,7 @@ struct LedgerCommand: ParsableCommand {
     try columns.checkRefusals(queries.items, result.accounts)
     try columns.checkBalance(
       queries.items, result.accounts,
-      isSingle: Replays.isSingle(type) || record.manifest.precision == .float32)
+      isSingle: Scalar.self == Float.self || record.manifest.precision == .float32)
   }
 
   /// Test items to compare with, spread evenly over all of them.
@@ -180,33 +180,13 @@ struct LedgerCommand: ParsableCommand {
 
   /// What a reader must know before trusting the numbers.
   private func notes(_ record: RunRecord, strangers: Int?, _ departure: Double) -> [String] {
-    var notes: [String] = []
-    let optimizer = record.manifest.optimizer.name
-    if columns.wanted.contains(.credit), optimizer.hasPrefix("adam") {
-      notes.append(
-        "Credit takes the scaling that \(optimizer) gives each parameter as it was: what an item did "
-          + "to the scaling of others is not in its row.")
-    }
-    if record.manifest.optimizer.clipNorm != nil {
-      notes.append(
-        "The run clipped its gradients: an item's row is what clipping left of its steps, so clipping "
-          + "has no row of its own.")
-    }
-    if columns.rule == .left, columns.wanted.contains(.credit) {
-      notes.append(
-        "With the rule left, credit is TracIn at every step: its residual is what first order leaves "
-          + "out.")
-    }
-    if let strangers {
-      let who = twinLabels == .same ? "those of its own label among" : "all of"
-      notes.append(
-        "A stranger is a test item: each item's credit is compared with \(who) "
-          + "\(HumanNumber.count(strangers)) test items at the same steps.")
-    }
-    if departure > 0 {
-      notes.append(
-        Replays.note(departure))
-    }
-    return notes
+    let who = twinLabels == .same ? "those of its own label among" : "all of"
+    return columns.notes(record, columns: columns.wanted, departure)
+      + (strangers.map {
+        [
+          "A stranger is a test item: each item's credit is compared with \(who) "
+            + "\(HumanNumber.count($0)) test items at the same steps."
+        ]
+      } ?? [])
   }
 }

@@ -110,7 +110,7 @@ struct MemorizationCommand: ParsableCommand {
       )
     }
     let departure = try Replays.departure(record, run, pool: pool)
-    let replayNotes = departure.map { [Replays.note($0) + "."] } ?? []
+    let replayNotes = departure.map { [Replays.note($0)] } ?? []
     replayNotes.forEach(Output.warn)
     // A place that cannot be written is known before the work, and a killed one leaves nothing there.
     _ = try open()

@@ -165,7 +165,7 @@ struct RetrainCommand: ParsableCommand {
         .init("isExact", .bool(departure == nil)), .init("kind", .string("replay")),
         .init("steps", .number(record.steps)),
       ]
-      try Output.line("\(JSONValue.object(members))")
+      try say("\(JSONValue.object(members))")
     }
     let name = FormatError.printable(record.folder)
     if let departure, !departure.isRounding { throw AnswerIsNo("\(name): \(departure)") }
@@ -176,11 +176,18 @@ struct RetrainCommand: ParsableCommand {
           + "(other rounding of the same steps makes "
           + "\(HumanNumber.significant($0.rounding, digits: 2)))"
       }
-      try Output.line(
+      try say(
         "\(name): \(HumanNumber.count(record.steps)) steps replayed; "
           + (how ?? "every checkpoint comes out bit for bit") + (check ? "" : "\n"))
     }
     return departure
+  }
+
+  /// Prints a line before the work; where nobody reads it, files are still to be written.
+  private func say(_ line: String) throws {
+    do { try Output.line(line) } catch is Output.ReaderGone
+      where reports.out.contains(where: { $0 != "-" })
+    {}
   }
 
   private func report<Scalar: TensorScalar>(

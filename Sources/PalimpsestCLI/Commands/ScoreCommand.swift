@@ -159,7 +159,10 @@ struct ScoreCommand: ParsableCommand {
           .init(
             query: pair.0, measured: found.measured[number], cocktail: nil, top: pair.1,
             zeroReason: found.zeroReasons[number]
-          ) { Scoring.item($0, items, "train", hasPictures: hasPictures) })
+          ) {
+            Scoring.item(
+              $0, items, "train", hasPictures: hasPictures, isNumbered: !skipBadItems)
+          })
       }
     }
     let writer = try scores.map {
@@ -167,7 +170,8 @@ struct ScoreCommand: ParsableCommand {
       return try ScoreMatrixWriter<Scalar>(
         path: $0, queries: engine.problem.rowCount, items: items.count)
     }
-    var rowsOfAll = ShownRows(subjects, items: items, queries: engine.problem.rowCount)
+    var rowsOfAll = ShownRows(
+      subjects, items: items, queries: engine.problem.rowCount, isNumbered: !skipBadItems)
     let summaries = try engine.summaries(top, progress: progress) { rows, columns, panel in
       rowsOfAll.take(rows, columns, panel)
       try writer?.write(
@@ -179,7 +183,10 @@ struct ScoreCommand: ParsableCommand {
       var scores = ScoreReport.QueryScores(
         query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top,
         zeroReason: summary.zeroReason
-      ) { Scoring.item($0, items, "train", hasPictures: hasPictures) }
+      ) {
+        Scoring.item(
+          $0, items, "train", hasPictures: hasPictures, isNumbered: !skipBadItems)
+      }
       scores.shown = rowsOfAll.standings(number)
       return .query(scores)
     }

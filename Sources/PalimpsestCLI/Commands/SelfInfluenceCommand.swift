@@ -109,7 +109,10 @@ struct SelfInfluenceCommand: ParsableCommand {
           .init(
             values: values, count: top, subjects: subjects, groups: items.groups,
             zeroReason: engine.problem.zeroReason ?? "every gradient is zero"
-          ) { Scoring.item($0, items, "train", hasPictures: hasPictures) })
+          ) {
+            Scoring.item(
+              $0, items, "train", hasPictures: hasPictures, isNumbered: !skipBadItems)
+          })
       ],
       notes: Scoring.notes(estimator, source.record, source.model, bytes: [source.byteNote])
         + LayerOptions.notes(engine),
@@ -134,9 +137,10 @@ struct SelfInfluenceCommand: ParsableCommand {
   ) throws {
     guard let part = report.selfInfluences.first else { return }
     let top = part.order.prefix(part.shown).enumerated().map { ($0.offset + 1, $0.element) }
+    // An item that stands in the list already is not said twice.
     let asked = part.standings.compactMap { standing in
       standing.number.flatMap { number in standing.rank.map { ($0, number) } }
-    }
+    }.filter { $0.0 > top.count }
     for (rank, item) in top + asked {
       let label = source.items.labels.map { Int($0[item]) }
       let members: [JSONValue.Member] = [

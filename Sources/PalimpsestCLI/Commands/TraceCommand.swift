@@ -293,10 +293,12 @@ struct TraceCommand: ParsableCommand {
         "Credit takes the scaling that \(optimizer) gives each parameter as it was: what a passage "
           + "did to the scaling of others is not in its row.")
     }
-    if record.manifest.text != nil, trace.departure > 0 {
-      notes.append(
-        "The replay did not meet the recorded checkpoints bit for bit: it missed them by up to "
-          + "\(HumanNumber.significant(trace.departure, digits: 2)) of the way between two.")
+    if trace.departure > 0 {
+      let baseline =
+        trace.retrainings > 0
+        ? " log p and what retrainings change are those of our own replay from the start." : ""
+      notes.append(Replays.note(trace.departure) + baseline)
+      Output.warn(Replays.note(trace.departure) + baseline)
     }
     return ScoreReport(
       title: "The passages behind an output",

@@ -76,6 +76,33 @@ struct ColumnOptions: ParsableArguments {
     }
   }
 
+  /// What a reader of columns must know before trusting their numbers.
+  ///
+  /// - Parameter departure: The largest one of the run, as a share of the way.
+  func notes(
+    _ record: RunRecord, columns: Set<LedgerColumn>, _ departure: Double
+  ) -> [String] {
+    var notes: [String] = []
+    let (hasCredit, optimizer) = (columns.contains(.credit), record.manifest.optimizer)
+    if hasCredit, optimizer.name.hasPrefix("adam") {
+      notes.append(
+        "Credit takes the scaling that \(optimizer.name) gives each parameter as it was: what an item "
+          + "did to the scaling of others is not in its row.")
+    }
+    if optimizer.clipNorm != nil {
+      notes.append(
+        "The run clipped its gradients: an item's row is what clipping left of its steps, so clipping "
+          + "has no row of its own.")
+    }
+    if rule == .left, hasCredit {
+      notes.append(
+        "With the rule left, credit is TracIn at every step: its residual is what first order leaves "
+          + "out.")
+    }
+    if departure > 0 { notes.append(Replays.note(departure)) }
+    return notes
+  }
+
   /// What is refused, in the order of the columns and the queries.
   static func refusals(
     _ queries: [ScoreReport.Item], _ accounts: [OutputAccount], _ columns: Set<LedgerColumn>

@@ -2,10 +2,10 @@ import Palimpsest
 
 /// Finds items of a data set by what people type: numbers, ranges, ids, labels, groups.
 ///
-/// In this order: an id, letter by letter; `id:`, `group:` or `label=` and a name; numbers such as
-/// `3`, `0-49` (both ends), `0:50` or `0..<50` (without the end); a group; the same with commas
-/// between. A text that is an id and also means other items is refused: `id:` takes it as an id, and
-/// another way to write the numbers as numbers.
+/// `id:`, `group:` or `label=` and a name; an id, letter by letter; numbers such as `3`, `0-49` (both
+/// ends), `0:50` or `0..<50` (without the end); a group; all of these with commas between. A text that
+/// means one thing as an id and another as numbers, a group or a list is refused with the ways to
+/// write each.
 struct ItemLookup<Scalar: TensorScalar> {
   /// The items.
   let data: Dataset<Scalar>
@@ -24,13 +24,69 @@ struct ItemLookup<Scalar: TensorScalar> {
 
   /// The items of a text; nil where it names nothing here.
   ///
-  /// - Throws: ``UsageError`` where there are no such numbers, or the text means two things.
+  /// - Throws: ``UsageError`` where there are no such numbers, or the text means several things.
   func find(_ text: String) throws -> Found? {
-    if let named = try named(text) { return named }
-    guard text.contains(",") else { return nil }
+    if let found = try whole(text) { return found }
+    if text.contains(",") { return try list(text) }
+    if text.hasPrefix("id:") {
+      throw UsageError(
+        "\(option): found \"\(text)\", expected the id of "
+          + (data.ids.isEmpty
+            ? "an item, but the \(part) items have none" : "a \(part) item, such as \(data.ids[0])")
+      )
+    }
+    if text.hasPrefix("group:") || text.hasPrefix("group=") {
+      let known = Set(data.groups).subtracting([""]).sorted().prefix(5)
+      throw UsageError(
+        "\(option): found \"\(text)\", expected the group of a \(part) item"
+          + (known.isEmpty ? ", but they have none" : ", such as \(known.joined(separator: ", "))"))
+    }
+    if text.hasPrefix("label="), data.labels != nil {
+      throw UsageError("\(option): \(text): no \(part) item has this label")
+    }
+    if let range = NumberRange(text) { throw missing(range, text) }
+    return nil
+  }
+
+  /// What a text means that is not taken apart at its commas.
+  private func whole(_ text: String) throws -> Found? {
+    if let name = text.dropping("id:"), let found = try id(name) { return found }
+    if let name = text.dropping("group:") ?? text.dropping("group="), let found = group(name) {
+      return found
+    }
+    if let name = text.dropping("label="), let found = label(name) { return found }
+    let range = NumberRange(text)
+    let numbers = range?.checked.flatMap { $0.upperBound <= data.count ? Array($0) : nil }
+    // How each of the things that the text may mean is written so that it means nothing else.
+    var readings: [(found: Found, words: String)] = []
+    if let found = try id(text) { readings.append((found, "id:\(text) for the id")) }
+    if let range, let numbers {
+      readings.append(
+        (Found(items: numbers), "\(range.low):\(range.high + 1) for the numbers"))
+    }
+    if let found = group(text) { readings.append((found, "group:\(text) for the group")) }
+    guard let first = readings.first else { return nil }
+    if text.contains(","), let found = try? list(text) {
+      readings.append((found, "id: or group: before each of its parts"))
+    }
+    guard readings.allSatisfy({ $0.found.items == first.found.items }) else {
+      let items = Set(readings.flatMap(\.found.items)).sorted()
+      let meant =
+        readings.allSatisfy { $0.found.items.count == 1 }
+        ? "may be item \(items.map(String.init).joined(separator: " or "))"
+        : "means several things"
+      throw UsageError(
+        "\(option): found \"\(text)\", which \(meant), expected one; write "
+          + readings.map(\.words).joined(separator: ", or "), isAmbiguous: true)
+    }
+    return first.found
+  }
+
+  /// Names with commas between; nil where one of them names nothing.
+  private func list(_ text: String) throws -> Found? {
     var items: [Int] = []
     for name in text.split(separator: ",", omittingEmptySubsequences: false) {
-      guard let found = try named(String(name)) else { return nil }
+      guard !name.isEmpty, let found = try find(String(name)) else { return nil }
       items += found.items
     }
     var seen: Set<Int> = []
@@ -40,51 +96,20 @@ struct ItemLookup<Scalar: TensorScalar> {
     return Found(items: items)
   }
 
-  /// One name, range or number.
-  private func named(_ text: String) throws -> Found? {
-    let ids = data.ids.indices.filter { data.ids[$0] == text }
-    if !ids.isEmpty {
-      let numbers = (NumberRange(text)?.checked).map { Array($0.prefix(data.count)) } ?? []
-      let meant = Set(ids + numbers.filter { $0 < data.count }).sorted()
-      guard meant.count < 2 else {
-        let shown = meant.prefix(5).map(String.init).joined(separator: " or ")
-        throw UsageError(
-          "\(option): found \"\(text)\", which may be item \(shown), expected one; id:\(text) is the "
-            + "id, and \(meant[0]):\(meant[0] + 1) holds numbers only")
-      }
-      return Found(items: meant)
+  private func id(_ name: String) throws -> Found? {
+    let items = data.ids.indices.filter { data.ids[$0] == name }
+    guard items.count < 2 else {
+      throw UsageError(
+        "\(option): found \"\(name)\", the id of the \(part) items \(items[0]) and \(items[1]), expected "
+          + "that of one", isAmbiguous: true)
     }
-    if let name = text.dropping("id:") {
-      let items = data.ids.indices.filter { data.ids[$0] == name }
-      guard items.count == 1 else {
-        throw UsageError(
-          "\(option): found \"\(text)\", expected the id of "
-            + (data.ids.isEmpty
-              ? "an item, but the \(part) items have none"
-              : items.isEmpty ? "a \(part) item, such as \(data.ids[0])" : "one \(part) item"))
-      }
-      return Found(items: items)
-    }
-    if let name = text.dropping("group:") ?? text.dropping("group=") {
-      guard let found = group(name) else {
-        let known = Set(data.groups).subtracting([""]).sorted().prefix(5)
-        throw UsageError(
-          "\(option): found \"\(text)\", expected the group of a \(part) item"
-            + (known.isEmpty
-              ? ", but they have none" : ", such as \(known.joined(separator: ", "))"))
-      }
-      return found
-    }
-    if let name = text.dropping("label=") {
-      guard let label = Int32(name), let labels = data.labels else { return nil }
-      let items = labels.indices.filter { labels[$0] == label }
-      guard !items.isEmpty else {
-        throw UsageError("\(option): \(text): no \(part) item has this label")
-      }
-      return Found(items: items)
-    }
-    if let range = NumberRange(text) { return Found(items: try items(range, text)) }
-    return group(text)
+    return items.isEmpty ? nil : Found(items: items)
+  }
+
+  private func label(_ name: String) -> Found? {
+    guard let label = Int32(name), let labels = data.labels else { return nil }
+    let items = labels.indices.filter { labels[$0] == label }
+    return items.isEmpty ? nil : Found(items: items)
   }
 
   private func group(_ name: String) -> Found? {
@@ -92,17 +117,18 @@ struct ItemLookup<Scalar: TensorScalar> {
     return items.isEmpty || name.isEmpty ? nil : Found(items: items, group: name)
   }
 
-  private func items(_ range: NumberRange, _ text: String) throws -> [Int] {
-    let isOne = range.low == range.high
-    guard let numbers = range.checked else {
-      throw UsageError("\(option): found \"\(text)\", expected the smaller number first")
+  /// Why a range holds no items.
+  private func missing(_ range: NumberRange, _ text: String) -> UsageError {
+    guard range.low <= range.high else {
+      return UsageError(
+        "\(option): found \"\(text)\", "
+          + (range.low == range.high + 1
+            ? "which holds no item, expected some; \(range.low):\(range.low + 1) is item \(range.low)"
+            : "expected the smaller number first"))
     }
-    guard numbers.upperBound <= data.count else {
-      throw UsageError(
-        "\(option): found \(isOne ? "item \(range.low)" : "\"\(text)\""), expected \(part) items of 0 "
-          + "to \(data.count - 1)")
-    }
-    return Array(numbers)
+    let what = range.low == range.high ? "item \(range.low)" : "\"\(text)\""
+    return UsageError(
+      "\(option): found \(what), expected \(part) items of 0 to \(data.count - 1)")
   }
 }
 

@@ -18,7 +18,8 @@ extension ModelOptions.Source {
     Output.warn(
       "\(bad.count) training items are left out, whose gradient is NaN or infinite: \(shown)"
         + (bad.count > 20 ? " and \(bad.count - 20) more" : "")
-        + ". Scores have a column for each of the \(kept.count) others, in their order")
+        + ". Scores have a column for each of the \(kept.count) others, in their order, and the item in "
+        + "JSON and CSV is the number of the column")
     var source = self
     let names = kept.map { Scoring.id($0, items, "train") }
     let rest = items[kept]

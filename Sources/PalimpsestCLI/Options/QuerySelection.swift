@@ -39,7 +39,6 @@ struct QuerySelection {
     let ids = [(Part.test, test), (.train, train)].flatMap { part, data in
       (data?.ids ?? []).enumerated().filter { $0.element == text }.map { (part, [$0.offset]) }
     }
-    if part == nil, NumberRange(text) == nil, ids.count == 1 { return ids[0] }
     if let part {
       guard ids.isEmpty else {
         throw UsageError(
@@ -53,21 +52,22 @@ struct QuerySelection {
       guard let found = try lookup.find(rest) else { throw unknown }
       return (part, found.items)
     }
-    let isNumeric = text.split(separator: ",").allSatisfy { NumberRange(String($0)) != nil }
-    if isNumeric, !text.isEmpty, ids.isEmpty {
+    let names = text.split(separator: ",").map(String.init)
+    let known = Set((test?.ids ?? []) + (train?.ids ?? []))
+    if !names.isEmpty, names.allSatisfy({ NumberRange($0) != nil && !known.contains($0) }) {
       guard let test else { throw noTest }
       let lookup = ItemLookup(data: test, part: Part.test.rawValue, option: option)
       guard let found = try lookup.find(text) else { throw unknown }
       return (.test, found.items)
     }
     var found: [(part: Part, items: [Int])] = []
-    var refusal: (any Error)?
+    var refusal: UsageError?
     for (part, data) in [(Part.test, test), (.train, train)] {
       guard let data else { continue }
       do {
         let lookup = ItemLookup(data: data, part: part.rawValue, option: option)
         if let items = try lookup.find(text)?.items { found.append((part, items)) }
-      } catch {
+      } catch let error as UsageError where !error.isAmbiguous {
         // The other part may have it.
         refusal = refusal ?? error
       }

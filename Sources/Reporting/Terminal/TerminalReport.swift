@@ -42,9 +42,13 @@ public enum TerminalReport {
   ///
   /// Of more outputs than ``mostOutputs`` the first are shown, and a sentence says so.
   public static func render(_ report: ScoreReport, style: Style = Style()) -> String {
-    let cut = report.cut(toOutputs: mostOutputs)
-    let report = cut?.report ?? report
-    var parts = [head(report, style)]
+    let setting = report.setting
+    var report = report
+    if let (cut, sentence) = report.cut(toOutputs: mostOutputs) {
+      report = cut
+      report.notes.insert(sentence, at: 0)
+    }
+    var parts = [head(report, setting, style)]
     for section in report.sections {
       switch section {
       case .query(let query): parts.append(lines(of: query, report, style))
@@ -60,14 +64,15 @@ public enum TerminalReport {
       }
     }
     parts += [ledgerOverview(report, style), overview(report, style)]
-    if let cut { parts.append(wrapped(cut.sentence, style)) }
     parts.append([style.paint("Where it comes from", .heading)] + facts(report.origin, style))
     return parts.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }
       .joined(separator: "\n")
   }
 
-  private static func head(_ report: ScoreReport, _ style: Style) -> [String] {
-    [style.paint(report.title.plainLine, .heading)] + facts(report.setting, style)
+  private static func head(
+    _ report: ScoreReport, _ setting: [ScoreReport.Fact], _ style: Style
+  ) -> [String] {
+    [style.paint(report.title.plainLine, .heading)] + facts(setting, style)
       + report.notes.flatMap { wrapped("Note: " + $0, style) }
   }
 

@@ -23,7 +23,7 @@ extension ScoreReport {
           : Fact("scores", "\(method.unitText); positive supports the output"),
     ] + (ledgers.first?.columns ?? []).map { Fact($0.rawValue, $0.summary) } + [
       Fact("measure", "\(measure.rawValue): \(measure.summary)")
-    ] + model + [Fact("queries", HumanNumber.count(queryCount))]
+    ] + model + [Fact(queryNoun, HumanNumber.count(queryCount))]
   }
 
   /// Whether there is nothing but receipts.
@@ -46,6 +46,12 @@ extension ScoreReport {
     let asked = queries.count + ledgers.count + traces.count + watched + inverted
     if asked > 0 { return asked }
     return evaluations.map(\.queryCount).max() ?? Set(receipts.map(\.query)).count
+  }
+
+  /// What ``queryCount`` counts.
+  private var queryNoun: String {
+    let isOfItems = evaluations.max { $0.queryCount < $1.queryCount }?.counted == "items"
+    return isOfItems && queries.isEmpty && ledgers.isEmpty ? "items judged" : "queries"
   }
 
   /// Where it comes from, for a table of two columns.
@@ -77,6 +83,7 @@ extension ScoreReport {
       return "Each output is a watched item's own: the label that it was learnt with. A positive "
         + "effect says that the item supported it: without the item the \(measure.rawValue) is lower."
     }
+    if let meaning = method.meaning { return meaning }
     let (up, down) = measure.isLowerBetter ? ("lowered", "raised") : ("raised", "lowered")
     return "A positive score supports the output: training on the item \(up) the query's "
       + "\(measure.rawValue). A negative score opposes it: training on the item \(down) it."

@@ -41,9 +41,7 @@ extension Dataset {
     if let whole = (model as? ONNXModel)?.wholeNumbers,
       let overflow = whole.overflow(inputs, model.inputShape)
     {
-      throw .data(
-        "\(name): item \(overflow.item): found \(overflow.found), expected "
-          + WholeNumbers.expected(Scalar.self))
+      throw .data("\(name): item \(overflow.item): found \(overflow.found)")
     }
     switch targets {
     case .labels(let labels): try check(labels, model, loss, targetsName ?? name)

@@ -78,8 +78,8 @@ extension Dataset {
           + " for the model \(model.specification)\(isTurned)")
     }
     if model.takesWholeNumbers, what == "inputs", !array.elementType.isFloatingPoint {
-      let limit = WholeNumbers.limit(Scalar.self)
-      if let place = try array.integers().firstIndex(where: { Double($0.magnitude) > limit }) {
+      let limit = UInt64(WholeNumbers.limit(Scalar.self))
+      if let place = try array.integers().firstIndex(where: { $0.magnitude > limit }) {
         throw TrainingError.data(
           "\(file.name): item \(place / max(shape.count, 1)): found "
             + "\(try array.integers()[place]) as input \(place % max(shape.count, 1)), a whole number, "
@@ -155,9 +155,11 @@ extension Model {
     inputs.array.elementType == .uint8 && !takesWholeNumbers && !settings.keepsBytes
   }
 
-  /// Whether targets are bytes in the shape of the inputs, as those of an autoencoder are.
+  /// Whether targets are bytes in the shape of the inputs, as those of an autoencoder are; zeros and
+  /// ones alone are answers, and no pixels.
   func targetsAreLikeInputs(_ targets: StoredFile) -> Bool {
     targets.array.elementType == .uint8 && inputShape.count == outputShape.count
+      && (try? targets.array.integers())?.contains { $0 > 1 } ?? true
   }
 }
 

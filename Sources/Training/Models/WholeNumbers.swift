@@ -22,7 +22,8 @@ struct WholeNumbers: Sendable {
     plan = Plan<Double>(graph, outputs: asked.map(\.value))
   }
 
-  /// The first item for which one of them outgrows a scalar, in words; nil where none does.
+  /// The first item for which one of them outgrows a scalar or its own type, with what was expected, in
+  /// words; nil where none does.
   ///
   /// - Complexity: O(items · operators on whole numbers).
   func overflow<Scalar: TensorScalar>(
@@ -36,17 +37,36 @@ struct WholeNumbers: Sendable {
       workspace.set(ItemGraph.inputsLabel, Tensor(shape, row))
       plan.run(workspace)
       for (index, value) in values.enumerated() {
-        guard let large = workspace.output(index).first(where: { abs($0) > limit }) else {
+        let range = Self.range(value.elementType, within: limit)
+        guard let large = workspace.output(index).first(where: { !range.contains($0) }) else {
           continue
         }
+        let name =
+          "\(FormatError.quoted(value.name)) (\(FormatError.printable(value.operatorName, limit: 60)))"
         return (
           item,
-          "the whole number \(large) in \(FormatError.quoted(value.name)) "
-            + "(\(FormatError.printable(value.operatorName, limit: 60)))"
+          abs(large) > limit
+            ? "the whole number \(large) in \(name), expected \(Self.expected(Scalar.self))"
+            : "the whole number \(large) in \(name), which \(value.elementType.rawValue) cannot hold, "
+              + "expected \(range.lowerBound) to \(range.upperBound)"
         )
       }
     }
     return nil
+  }
+
+  /// What a type holds, as far as all whole numbers are exact.
+  private static func range(_ type: ElementType, within limit: Double) -> ClosedRange<Double> {
+    switch type {
+    case .int8: -128...127
+    case .uint8: 0...255
+    case .int16: -32768...32767
+    case .uint16: 0...65535
+    case .int32: max(-limit, -0x1p31)...min(limit, 0x1p31 - 1)
+    case .uint32: 0...min(limit, 0x1p32 - 1)
+    case .uint64: 0...limit
+    default: -limit...limit
+    }
   }
 
   /// The largest whole number up to which all are exact.

@@ -67,16 +67,15 @@ extension OptimizerSettings {
   ///
   /// - Throws: ``TrainingError/setting(name:found:expected:)`` with the first that does not fit.
   func checkGroups(_ layout: ParameterLayout, steps: Int) throws(TrainingError) {
-    var known: [String: Bool] = [:]
-    for entry in layout.entries { known[entry.name] = entry.isTrainable }
+    let known = Set(layout.entries.map(\.name))
     var seen: Set<String> = []
     for (index, group) in groups.enumerated() {
       let what = "optimizer group \(index)"
       for name in group.parameters {
-        guard known[name] == true, seen.insert(name).inserted else {
+        guard known.contains(name), seen.insert(name).inserted else {
           throw .setting(
             name: what, found: "the parameter \"\(name)\"" + (seen.contains(name) ? " again" : ""),
-            expected: "parameters that are trained, each in one group")
+            expected: "parameters of the model, each in one group")
         }
       }
       guard WeightDecay(group.weightDecay, weightDecay.kind).isValid else {

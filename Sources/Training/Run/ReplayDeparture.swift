@@ -26,7 +26,14 @@ public struct ReplayDeparture: Equatable, Sendable, CustomStringConvertible {
   public let demandsBits: Bool
 
   /// Whether rounding explains the departure.
-  public var isRounding: Bool { !demandsBits && excess <= 1 }
+  public var isRounding: Bool { canTell && excess <= 1 }
+
+  /// Whether these steps can tell the run from another: what counts as rounding is less than the whole
+  /// way.
+  ///
+  /// Over many steps, or at a large learning rate, rounding alone leads to other parameters. Any
+  /// rows would then be explained by it.
+  public var canTell: Bool { !demandsBits && Self.factor * rounding < 1 }
 
   /// How many times the difference of the two precisions counts as rounding.
   public static let factor = 10.0
@@ -53,6 +60,11 @@ public struct ReplayDeparture: Equatable, Sendable, CustomStringConvertible {
       + "; the steps since step \(start) miss it by \(Self.figure(share)) of their way, and in "
       + "float32 and float64, or with last digits moved, they part by \(Self.figure(rounding))"
     if isRounding { return parts + ": rounding explains it" }
+    if excess <= 1 {
+      return parts
+        + ": over so many steps rounding alone leads somewhere else, so whether the record is of this "
+        + "run cannot be told; record checkpoints at shorter intervals, or the run here"
+    }
     return parts
       + ", which does not explain it: the run took other steps than the record tells. Likely causes: "
       + "another loss (weights, label smoothing, a sum), augmentation or dropout, clipping or averaged "

@@ -61,6 +61,11 @@ extension RunManifest {
       guard let data = try? fields.object("datasets").object(name) else { continue }
       rest -= data.byteCount("ids") + data.byteCount("groups")
     }
+    let groups = (try? fields.object("optimizer").objects("groups")) ?? []
+    let count = try fields.elementCount("steps")
+    for group in groups where try group.elementCount("steps") == count {
+      rest -= group.byteCount("steps")
+    }
     if let flipped = try? fields.object("flippedLabels") {
       rest -= flipped.byteCount("items") + flipped.byteCount("labels")
     }
@@ -69,7 +74,7 @@ extension RunManifest {
         .malformed, file: source.name, found: "\(rest) bytes besides steps and names of items",
         expected: "at most \(largestRest)", remedy: "take out what is no part of a run record")
     }
-    guard let steps = try fields.elementCount("steps"), steps > fewestCheckedSteps else { return }
+    guard let steps = count, steps > fewestCheckedSteps else { return }
     let batches = try RunFiles.open(RunFiles.batches, in: folder)
     let rows = try StoredArray.read(batches).shape.extents.first ?? 0
     guard steps == rows else { throw learningRates(steps, rows, file: source.name, batches.name) }
@@ -99,7 +104,8 @@ extension RunManifest.DataFile {
     }
     // Zeros count as ones, so that the shape of one item is one too.
     guard extents.allSatisfy({ $0 >= 0 }), Shape.count(of: extents.map { max($0, 1) }) != nil else {
-      throw fields.fault("shape", expected: "whole numbers from 0")
+      throw fields.fault(
+        "shape", expected: "whole numbers from 0 whose product is less than 2^63")
     }
     shape = Shape(extents)
   }

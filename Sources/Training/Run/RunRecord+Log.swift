@@ -2,11 +2,11 @@ package import Formats
 
 extension RunRecord {
   /// κ of the first steps, what clipping multiplied each batch's gradient by; ones where the run
-  /// does not clip.
+  /// does not clip, and nil where the log tells none, as that of another program.
   ///
   /// - Parameter steps: The number of steps.
   /// - Throws: `FormatError`, naming the first step of which `log.jsonl` does not tell the factor.
-  package func clipScales(steps: Int) throws(FormatError) -> [Double] {
+  package func clipScales(steps: Int) throws(FormatError) -> [Double]? {
     if manifest.optimizer.clipNorm == nil || steps == 0 {
       return [Double](repeating: 1, count: steps)
     }
@@ -17,7 +17,12 @@ extension RunRecord {
     var scales: [Double] = []
     scales.reserveCapacity(steps)
     for line in bytes.split(separator: UInt8(ascii: "\n")) where scales.count < steps {
-      scales.append(try Self.clipScale(in: line, step: scales.count, of: path))
+      let scale = try Self.clipScale(in: line, step: scales.count, of: path)
+      guard let scale else {
+        if scales.isEmpty { return nil }
+        throw Self.noScale("none", step: scales.count, of: path)
+      }
+      scales.append(scale)
     }
     guard scales.count == steps else { throw Self.noScale("none", step: scales.count, of: path) }
     return scales
@@ -26,9 +31,10 @@ extension RunRecord {
   /// The most bytes of a line.
   private static let longestLine = 1 << 16
 
+  /// The factor of a step's line; nil where it has none.
   private static func clipScale(
     in line: ArraySlice<UInt8>, step: Int, of path: String
-  ) throws(FormatError) -> Double {
+  ) throws(FormatError) -> Double? {
     guard line.count <= longestLine else {
       throw noScale("a line of \(line.count) bytes", step: step, of: path)
     }
@@ -37,9 +43,9 @@ extension RunRecord {
       let found = entry["step"].map { FormatError.quoted($0.description) } ?? "no number"
       throw noScale("a line of the step \(found)", step: step, of: path)
     }
-    guard let scale = entry["clipScale"]?.double, scale >= 0, scale <= 1 else {
-      let found = entry["clipScale"].map { FormatError.quoted($0.description) } ?? "none"
-      throw noScale(found, step: step, of: path)
+    guard let value = entry["clipScale"] else { return nil }
+    guard let scale = value.double, scale >= 0, scale <= 1 else {
+      throw noScale(FormatError.quoted(value.description), step: step, of: path)
     }
     return scale
   }

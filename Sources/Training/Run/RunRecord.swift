@@ -55,6 +55,21 @@ public struct RunRecord: Sendable {
     try checkpointSums?.check(manifest: source)
     model = try Self.model(manifest, folder)
     recordedLayout = model.layout
+    try Self.checkGroups(manifest, recordedLayout, source.name)
+  }
+
+  /// Refuses groups of parameters that are not of this model and these steps.
+  private static func checkGroups(
+    _ manifest: RunManifest, _ layout: ParameterLayout, _ file: String
+  ) throws(FormatError) {
+    do {
+      try manifest.optimizer.checkGroups(layout, steps: manifest.learningRates.count)
+    } catch {
+      guard case .setting(let name, let found, let expected) = error else { return }
+      throw FormatError(
+        .malformed, file: file, found: "\(FormatError.printable(found)) in \(name)",
+        expected: expected)
+    }
   }
 
   private static func openManifest(in folder: String) throws(FormatError) -> ByteSource {
@@ -105,6 +120,7 @@ public struct RunRecord: Sendable {
     try checkpointSums?.check(manifest: source)
     self.model = try Self.own(model, manifest, folder)
     recordedLayout = self.model.layout
+    try Self.checkGroups(manifest, recordedLayout, source.name)
   }
 
   /// The caller's model with what the record says beside its text.
@@ -140,16 +156,21 @@ public struct RunRecord: Sendable {
         path: path, itemShape: items.map { Shape(Array($0.extents.dropFirst())) },
         settings: manifest.modelSettings, specification: manifest.model)
     }
-    guard
-      let model = try? ModelRegistry.model(manifest.model, settings: manifest.modelSettings)
-    else {
+    do {
+      return try ModelRegistry.model(manifest.model, settings: manifest.modelSettings)
+    } catch {
+      // The settings may be what is at fault, and not the text.
+      if (try? ModelRegistry.model(manifest.model, settings: ModelSettings())) != nil {
+        throw FormatError(
+          .malformed, file: file, found: "\"modelSettings\" that are not of this model: \(error)",
+          expected: "those that it was recorded with")
+      }
       let examples = ModelRegistry.all.map(\.example).joined(separator: ", ")
       throw FormatError(
         .malformed, file: file, found: "\"model\": \(FormatError.quoted(manifest.model))",
         expected: "the text of a model such as \(examples), or \(RunFiles.model)",
         remedy: "a model that a program made is read by RunRecord(folder:model:) of the library")
     }
-    return model
   }
 
   /// Where the rows of each step are.
