@@ -300,6 +300,44 @@ def test_clipping_that_is_not_told_is_noticed(tmp_path):
             recorder.step(range(ITEMS))
 
 
+def test_a_closure_a_divergence_and_a_second_recorder(tmp_path):
+    module, (x, y) = dense(), vectors(ITEMS)
+    optimizer = torch.optim.SGD(module.parameters(), 0.1)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    with pytest.raises(PalimpsestError):
+        Recorder(tmp_path / "full", module, optimizer, (x, y))
+    module.load_state_dict(dense().state_dict())
+    recorder = Recorder(tmp_path / "run", module, optimizer, (x, y))
+    batch_loss(module(x[:BATCH]), y[:BATCH]).backward()
+    optimizer.step()  # Nothing of the recorder that failed is in the way.
+    recorder.step(range(BATCH))
+    with pytest.raises(PalimpsestError, match="call backward before"):
+        optimizer.step(lambda: batch_loss(module(x[:BATCH]), y[:BATCH]))
+    with torch.no_grad():
+        next(module.parameters()).fill_(float("nan"))
+    with pytest.raises(PalimpsestError, match="diverged"):
+        optimizer.step()
+    recorder.close()
+
+
+def test_buffers_that_the_file_would_round_are_refused(tmp_path):
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = dense()
+            self.register_buffer("mean", torch.tensor(0.1307))
+
+        def forward(self, x):
+            return self.layer(x - self.mean)
+
+    module, (x, y) = Scaled().double(), vectors(ITEMS)
+    Recorder(tmp_path / "a", module, torch.optim.SGD(module.parameters(), 0.1), (x.double(), y)).close()
+    module.mean.fill_(0.1307)
+    with pytest.raises(PalimpsestError, match="mean: a buffer of float64"):
+        Recorder(tmp_path / "b", module, torch.optim.SGD(module.parameters(), 0.1), (x.double(), y))
+
+
 def test_averaged_weights_are_noticed(tmp_path):
     torch.manual_seed(1)
     module, (x, y) = dense(), vectors(ITEMS)

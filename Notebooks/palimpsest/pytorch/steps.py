@@ -150,7 +150,8 @@ class StepCheck:
     def _before(
         self, optimizer: torch.optim.Optimizer, arguments: tuple, options: dict
     ) -> None:
-        if arguments or options.get("closure") is not None:
+        # The first argument is the optimizer itself.
+        if any(part is not None for part in (*arguments[1:], options.get("closure"))):
             raise PalimpsestError(
                 "optimizer.step(closure) may take several gradients in one step; a record has one "
                 "for each step: call backward before optimizer.step()"
