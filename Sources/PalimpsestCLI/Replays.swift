@@ -69,6 +69,9 @@ enum Replays {
     guard let largest = differences.max(), let query = differences.firstIndex(of: largest) else {
       return [note + "."]
     }
+    guard largest > 0 else {
+      return [note + ", whose end gives the same numbers for these queries."]
+    }
     note +=
       ", whose end differs: by up to \(HumanNumber.significant(largest, digits: 2)), for "
       + "\(queries.items[query].id) (\(HumanNumber.significant(recorded[query])) in the record, "

@@ -44,7 +44,9 @@ extension CSV {
         found: "the columns \(known)\(names.count > 12 ? ", …" : "")",
         expected: target.map { "a column \(FormatError.quoted($0))" }
           ?? "one called label or y, which is the target",
-        remedy: "name another after the file and a colon, or give the targets a file of their own")
+        remedy:
+          "name the column in the place of the targets, as FILE:COLUMN of --train-y, or give the "
+          + "targets a file of their own")
     }
     func column(_ usual: [String]) -> Int? {
       names.indices.first { $0 != place && usual.contains(names[$0].lowercased()) }

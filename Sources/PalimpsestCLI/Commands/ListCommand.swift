@@ -28,7 +28,8 @@ struct ListCommand: ParsableCommand {
         ]
         try Output.line("\(JSONValue.object(members))")
       } else {
-        try Output.line(name.padding(toLength: 20, withPad: " ", startingAt: 0) + summary)
+        let width = max(18, entries.map(\.0.count).max() ?? 0) + 2
+        try Output.line(name.padding(toLength: width, withPad: " ", startingAt: 0) + summary)
       }
     }
   }
