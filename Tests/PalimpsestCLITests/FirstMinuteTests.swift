@@ -210,7 +210,7 @@ struct LabelColumnTests {
     try writeTable("t.csv", delimiter: ",", label: "species", hasNames: false)
     let unnamed = try await train("--train-x", "t.csv", "--out", "new")
     #expect(unnamed.status == 65)
-    for word in ["t.csv", "“species”", "label or y", "colon"] {
+    for word in ["t.csv", "“species”", "label or y", "FILE:COLUMN"] {
       #expect(unnamed.errors.contains(word), "\(unnamed.errors)")
     }
     let absent = try await train("--train-x", "t.csv", "--train-y", "t.csv:kind", "--out", "new")

@@ -1,14 +1,11 @@
 import Foundation
 import Palimpsest
-import Synchronization
 import Testing
 
 /// A folder in which the built programs run; it goes away with its last user.
 final class Room: Sendable {
   /// Where the programs run.
   let path: String
-  /// Held while a process begins.
-  private static let beginnings = Mutex(())
   /// Where their output is caught.
   private let outer: String
 
@@ -108,16 +105,6 @@ final class Room: Sendable {
     environment: [String: String] = [:],
     meanwhile: (pid_t) async throws -> Void = { _ in }
   ) async throws -> Outcome {
-    let process = Process()
-    process.executableURL =
-      program.hasPrefix("/")
-      ? URL(fileURLWithPath: program)
-      : URL(fileURLWithPath: Self.products).appendingPathComponent(program)
-    process.arguments = arguments
-    if !environment.isEmpty {
-      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    }
-    process.currentDirectoryURL = URL(fileURLWithPath: path)
     // Files rather than pipes: nobody has to read them meanwhile.
     let name = "\(outer)/\(UUID().uuidString)"
     for stream in ["out", "err"] {
@@ -127,28 +114,78 @@ final class Room: Sendable {
       try #require(FileHandle(forWritingAtPath: "\(name).out")),
       try #require(FileHandle(forWritingAtPath: "\(name).err"))
     )
-    process.standardOutput = redirected ?? output
-    process.standardError = errors
-    process.standardInput = FileHandle.nullDevice
-    let end = AsyncStream<Void>.makeStream()
-    process.terminationHandler = { _ in end.continuation.finish() }
-    // Foundation crashes now and then where two threads begin processes at once.
-    try Self.beginnings.withLock { _ in try process.run() }
+    let file = program.hasPrefix("/") ? program : "\(Self.products)/\(program)"
+    let process = try spawn(
+      [file] + arguments, output: (redirected ?? output).fileDescriptor,
+      errors: errors.fileDescriptor,
+      environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
+    let end = Task.detached { await Self.end(of: process) }
     do {
-      try await meanwhile(process.processIdentifier)
+      try await meanwhile(process)
     } catch {
-      kill(process.processIdentifier, SIGKILL)
+      kill(process, SIGKILL)
       throw error
     }
-    for await _ in end.stream {}
+    let status = await end.value
     func caught(_ stream: String) throws -> String {
       String(
         decoding: try Data(contentsOf: URL(fileURLWithPath: "\(name).\(stream)")), as: UTF8.self)
     }
     return Outcome(
-      status: process.terminationStatus,
-      isSignalled: process.terminationReason == .uncaughtSignal,
+      status: status & 0x7f == 0 ? status >> 8 & 0xff : status & 0x7f,
+      isSignalled: status & 0x7f != 0,
       output: try caught("out"), errors: try caught("err"))
+  }
+
+  /// Begins a process in the room. Foundation's own way crashes now and then where many begin at once.
+  private func spawn(
+    _ arguments: [String], output: Int32, errors: Int32, environment: [String: String]
+  ) throws -> pid_t {
+    #if os(Linux)
+      var actions = posix_spawn_file_actions_t()
+      var attributes = posix_spawnattr_t()
+    #else
+      var actions: posix_spawn_file_actions_t?
+      var attributes: posix_spawnattr_t?
+    #endif
+    posix_spawn_file_actions_init(&actions)
+    posix_spawnattr_init(&attributes)
+    defer {
+      posix_spawn_file_actions_destroy(&actions)
+      posix_spawnattr_destroy(&attributes)
+    }
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_adddup2(&actions, output, 1)
+    posix_spawn_file_actions_adddup2(&actions, errors, 2)
+    var none = sigset_t()
+    sigemptyset(&none)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+    // What the tests have open, such as locked files, is not for the process.
+    for descriptor in 3..<Int32(1024) { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+    func texts(_ list: [String]) -> [UnsafeMutablePointer<CChar>?] {
+      list.map { strdup($0) } + [nil]
+    }
+    let (words, variables) = (
+      texts(["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", path] + arguments),
+      texts(environment.map { "\($0)=\($1)" })
+    )
+    defer { (words + variables).forEach { free($0) } }
+    var process: pid_t = 0
+    let failure = posix_spawn(&process, "/bin/sh", &actions, &attributes, words, variables)
+    try #require(failure == 0, "\(arguments[0]): \(String(cString: strerror(failure)))")
+    return process
+  }
+
+  /// The status of a process when it has ended.
+  private static func end(of process: pid_t) async -> Int32 {
+    await withCheckedContinuation { continuation in
+      Thread.detachNewThread {
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        continuation.resume(returning: status)
+      }
+    }
   }
 
   /// The folder of the built programs: that of the tests themselves.
