@@ -137,7 +137,9 @@ final class Room: Sendable {
       output: try caught("out"), errors: try caught("err"))
   }
 
-  /// Begins a process in the room. Foundation's own way crashes now and then where many begin at once.
+  /// Begins a process in the room.
+  ///
+  /// Foundation's own way crashes now and then where many begin at once.
   private func spawn(
     _ arguments: [String], output: Int32, errors: Int32, environment: [String: String]
   ) throws -> pid_t {
