@@ -5,7 +5,9 @@ extension RunRecord {
   /// The run's checkpoints, each weighted by what the steps from it to the next gave every item.
   ///
   /// With a checkpoint before every step, the weighted inner products are the first-order credit of
-  /// each step. Groups of parameters with rates of their own count by the run's. Where the run clips, a step gave κ times as much: as the log says, or, where it says nothing, as the steps come out when they are taken again. The parameters after the last step stand for no step: their weights are zero.
+  /// each step. Groups of parameters with rates of their own count by the run's. Where the run clips, a
+  /// step gave κ times as much: as the log says, or, where it says nothing, as the steps come out when
+  /// they are taken again. The parameters after the last step stand for no step: their weights are zero.
   ///
   /// - Parameter trajectory: Whether to read them all or only the last.
   /// - Throws: `FormatError`, naming the file and the place; `TrainingError` where the steps cannot be

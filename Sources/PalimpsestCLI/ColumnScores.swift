@@ -9,10 +9,9 @@ extension ScoreCommand {
     guard case .record(let record) = origin else {
       throw UsageError("--method \(method): needs a run, whose steps it goes through")
     }
-    guard !aggregate, !topOnly, !skipBadItems else {
-      let option = aggregate ? "--aggregate" : topOnly ? "--top-only" : "--skip-bad-items"
-      throw UsageError("--method \(method): leave out \(option), which it does not know")
-    }
+    try refuse([
+      ("--aggregate", aggregate), ("--top-only", topOnly), ("--skip-bad-items", skipBadItems),
+    ])
     try query.check(record.manifest.loss)
     let (loss, measure) = (record.manifest.loss, query.measure)
     let run: TrainingRun<Scalar> = try record.run()

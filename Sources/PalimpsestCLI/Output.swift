@@ -81,8 +81,10 @@ enum Output {
       while !rest.isEmpty {
         let written = Foundation.write(
           descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-        if written >= 0 {
+        if written > 0 {
           rest = rest.dropFirst(written)
+        } else if written == 0 {
+          return EIO
         } else if errno == EAGAIN {
           // Whoever has the other end may have made it one that does not wait.
           var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)

@@ -14,9 +14,8 @@ struct PalimpsestCommand: ParsableCommand {
       Results go to standard output or the named files, progress to standard error.
 
       EXIT STATUS: 0 done; 1 done, and the answer is no; 64 usage; 65 the data are at fault; \
-      66 an input is missing; 70 a defect of ours, or a limit of \
-      the system or a library that computes wrongly stands in the way; 73 or 74 cannot write; 75 locked by another \
-      run; 130 interrupted, resumable.
+      66 an input is missing; 70 a defect of ours, or a limit of the system or a library that \
+      computes wrongly stands in the way; 73 or 74 cannot write; 75 locked by another run; 130 interrupted, resumable.
       """,
     version: """
       palimpsest \(RunManifest.libraryVersion) (kernels: \(Kernels.level); OpenBLAS kernels: \

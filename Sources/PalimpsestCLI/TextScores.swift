@@ -9,12 +9,10 @@ extension ScoreCommand {
     guard case .record(let record) = origin else {
       throw UsageError("--method \(method): needs a run of palimpsest train --text")
     }
-    guard !aggregate, !topOnly, !dryRun, !skipBadItems else {
-      let option =
-        aggregate
-        ? "--aggregate" : topOnly ? "--top-only" : dryRun ? "--dry-run" : "--skip-bad-items"
-      throw UsageError("--method \(method): leave out \(option), which it does not know")
-    }
+    try refuse([
+      ("--aggregate", aggregate), ("--top-only", topOnly), ("--dry-run", dryRun),
+      ("--skip-bad-items", skipBadItems),
+    ])
     let (loss, measure) = (record.manifest.loss, query.measure)
     try query.check(loss)
     let corpus = try record.requireText()

@@ -1,11 +1,10 @@
 extension ScoreReport {
-  /// The report with the first outputs alone, and the sentence that says so; nil where it has no
-  /// more.
+  /// The report with the first outputs alone and a note that says so, or as it is where it has no more.
   ///
   /// A page for people has an end; JSON lines and CSV hold every output.
-  func cut(toOutputs most: Int) -> (report: ScoreReport, sentence: String)? {
+  func cut(toOutputs most: Int) -> ScoreReport {
     let all = queries.count + ledgers.count
-    guard all > most else { return nil }
+    guard all > most else { return self }
     var (report, shown) = (self, 0)
     report.sections = sections.filter { section in
       switch section {
@@ -15,10 +14,11 @@ extension ScoreReport {
       default: return true
       }
     }
-    return (
-      report,
+    report.uncutQueryCount = queryCount
+    report.notes.insert(
       "Of \(HumanNumber.count(all)) outputs the first \(HumanNumber.count(most)) are shown; a file "
-        + "for programs, .jsonl or .csv, has all of them."
-    )
+        + "for programs, .jsonl or .csv, has all of them.",
+      at: 0)
+    return report
   }
 }

@@ -24,6 +24,8 @@ public struct ScoreReport: Sendable {
   public var notes: [String]
   /// Where the numbers come from.
   public var provenance: Provenance
+  /// How many outputs there were before all but the first were left out; nil where none was.
+  var uncutQueryCount: Int?
 
   /// A report.
   public init(

@@ -19,6 +19,9 @@ struct ManyOutputsTests {
     let html = HTMLReport.render(report)
     #expect(html.contains(">test:\(page - 1)<") && !html.contains(">test:\(page)<"))
     #expect(html.contains("Of \(all) outputs the first \(HumanNumber.count(page)) are shown;"))
+    // The head counts all of them.
+    let facts = shown.split(separator: "\n").filter { $0.contains("queries ") }
+    #expect(facts.contains { $0.hasSuffix(" \(all)") } && html.contains(">\(all)<"))
     #expect(JSONLinesReport.render(report).contains("\"test:\(page)\""))
     #expect(CSVReport.render(report).contains("test:\(page)"))
   }

@@ -24,7 +24,7 @@ public struct NamePatterns: Equatable, Sendable {
   }
 
   /// Whether an array of this name is called trained letter by letter, and not by `*` or `?`.
-  public func names(_ name: String) -> Bool {
+  func names(_ name: String) -> Bool {
     parameters.contains(name) && trains(name) == true
   }
 

@@ -73,6 +73,18 @@ extension StoredArray {
     }
   }
 
+  /// Whether an element of an array of bytes is larger than a limit.
+  ///
+  /// - Precondition: The elements are of type uint8.
+  /// - Throws: `FormatError` where the file cannot be read any more.
+  /// - Complexity: one pass; nothing is held.
+  package func hasByte(above limit: UInt8) throws(FormatError) -> Bool {
+    precondition(elementType == .uint8, "bytes of \(elementType)")
+    var found = false
+    try forEachChunk { raw throws(FormatError) in found = found || raw.contains { $0 > limit } }
+    return found
+  }
+
   /// Visits the bytes of all elements in order, whole elements at a time.
   func forEachChunk(
     _ visit: (UnsafeRawBufferPointer) throws(FormatError) -> Void

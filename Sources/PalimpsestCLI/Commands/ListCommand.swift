@@ -21,6 +21,8 @@ struct ListCommand: ParsableCommand {
   var json = false
 
   mutating func run() throws {
+    let entries = entries
+    let width = max(18, entries.map(\.0.count).max() ?? 0) + 2
     for (name, summary) in entries {
       if json {
         let members: [JSONValue.Member] = [
@@ -28,7 +30,6 @@ struct ListCommand: ParsableCommand {
         ]
         try Output.line("\(JSONValue.object(members))")
       } else {
-        let width = max(18, entries.map(\.0.count).max() ?? 0) + 2
         try Output.line(name.padding(toLength: width, withPad: " ", startingAt: 0) + summary)
       }
     }

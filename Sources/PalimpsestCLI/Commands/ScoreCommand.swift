@@ -75,12 +75,12 @@ struct ScoreCommand: ParsableCommand {
     _ origin: ModelOptions.Origin, as type: Scalar.Type
   ) throws {
     if let column = LedgerColumn(rawValue: method) {
-      try layer.refuse(for: method)
+      try refuse([("--layer", !layer.layer.isEmpty)])
       return try run(column, origin, as: type)
     }
     let named = try Scoring.estimator(method)
     if let estimator = named as? any TextEstimator.Type {
-      try layer.refuse(for: method)
+      try refuse([("--layer", !layer.layer.isEmpty)])
       return try run(estimator, origin, as: type)
     }
     let estimator = try Scoring.gradients(named)
@@ -132,6 +132,12 @@ struct ScoreCommand: ParsableCommand {
     try files.write(report, json: json, hasHeader: true)
   }
 
+  /// Refuses options that the method does not know.
+  func refuse(_ options: [(name: String, isGiven: Bool)]) throws {
+    guard let option = options.first(where: \.isGiven) else { return }
+    throw UsageError("--method \(method): leave out \(option.name), which it does not know")
+  }
+
   private var hasPictures: Bool { reports.hasPictures }
 
   private func sections<Scalar: TensorScalar>(
@@ -146,6 +152,10 @@ struct ScoreCommand: ParsableCommand {
       try Signals.check()
       bar.show(Int(share * Double(count)))
     }
+    let item = { (number: Int) in
+      Scoring.item(
+        number, items, "train", hasPictures: hasPictures, isNumbered: !skipBadItems)
+    }
     let outputs =
       aggregate
       ? [ScoreReport.Item(id: "all \(queries.items.count) queries together")] : queries.items
@@ -158,11 +168,7 @@ struct ScoreCommand: ParsableCommand {
         .query(
           .init(
             query: pair.0, measured: found.measured[number], cocktail: nil, top: pair.1,
-            zeroReason: found.zeroReasons[number]
-          ) {
-            Scoring.item(
-              $0, items, "train", hasPictures: hasPictures, isNumbered: !skipBadItems)
-          })
+            zeroReason: found.zeroReasons[number], item: item))
       }
     }
     let writer = try scores.map {
@@ -179,14 +185,10 @@ struct ScoreCommand: ParsableCommand {
     }
     try writer?.finish()
     return zip(outputs, summaries).enumerated().map { number, pair in
-      let (item, summary) = pair
+      let (output, summary) = pair
       var scores = ScoreReport.QueryScores(
-        query: item, measured: summary.measured, cocktail: summary.cocktail, top: summary.top,
-        zeroReason: summary.zeroReason
-      ) {
-        Scoring.item(
-          $0, items, "train", hasPictures: hasPictures, isNumbered: !skipBadItems)
-      }
+        query: output, measured: summary.measured, cocktail: summary.cocktail, top: summary.top,
+        zeroReason: summary.zeroReason, item: item)
       scores.shown = rowsOfAll.standings(number)
       return .query(scores)
     }

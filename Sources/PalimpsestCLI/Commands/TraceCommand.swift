@@ -297,8 +297,9 @@ struct TraceCommand: ParsableCommand {
       let baseline =
         trace.retrainings > 0
         ? " log p and what retrainings change are those of our own replay from the start." : ""
-      notes.append(Replays.note(trace.departure) + baseline)
-      Output.warn(Replays.note(trace.departure) + baseline)
+      let note = Replays.note(trace.departure) + baseline
+      notes.append(note)
+      Output.warn(note)
     }
     return ScoreReport(
       title: "The passages behind an output",

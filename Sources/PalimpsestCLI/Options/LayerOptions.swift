@@ -21,13 +21,6 @@ struct LayerOptions: ParsableArguments {
     }
   }
 
-  /// Refuses names for a method that compares no gradients of parameters.
-  func refuse(for method: String) throws {
-    guard layer.isEmpty else {
-      throw UsageError("--method \(method): leave out --layer, which it does not know")
-    }
-  }
-
   /// A note that names the parameters where not all count.
   static func notes<Scalar: TensorScalar>(_ engine: ScoreEngine<Scalar>) -> [String] {
     let names = engine.comparedParameters

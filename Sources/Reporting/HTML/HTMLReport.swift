@@ -17,11 +17,7 @@ public enum HTMLReport {
   ///
   /// Of more outputs than ``mostOutputs`` the first are shown, and a note says so.
   public static func render(_ report: ScoreReport) -> String {
-    var report = report
-    if let (cut, sentence) = report.cut(toOutputs: mostOutputs) {
-      report = cut
-      report.notes.insert(sentence, at: 0)
-    }
+    let report = report.cut(toOutputs: mostOutputs)
     var number = 0
     let sections = report.sections.map { section -> Markup in
       switch section {

@@ -42,13 +42,8 @@ public enum TerminalReport {
   ///
   /// Of more outputs than ``mostOutputs`` the first are shown, and a sentence says so.
   public static func render(_ report: ScoreReport, style: Style = Style()) -> String {
-    let setting = report.setting
-    var report = report
-    if let (cut, sentence) = report.cut(toOutputs: mostOutputs) {
-      report = cut
-      report.notes.insert(sentence, at: 0)
-    }
-    var parts = [head(report, setting, style)]
+    let report = report.cut(toOutputs: mostOutputs)
+    var parts = [head(report, style)]
     for section in report.sections {
       switch section {
       case .query(let query): parts.append(lines(of: query, report, style))
@@ -69,10 +64,8 @@ public enum TerminalReport {
       .joined(separator: "\n")
   }
 
-  private static func head(
-    _ report: ScoreReport, _ setting: [ScoreReport.Fact], _ style: Style
-  ) -> [String] {
-    [style.paint(report.title.plainLine, .heading)] + facts(setting, style)
+  private static func head(_ report: ScoreReport, _ style: Style) -> [String] {
+    [style.paint(report.title.plainLine, .heading)] + facts(report.setting, style)
       + report.notes.flatMap { wrapped("Note: " + $0, style) }
   }
 

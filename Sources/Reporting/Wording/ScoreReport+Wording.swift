@@ -41,6 +41,7 @@ extension ScoreReport {
 
   /// How many outputs the sections are about.
   var queryCount: Int {
+    if let uncutQueryCount { return uncutQueryCount }
     let watched = dilutions.reduce(0) { $0 + $1.setting.cells.count * $1.setting.watched }
     let inverted = inversions.reduce(0) { $0 + $1.setting.cells.count }
     let asked = queries.count + ledgers.count + traces.count + watched + inverted

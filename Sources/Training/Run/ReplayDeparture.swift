@@ -26,14 +26,14 @@ public struct ReplayDeparture: Equatable, Sendable, CustomStringConvertible {
   public let demandsBits: Bool
 
   /// Whether rounding explains the departure.
-  public var isRounding: Bool { canTell && excess <= 1 }
+  public var isRounding: Bool { !demandsBits && canTell && excess <= 1 }
 
   /// Whether these steps can tell the run from another: what counts as rounding is less than the whole
   /// way.
   ///
   /// Over many steps, or at a large learning rate, rounding alone leads to other parameters. Any
   /// rows would then be explained by it.
-  public var canTell: Bool { !demandsBits && Self.factor * rounding < 1 }
+  public var canTell: Bool { Self.factor * rounding < 1 }
 
   /// How many times the difference of the two precisions counts as rounding.
   public static let factor = 10.0

@@ -48,12 +48,19 @@ public struct RunRecord: Sendable {
   ///
   /// - Throws: `FormatError` where `run.json` is missing or at fault, or the list of digests.
   public init(folder: String) throws(FormatError) {
+    try self.init(folder: folder, makingModel: Self.model)
+  }
+
+  private init(
+    folder: String,
+    makingModel makeModel: (RunManifest, String) throws(FormatError) -> any Model
+  ) throws(FormatError) {
     self.folder = folder
     let source = try Self.openManifest(in: folder)
     manifest = try RunManifest(source, in: folder)
     checkpointSums = try CheckpointSums(folder)
     try checkpointSums?.check(manifest: source)
-    model = try Self.model(manifest, folder)
+    model = try makeModel(manifest, folder)
     recordedLayout = model.layout
     try Self.checkGroups(manifest, recordedLayout, source.name)
   }
@@ -113,14 +120,9 @@ public struct RunRecord: Sendable {
   ///   recorded text.
   /// - Throws: As ``init(folder:)``, and `FormatError` where the record is of another model.
   public init(folder: String, model: any Model) throws(FormatError) {
-    self.folder = folder
-    let source = try Self.openManifest(in: folder)
-    manifest = try RunManifest(source, in: folder)
-    checkpointSums = try CheckpointSums(folder)
-    try checkpointSums?.check(manifest: source)
-    self.model = try Self.own(model, manifest, folder)
-    recordedLayout = self.model.layout
-    try Self.checkGroups(manifest, recordedLayout, source.name)
+    try self.init(folder: folder) { manifest, folder throws(FormatError) in
+      try Self.own(model, manifest, folder)
+    }
   }
 
   /// The caller's model with what the record says beside its text.
